@@ -1,0 +1,17 @@
+// Two projects, told apart by file name: pure tests in milliseconds, and integration tests that start real processes.
+const shared = {
+  rootDir: import.meta.dirname,
+  testEnvironment: "node",
+  extensionsToTreatAsEsm: [".ts"],
+  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2024", parser: { syntax: "typescript" } }, module: { type: "es6" } }] },
+  modulePathIgnorePatterns: ["<rootDir>/dist/"],
+  injectGlobals: false,
+};
+
+export default {
+  projects: [
+    { ...shared, displayName: "pure", testMatch: ["**/*.test.ts"] },
+    { ...shared, displayName: "integration", testMatch: ["**/*.itest.ts"] },
+    { ...shared, displayName: "e2e", testMatch: ["**/e2e/**/*.e2e.ts"] },
+  ],
+};

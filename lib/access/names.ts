@@ -1,0 +1,57 @@
+// The names that Drover gives things, all in one place: design of names is part of the security of the whole.
+
+export const GROUP = "drover.dev";
+export const VERSION = "drover.dev/v1alpha1";
+
+/** Where Drover itself lives, on the hub and in every member. */
+export const SYSTEM_NAMESPACE = "drover-system";
+
+export const MANAGED_BY = { "app.kubernetes.io/managed-by": "drover" } as const;
+
+export const LABEL = {
+  /** On a namespace of a member: the project it belongs to. */
+  project: "drover.dev/project",
+  /** On hub namespaces: which cluster or project the namespace backs. */
+  backsCluster: "drover.dev/backs-cluster",
+  backsProject: "drover.dev/backs-project",
+  /** On the Cluster object that stands for the hub itself: "true". */
+  hub: "drover.dev/hub",
+} as const;
+
+/** On a namespace of a member: the UID of the project whose member it became; a project made anew does not inherit it. */
+export const PROJECT_UID_ANNOTATION = "drover.dev/project-uid";
+
+/** The Cluster that stands for the hub. */
+export const HUB = "hub";
+
+export const clusterNamespace = (cluster: string): string => `cluster-${cluster}`;
+export const projectNamespace = (cluster: string, project: string): string => `project-${cluster}--${project}`;
+
+/** The user name and the group names under which a cluster sees people. */
+export const USER_PREFIX = "drover:user:";
+export const GROUP_PREFIX = "drover:group:";
+export const EVERYONE = "drover:authenticated";
+export const userSubject = (user: string): string => `${USER_PREFIX}${user}`;
+export const groupSubject = (provider: string, encodedGroup: string): string => `${GROUP_PREFIX}${provider}:${encodedGroup}`;
+
+/** In members: one ClusterRole for each template, bound everywhere by that name. */
+export const templateRole = (template: string): string => `drover:${template}`;
+/** In members: a project's RoleBinding in each of its namespaces; part 1 has no suffix. */
+export const projectBinding = (project: string, template: string, part = 1): string => `drover:${project}:${template}${part > 1 ? `:${part}` : ""}`;
+/** In members: the ClusterRoleBinding of a template bound cluster-wide. */
+export const clusterBinding = (template: string, part = 1): string => `drover:${template}${part > 1 ? `:${part}` : ""}`;
+
+/** Fixed names of single objects. */
+export const AGENT = "agent";
+export const CLUSTER_SET = "cluster";
+export const MEMBERS = "members";
+export const projectSet = (project: string, part = 1): string => `project-${project}${part > 1 ? `-part-${part}` : ""}`;
+
+/** Non-resource paths that guards ask about with verb `use`; a wildcard over resources never matches a path. */
+export const PATH = {
+  projectNamespaces: (project: string): string => `/drover.dev/projects/${project}/namespaces`,
+  claimNamespaces: "/drover.dev/claim-namespaces",
+  podSecurity: "/drover.dev/pod-security",
+  managedObjects: "/drover.dev/managed-objects",
+  backingNamespaces: "/drover.dev/backing-namespaces",
+} as const;

@@ -1,0 +1,88 @@
+/** What every Kubernetes object carries; times are RFC 3339 strings as the API server sent them, never Dates. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly managedFields?: readonly ManagedFieldsEntry[];
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ManagedFieldsEntry {
+  readonly manager?: string;
+  readonly operation?: "Apply" | "Update";
+  readonly subresource?: string;
+  readonly fieldsV1?: Readonly<Record<string, unknown>>;
+}
+
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** A condition as in metav1.Condition. */
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration?: number;
+}
+
+/** A kind of object: what is needed to build its URLs. T is the shape of its objects. */
+export interface Kind<T extends KubeObject> {
+  /** "v1" or "<group>/<version>" */
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Never present at run time; ties the kind to its shape. */
+  readonly shape?: T;
+}
+
+/** Names one object of a kind known from elsewhere. */
+export interface Key {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Names one object completely. With a uid it means that very object, not a later one of the same name. */
+export interface ObjectRef extends Key {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly uid?: string;
+}
+
+/** A rule as in rbac.authorization.k8s.io/v1 PolicyRule. */
+export interface PolicyRule {
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+export const keyOf = (object: KubeObject): Key =>
+  object.metadata.namespace === undefined
+    ? { name: object.metadata.name }
+    : { name: object.metadata.name, namespace: object.metadata.namespace };
+
+/** "namespace/name", or "name" for a cluster-scoped object: the form used in maps, logs and messages. */
+export const keyString = (key: Key): string => (key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`);

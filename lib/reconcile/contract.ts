@@ -1,0 +1,64 @@
+import type { Key, Kind, KubeObject, ObjectRef, PolicyRule } from "../kube/object.ts";
+
+/**
+ * One concern over one kind: `observe` only reads, `plan` only thinks, the engine does every write.
+ * A reconciler is called with the current subject, whatever woke it, and never twice at once for one key.
+ */
+export interface Reconciler<Subject extends KubeObject, Observed, Status> {
+  /** "<kind>-<concern>": queue, field manager, log field, metric label, and its finalizer `drover.dev/<name>`. */
+  readonly name: string;
+  readonly subject: Kind<Subject>;
+  readonly watches: readonly Watch[];
+  readonly owns: { readonly conditions: readonly string[]; readonly kinds: readonly Kind<KubeObject>[] };
+  /** Becomes part of the process's role.yaml, and is all that it may do. */
+  readonly access: readonly PolicyRule[];
+  observe(subject: Subject, read: Reader, signal: AbortSignal): Promise<Observed>;
+  /** Pure and total: planning twice on the same input gives the same bytes. */
+  plan(subject: Subject, observed: Observed, now: Date): Plan<Status>;
+}
+
+/** Another kind whose changes wake subjects. `toSubjects` maps a changed object (its old and its new form) to subject keys. */
+export interface Watch<T extends KubeObject = KubeObject> {
+  readonly kind: Kind<T>;
+  /** `read` gives what is cached, for maps that need a look (all subjects naming a template, say). */
+  toSubjects(object: T, read: Reader): readonly Key[];
+}
+
+/** What was read: absent and unreadable are different things, and give different conditions (False, Unknown). */
+export type Reading<T> =
+  | { readonly is: "present"; readonly value: T }
+  | { readonly is: "absent" }
+  | { readonly is: "unreadable"; readonly because: string };
+
+/** Reads from the process's watched caches; only kinds that the process's reconcilers declare are there. */
+export interface Reader {
+  get<T extends KubeObject>(kind: Kind<T>, name: string, namespace?: string): Reading<T>;
+  /** Sorted by namespace and name. `index`: a named index declared with the kind's cache. */
+  list<T extends KubeObject>(kind: Kind<T>, where?: { readonly namespace?: string; readonly index?: readonly [name: string, value: string] }): readonly T[];
+}
+
+export interface Plan<Status> {
+  /** Full intent, owned fields only; applied with server-side apply in this order. */
+  readonly apply?: readonly KubeObject[];
+  readonly remove?: readonly ObjectRef[];
+  readonly effects?: readonly Effect[];
+  /** No times: the engine adds them. */
+  readonly conditions: readonly ConditionIntent[];
+  /** Owned status fields besides conditions. */
+  readonly status?: Status;
+  readonly finalizer: "none" | "hold" | "release";
+  readonly again?: { readonly afterMs: number; readonly because: string };
+}
+
+export interface ConditionIntent {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Something that is not an apply or a delete. Each `type` has one executor in the process's table of effects. */
+export interface Effect {
+  readonly type: string;
+  readonly subject: ObjectRef;
+}
