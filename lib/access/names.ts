@@ -45,7 +45,22 @@ export const clusterBinding = (template: string, part = 1): string => `drover:${
 export const AGENT = "agent";
 export const CLUSTER_SET = "cluster";
 export const MEMBERS = "members";
-export const projectSet = (project: string, part = 1): string => `project-${project}${part > 1 ? `-part-${part}` : ""}`;
+/** AccessSets: of the cluster, of a project, of what a cluster's membership gives on the hub. No name of a project or cluster holds `--`. */
+export const clusterSet = (part = 1): string => `${CLUSTER_SET}${partSuffix(part)}`;
+export const projectSet = (project: string, part = 1): string => `project-${project}${partSuffix(part)}`;
+export const hubSet = (cluster: string, part = 1): string => `of-${cluster}${partSuffix(part)}`;
+const partSuffix = (part: number): string => (part > 1 ? `--part-${part}` : "");
+
+/** Fixed ClusterRoles on the hub that the clusters operator binds for each cluster. */
+export const HUB_ROLE = {
+  clusterAgent: "drover:cluster-agent",
+  agentTokenMinter: "drover:agent-token-minter",
+  templateReaders: "drover:template-readers",
+} as const;
+
+/** Secrets in a cluster's namespace on the hub: the registration token (key `token`) and what to apply in the member (key `manifest.yaml`). */
+export const REGISTRATION_SECRET = "agent-registration";
+export const MANIFEST_SECRET = "agent-manifest";
 
 /** Non-resource paths that guards ask about with verb `use`; a wildcard over resources never matches a path. */
 export const PATH = {
