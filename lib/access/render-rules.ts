@@ -1,0 +1,120 @@
+// What a template's rules become in a member: what a project template cannot give is left out and named, and Drover's own
+// paths are given by capabilities only, whatever wildcards a template holds.
+import type { PolicyRule } from "../kube/object.ts";
+import { PATH } from "./names.ts";
+
+/** A template as the hub accepted it: rules are flattened already. */
+export interface KnownTemplate {
+  readonly name: string;
+  readonly context: "Cluster" | "Project";
+  readonly accepted: boolean;
+  readonly rules: readonly PolicyRule[];
+  readonly capabilities: readonly string[];
+  readonly externalClusterRole?: string;
+}
+
+/** Rules as applied, and in words what of the template they leave out. */
+export interface MemberRules {
+  readonly rules: readonly PolicyRule[];
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Names of Drover's own fixed ClusterRoles (`drover:<name>`) on members and on the hub. A template of such a name would be
+ * applied over them, so none is ever rendered.
+ */
+export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
+  "agent",
+  "agent-base",
+  "agent-token-minter",
+  "auth",
+  "cluster-agent",
+  "guard-probe",
+  "guards",
+  "impersonator",
+  "operator-access",
+  "operator-clusters",
+  "operator-identity",
+  "proxy",
+  "template-readers",
+]);
+
+/** What HTTP requests on paths are mapped to; the verb `use` of Drover's own paths is deliberately not among them. */
+const HTTP_VERBS = ["get", "head", "post", "put", "patch", "delete", "options"];
+const OWN_PATHS = "/drover.dev/";
+
+/** Rules of a template that is bound cluster-wide, with the paths that its capabilities stand for. */
+export function clusterRules(template: KnownTemplate): MemberRules {
+  const rules = [...template.rules.flatMap(withoutOwnPaths), ...capabilityRules(template.capabilities)];
+  return { rules, skipped: [] };
+}
+
+/**
+ * Rules of a template that is bound in the namespaces of projects. A RoleBinding gives nothing on cluster-scoped resources
+ * and paths: those are left out and named. `namespaces` stay: reading or changing one namespace counts as inside it.
+ */
+export function projectRules(template: KnownTemplate, clusterScoped: ReadonlySet<string>): MemberRules {
+  const lost = new Set<string>();
+  const rules = template.rules.flatMap((rule) => {
+    for (const url of rule.nonResourceURLs ?? []) lost.add(url);
+    if (rule.resources === undefined) return [];
+    const { nonResourceURLs: _, ...rest } = rule;
+    const kept = rule.resources.filter((resource) => {
+      const scope = scopeOf(rule.apiGroups ?? [], resource, clusterScoped);
+      if (scope !== "namespaced") lost.add(resource);
+      return scope !== "cluster";
+    });
+    return kept.length === 0 ? [] : [{ ...rest, resources: kept }];
+  });
+  if (lost.size === 0) return { rules, skipped: [] };
+  return { rules, skipped: [`rules on cluster-scoped resources give nothing in a project: ${[...lost].sort().join(", ")}`] };
+}
+
+/** The rules behind the right to make namespaces in a project; bound cluster-wide, because creating a namespace happens in none. */
+export function createNamespacesRules(project: string): readonly PolicyRule[] {
+  return [
+    { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
+    { nonResourceURLs: [PATH.projectNamespaces(project)], verbs: ["use"] },
+  ];
+}
+
+/** The key under which a resource stands in the set of cluster-scoped resources: "<group>/<plural>", "/nodes" for the core group. */
+export const scopedResource = (group: string, resource: string): string => `${group}/${resource}`;
+
+function scopeOf(groups: readonly string[], resource: string, clusterScoped: ReadonlySet<string>): "cluster" | "some" | "namespaced" {
+  const [plural = ""] = resource.split("/");
+  if (plural === "*" || plural === "namespaces") return "namespaced";
+  if (groups.includes("*")) {
+    for (const scoped of clusterScoped) if (scoped.endsWith(`/${plural}`)) return "some";
+    return "namespaced";
+  }
+  const hits = groups.filter((group) => clusterScoped.has(scopedResource(group, plural))).length;
+  if (hits === 0) return "namespaced";
+  return hits === groups.length ? "cluster" : "some";
+}
+
+function capabilityRules(capabilities: readonly string[]): PolicyRule[] {
+  const rules: PolicyRule[] = [];
+  const paths: string[] = [];
+  if (capabilities.includes("CreateNamespaces")) {
+    rules.push({ apiGroups: [""], resources: ["namespaces"], verbs: ["create"] });
+    paths.push("/drover.dev/projects/*");
+  }
+  if (capabilities.includes("ClaimNamespaces")) paths.push(PATH.claimNamespaces);
+  if (capabilities.includes("ChangePodSecurity")) paths.push(PATH.podSecurity);
+  if (paths.length > 0) rules.push({ nonResourceURLs: paths, verbs: ["use"] });
+  return rules;
+}
+
+/** A rule on paths keeps its HTTP verbs; `use` on Drover's own paths comes from capabilities alone. */
+function withoutOwnPaths(rule: PolicyRule): PolicyRule[] {
+  if (!rule.nonResourceURLs?.some(coversOwnPaths)) return [rule];
+  const verbs = rule.verbs.includes("*") ? HTTP_VERBS : rule.verbs.filter((verb) => verb !== "use");
+  const urls = rule.nonResourceURLs.filter((url) => !url.startsWith(OWN_PATHS));
+  return verbs.length === 0 || urls.length === 0 ? [] : [{ ...rule, nonResourceURLs: urls, verbs }];
+}
+
+function coversOwnPaths(url: string): boolean {
+  if (url.startsWith(OWN_PATHS)) return true;
+  return url.endsWith("*") && OWN_PATHS.startsWith(url.slice(0, -1));
+}

@@ -1,0 +1,196 @@
+// From compiled access to RBAC objects: the pure heart of the agent, also asked by `why` and what-if.
+import type { KubeObject, PolicyRule } from "../kube/object.ts";
+import { clusterBinding, MANAGED_BY, projectBinding, templateRole } from "./names.ts";
+import { type Claim, type MemberNamespace, membership } from "./render-namespaces.ts";
+import {
+  clusterRules,
+  createNamespacesRules,
+  type KnownTemplate,
+  type MemberRules,
+  projectRules,
+  RESERVED_TEMPLATES,
+} from "./render-rules.ts";
+import { liveSubjects, type RbacSubject, type SetSubject } from "./render-subjects.ts";
+
+/** One AccessSet, as last known: what of it decides about RBAC. */
+export interface KnownSet {
+  readonly name: string;
+  readonly scope: "Cluster" | "Project" | "Hub";
+  readonly project?: { readonly name: string; readonly uid: string };
+  readonly part: number;
+  readonly bindings: readonly { readonly template: string; readonly subjects: readonly SetSubject[] }[];
+}
+
+export interface RenderInput {
+  /** Exactly the sets that the index lists. */
+  readonly sets: readonly KnownSet[];
+  readonly templates: ReadonlyMap<string, KnownTemplate>;
+  readonly namespaces: readonly MemberNamespace[];
+  /** "<group>/<plural>" of every cluster-scoped resource that the member serves. */
+  readonly clusterScoped: ReadonlySet<string>;
+  readonly now: Date;
+}
+
+export interface RbacRole extends KubeObject {
+  readonly rules: readonly PolicyRule[];
+}
+
+export interface RbacBinding extends KubeObject {
+  readonly roleRef: { readonly apiGroup: string; readonly kind: "ClusterRole"; readonly name: string };
+  readonly subjects: readonly RbacSubject[];
+}
+
+export interface Rendered {
+  /** Roles first: a binding that arrives before its role would be refused by the escalation check. Each list sorted by namespace and name. */
+  readonly roles: readonly RbacRole[];
+  readonly bindings: readonly RbacBinding[];
+  readonly claims: readonly Claim[];
+  readonly skipped: readonly { readonly template: string; readonly message: string }[];
+  readonly refused: readonly { readonly object: string; readonly message: string }[];
+  /** RFC 3339; when the first end date passes and all this must be rendered again. */
+  readonly again?: string;
+}
+
+const RBAC = "rbac.authorization.k8s.io";
+
+/** On every object rendered here, beside managed-by: other objects of Drover's carry that too, and must not be pruned by an agent. */
+export const INVENTORY_LABEL = "drover.dev/inventory";
+export const RENDERED_LABELS = { ...MANAGED_BY, [INVENTORY_LABEL]: "access" } as const;
+
+export function render(input: RenderInput): Rendered {
+  const projects = projectUids(input.sets);
+  const members = membership(input.namespaces, projects);
+  const out = new Output();
+  for (const refused of members.refused) out.refuse(refused.object, refused.message);
+  for (const set of [...input.sets].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const binding of set.bindings) {
+      const template = usable(set, binding.template, input.templates, out);
+      if (template === undefined) continue;
+      const live = liveSubjects(binding.subjects, set.scope === "Project", input.now);
+      for (const message of live.refused) out.refuse(`AccessSet ${set.name}`, message);
+      if (live.nextEnd !== undefined) out.nextEnd = Math.min(out.nextEnd, live.nextEnd);
+      if (live.subjects.length === 0) continue;
+      if (set.scope === "Cluster") bindCluster(set, template, live.subjects, out);
+      else bindProject({ set, template, subjects: live.subjects, namespaces: members.byProject, clusterScoped: input.clusterScoped }, out);
+    }
+  }
+  return out.done(members.claims);
+}
+
+/** The groups that sets name: the only ones that the impersonator needs. */
+export function groupsIn(sets: readonly KnownSet[]): readonly string[] {
+  const groups = new Set<string>();
+  for (const set of sets) {
+    for (const { subjects } of set.bindings) for (const { kind, name } of subjects) if (kind === "Group") groups.add(name);
+  }
+  return [...groups].sort();
+}
+
+function projectUids(sets: readonly KnownSet[]): Map<string, string> {
+  const uids = new Map<string, string>();
+  for (const { scope, project } of sets) if (scope === "Project" && project) uids.set(project.name, project.uid);
+  return uids;
+}
+
+/** The template, if this set may bind it; what the hub should never have compiled is refused and reported here again. */
+function usable(set: KnownSet, name: string, templates: ReadonlyMap<string, KnownTemplate>, out: Output): KnownTemplate | undefined {
+  const where = `AccessSet ${set.name}`;
+  if (set.scope === "Hub") return void out.refuse(where, "scope Hub has no meaning in this cluster");
+  const template = templates.get(name);
+  if (template === undefined || !template.accepted) return undefined;
+  if (set.scope === "Project" && set.project === undefined) return void out.refuse(where, "scope Project, but names no project");
+  if (template.context !== set.scope) return void out.refuse(where, `template ${name} is for context ${template.context}`);
+  if (RESERVED_TEMPLATES.has(name)) return void out.refuse(where, `template ${name} has the name of one of Drover's own roles: rename it`);
+  if (template.externalClusterRole?.startsWith("drover:")) {
+    return void out.refuse(
+      where,
+      `template ${name} names ${template.externalClusterRole}: roles of Drover's own are never bound as external ones`,
+    );
+  }
+  return template;
+}
+
+function bindCluster(set: KnownSet, template: KnownTemplate, subjects: readonly RbacSubject[], out: Output): void {
+  const role = out.templateRole(template, () => clusterRules(template));
+  out.bind(clusterBinding(template.name, set.part), undefined, role, subjects);
+}
+
+interface ProjectPart {
+  readonly set: KnownSet;
+  readonly template: KnownTemplate;
+  readonly subjects: readonly RbacSubject[];
+  readonly namespaces: ReadonlyMap<string, readonly string[]>;
+  readonly clusterScoped: ReadonlySet<string>;
+}
+
+function bindProject({ set, template, subjects, namespaces, clusterScoped }: ProjectPart, out: Output): void {
+  const project = set.project?.name ?? "";
+  for (const namespace of namespaces.get(project) ?? []) {
+    const role = out.templateRole(template, () => projectRules(template, clusterScoped));
+    out.bind(projectBinding(project, template.name, set.part), namespace, role, subjects);
+  }
+  if (!template.capabilities.includes("CreateNamespaces")) return;
+  const role = `drover:${project}:create-namespaces`;
+  out.role(role, createNamespacesRules(project));
+  out.bind(`${role}:${template.name}${set.part > 1 ? `:${set.part}` : ""}`, undefined, role, subjects);
+}
+
+/** Collects objects by name, so that two parts that should never share a name still lose nobody and give one object. */
+class Output {
+  nextEnd = Number.POSITIVE_INFINITY;
+  readonly #roles = new Map<string, RbacRole>();
+  readonly #bindings = new Map<string, RbacBinding>();
+  readonly #skipped = new Map<string, { template: string; message: string }>();
+  readonly #refused = new Map<string, { object: string; message: string }>();
+
+  /** The name of the ClusterRole to bind for a template; rendered when first bound, so that it exists only while something is. */
+  templateRole(template: KnownTemplate, rules: () => MemberRules): string {
+    if (template.externalClusterRole !== undefined) return template.externalClusterRole;
+    const name = templateRole(template.name);
+    if (!this.#roles.has(name)) {
+      const made = rules();
+      this.role(name, made.rules);
+      for (const message of made.skipped) this.#skipped.set(`${template.name}\n${message}`, { template: template.name, message });
+    }
+    return name;
+  }
+
+  role(name: string, rules: readonly PolicyRule[]): void {
+    this.#roles.set(name, { apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: { name, labels: RENDERED_LABELS }, rules });
+  }
+
+  bind(name: string, namespace: string | undefined, role: string, subjects: readonly RbacSubject[]): void {
+    const key = `${namespace ?? ""}\n${name}`;
+    const before = this.#bindings.get(key);
+    this.#bindings.set(key, {
+      apiVersion: `${RBAC}/v1`,
+      kind: namespace === undefined ? "ClusterRoleBinding" : "RoleBinding",
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: RENDERED_LABELS },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: role },
+      subjects: before ? merged(before.subjects, subjects) : subjects,
+    });
+  }
+
+  refuse(object: string, message: string): void {
+    this.#refused.set(`${object}\n${message}`, { object, message });
+  }
+
+  done(claims: readonly Claim[]): Rendered {
+    return {
+      roles: sorted(this.#roles),
+      bindings: sorted(this.#bindings),
+      claims,
+      skipped: sorted(this.#skipped),
+      refused: sorted(this.#refused),
+      ...(Number.isFinite(this.nextEnd) ? { again: new Date(this.nextEnd).toISOString() } : {}),
+    };
+  }
+}
+
+function merged(a: readonly RbacSubject[], b: readonly RbacSubject[]): readonly RbacSubject[] {
+  return sorted(new Map([...a, ...b].map((subject) => [`${subject.kind}\n${subject.namespace ?? ""}\n${subject.name}`, subject])));
+}
+
+function sorted<T>(map: ReadonlyMap<string, T>): readonly T[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}
