@@ -1,0 +1,136 @@
+import { array, boolean, exactlyOne, integer, object, samePresence, string, time } from "../schema/builders.ts";
+import { condition } from "../schema/condition.ts";
+import { kind, type ObjectOf } from "../schema/kind.ts";
+import { displayName, shortName } from "./names.ts";
+
+/** NamespaceReady: the cluster's namespace on the hub exists and is Drover's alone. */
+export const NamespaceReady = condition("NamespaceReady", "The cluster's namespace on the hub exists and is Drover's alone.", {
+  Ready: "Nothing to do.",
+  Creating: "Asked for, not yet Active; passes by itself.",
+  NameTaken:
+    "A namespace of that name exists without our label, or with foreign RBAC in it. Rename the cluster, or label the namespace and empty it of RBAC.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+/** Registered: an agent's public key is on record. */
+export const Registered = condition(
+  "Registered",
+  "An agent's public key is on record: that agent, and no other, speaks for this cluster.",
+  {
+    Registered: "Nothing to do.",
+    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the member.",
+    TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
+    AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
+    Unreadable: "The API server did not answer; retried by itself.",
+  },
+);
+
+/** Connected: the agent's heartbeat is recent. */
+export const Connected = condition("Connected", "The agent's heartbeat is recent.", {
+  Connected: "Nothing to do.",
+  NeverConnected: "No heartbeat was ever seen. Look at the agent's log in the member, namespace drover-system.",
+  HeartbeatLost: "The last heartbeat is too old. Access in the member stays as it is; look at the network and at the agent's log.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+/** Ready: the cluster can be used through Drover and does what was granted. */
+export const Ready = condition("Ready", "The cluster can be used through Drover, and does what was granted.", {
+  Ready: "Nothing to do.",
+  NamespaceNotReady: "See condition NamespaceReady.",
+  NotRegistered: "See condition Registered.",
+  NotConnected: "See condition Connected.",
+  Unhealthy: "The agent says that the member's API server is not healthy. Look at the member.",
+  GuardsNotEnforced:
+    "The admission policies that guard Drover's objects in the member are not in force, so nothing is granted. The message says why.",
+  AccessNotApplied: "The agent has not applied the current grants yet; passes by itself. If it lasts, see the ClusterReport.",
+  EngineUnsupported: "This version of Drover cannot make clusters with this engine. Use `import`.",
+  Paused: "`paused` is true: Drover leaves the cluster as it is.",
+  Deleting: "The cluster is being deleted. See condition TornDown.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+/** TornDown: while a cluster is deleted, how far the member is cleaned up. */
+export const TornDown = condition(
+  "TornDown",
+  "While the cluster is being deleted: how far Drover's objects in the member are cleaned up.",
+  {
+    Done: "Nothing of Drover is left in the member. Nothing to do.",
+    CleaningUp: "The agent is removing Drover's objects; passes by itself.",
+    LeftBehind: "The agent could not be reached within the grace period. The message says what is left in the member and how to remove it.",
+    NothingToDo: "No agent ever registered.",
+    Unreadable: "The API server did not answer; retried by itself.",
+  },
+);
+
+const ENGINES = ["import", "embedded", "kubeadm", "rke2", "kind", "gke"] as const;
+
+export const Cluster = kind({
+  kind: "Cluster",
+  plural: "clusters",
+  shortNames: ["dcl"],
+  scope: "Cluster",
+  description: "A Kubernetes cluster that Drover governs; `hub` is the one that Drover runs on. Written by people.",
+  spec: object("What the cluster is. Exactly one of import, embedded, kubeadm, rke2, kind and gke.", {
+    displayName: displayName.optional(),
+    paused: boolean("true: Drover leaves the cluster as it is until this is false again.").default(false),
+    import: object("The cluster exists; its owner applies the agent's manifest there.", {}).optional(),
+    embedded: object("Drover runs the control plane in the hub.", {}).optional(),
+    kubeadm: object("Drover makes the cluster on machines with kubeadm.", {}).optional(),
+    rke2: object("Drover makes the cluster on machines with RKE2.", {}).optional(),
+    kind: object("Drover makes the cluster in containers with kind.", {}).optional(),
+    gke: object("Drover makes the cluster at Google with GKE.", {}).optional(),
+    agent: object("What the agent may do in the member; rendered into its manifest at import.", {
+      ceiling: string("The ClusterRole that bounds what Drover can grant in the member.", { maxLength: 253, minLength: 1 }).default(
+        "cluster-admin",
+      ),
+      groups: array(
+        "With a ceiling below cluster-admin: the only groups, written provider:group, whose members can use the cluster through Drover.",
+        string("A group, written provider:group.", { maxLength: 576, minLength: 3 }).matching(
+          "^[a-z0-9]([-a-z0-9]*[a-z0-9])?:.+$",
+          "write provider:group, as in corp:developers",
+        ),
+        { maxItems: 100 },
+      ).optional(),
+    }).default({}),
+  })
+    .rule(
+      exactlyOne(ENGINES),
+      "write exactly one of import, embedded, kubeadm, rke2, kind and gke; for a cluster that exists: `import: {}`",
+    )
+    .rule(samePresence(ENGINES), "the engine of a cluster cannot be changed: make another Cluster"),
+  status: {
+    namespaceUID: string("The UID of the cluster's namespace on the hub, once it is ours.", { maxLength: 64 }).optional(),
+    kubernetesVersion: string("The version of the member's API server.", { maxLength: 64 }).optional(),
+    agentVersion: string("The version of its agent.", { maxLength: 64 }).optional(),
+    nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
+    lastHeartbeatTime: time("The agent's last heartbeat that was seen.").optional(),
+  },
+  conditions: [NamespaceReady, Registered, Connected, Ready, TornDown],
+  rules: [
+    shortName("cluster"),
+    {
+      rule: "self.metadata.name != 'hub' || has(self.spec.__import__)",
+      message: "the cluster `hub` is the one that Drover runs on: it is `import: {}`",
+    },
+  ],
+  columns: [
+    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].status" },
+    { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].reason" },
+    { name: "Connected", type: "string", jsonPath: ".status.conditions[?(@.type=='Connected')].status" },
+    { name: "Version", type: "string", jsonPath: ".status.kubernetesVersion" },
+    { name: "Nodes", type: "integer", jsonPath: ".status.nodes.total" },
+    { name: "Agent", type: "string", jsonPath: ".status.agentVersion", priority: 1 },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  example: `apiVersion: drover.dev/v1alpha1
+kind: Cluster
+metadata:
+  name: east
+  labels: { env: prod }
+spec:
+  displayName: East
+  import: {}
+`,
+});
+export type Cluster = ObjectOf<typeof Cluster>;

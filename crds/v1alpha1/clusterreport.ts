@@ -1,0 +1,84 @@
+import { array, boolean, choice, integer, object, string, time } from "../schema/builders.ts";
+import { kind, type ObjectOf } from "../schema/kind.ts";
+import type { Infer } from "../schema/schema.ts";
+import { fixedName } from "./names.ts";
+
+const guards = object("Whether the admission policies that protect Drover's objects are in force.", {
+  state: choice("Enforced: a probe was refused. Missing: a probe got through, so nothing is granted. Unknown: it could not be tried.", [
+    "Enforced",
+    "Missing",
+    "Unknown",
+  ]),
+  message: string("What the probe saw.", { maxLength: 1024 }).optional(),
+  probedAt: time("When it was last tried.").optional(),
+});
+
+const access = object("What became of the AccessSets.", {
+  epochs: array(
+    "Which epoch of which set is applied.",
+    object("One set.", { set: string("The AccessSet.", { maxLength: 253 }), epoch: integer("Its applied epoch.") }),
+    { maxItems: 5000 },
+  ).optional(),
+  appliedAt: time("When grants were last brought into effect.").optional(),
+  objects: integer("How many RBAC objects Drover keeps in the member.").optional(),
+  healed: integer("How many times an object had to be mended since the agent was installed.").optional(),
+  refused: array(
+    "What the member refused, usually because it exceeds the ceiling.",
+    object("One refused object.", {
+      object: string("Kind and name.", { maxLength: 600 }),
+      message: string("The member's answer.", { maxLength: 1024 }),
+    }),
+    { maxItems: 100 },
+  ).optional(),
+  skipped: array(
+    "Rules that cannot be granted in a project, because they are about things that no namespace holds.",
+    object("One template.", {
+      template: string("The template.", { maxLength: 63 }),
+      message: string("Which rules and why.", { maxLength: 1024 }),
+    }),
+    { maxItems: 100 },
+  ).optional(),
+});
+
+export const ClusterReport = kind({
+  kind: "ClusterReport",
+  plural: "clusterreports",
+  shortNames: ["drep"],
+  scope: "Namespaced",
+  description:
+    "What the cluster's agent sees and did. Made by the clusters operator, its status written by the agent only; one in each cluster's namespace, named `agent`.",
+  spec: object("Nothing: a report has no intent.", {}),
+  status: {
+    agentVersion: string("The agent's version.", { maxLength: 64 }).optional(),
+    kubernetesVersion: string("The version of the member's API server.", { maxLength: 64 }).optional(),
+    healthy: boolean("Whether the member's API server says that it is ready.").optional(),
+    nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
+    guards: guards.optional(),
+    access: access.optional(),
+    streams: object("Open streams of people: watches, logs, exec.", {
+      open: integer("How many there are."),
+      ended: integer("How many the agent ended because the right was gone, since it started."),
+    }).optional(),
+    teardown: choice("Done: nothing of Drover is left in the member but the agent itself.", ["Done"]).optional(),
+  },
+  rules: [fixedName("agent")],
+  columns: [
+    { name: "Healthy", type: "boolean", jsonPath: ".status.healthy" },
+    { name: "Version", type: "string", jsonPath: ".status.kubernetesVersion" },
+    { name: "Guards", type: "string", jsonPath: ".status.guards.state" },
+    { name: "Objects", type: "integer", jsonPath: ".status.access.objects" },
+    { name: "Healed", type: "integer", jsonPath: ".status.access.healed" },
+    { name: "Streams", type: "integer", jsonPath: ".status.streams.open" },
+  ],
+  example: `apiVersion: drover.dev/v1alpha1
+kind: ClusterReport
+metadata:
+  name: agent
+  namespace: cluster-east
+spec: {}
+`,
+});
+export type ClusterReport = ObjectOf<typeof ClusterReport>;
+export type ReportStatus = NonNullable<ClusterReport["status"]>;
+export type ReportGuards = Infer<typeof guards>;
+export type ReportAccess = Infer<typeof access>;

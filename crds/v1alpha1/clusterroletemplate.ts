@@ -1,0 +1,84 @@
+import { array, boolean, choice, object, string } from "../schema/builders.ts";
+import { condition } from "../schema/condition.ts";
+import { kind, type ObjectOf } from "../schema/kind.ts";
+import { displayName, labelName, nameOf } from "./names.ts";
+import { capability, policyRule } from "./rule.ts";
+
+/** Accepted: the template is flattened into its status, and bindings to it count. */
+export const Accepted = condition(
+  "Accepted",
+  "The template and all that it inherits are flattened into its status; bindings to it count.",
+  {
+    Accepted: "Nothing to do.",
+    InheritanceCycle: "The template inherits itself, the message says by which way. Take one of the names out of `inherits`.",
+    ParentNotFound: "A template named in `inherits` does not exist. Apply it, or take the name out.",
+    ParentNotAccepted: "A template named in `inherits` is not accepted itself. Mend that one first.",
+    ContextMismatch: "A template named in `inherits` is for the other context. Inherit templates of the same `context` only.",
+    TooLarge: "Flattened it has more rules than a template may have. Inherit less, or merge rules.",
+    Unreadable: "The API server did not answer; retried by itself.",
+  },
+);
+
+const rules = array("Rules, as in an RBAC Role.", policyRule, { maxItems: 200 });
+const capabilities = array("Drover's own powers.", capability, { maxItems: 16 });
+
+export const ClusterRoleTemplate = kind({
+  kind: "ClusterRoleTemplate",
+  plural: "clusterroletemplates",
+  shortNames: ["crt"],
+  scope: "Cluster",
+  description:
+    "A named bundle of rights that bindings grant in a cluster or in a project. Written by people; in members it becomes the ClusterRole `drover:<name>`.",
+  spec: object("What the template grants.", {
+    displayName: displayName,
+    description: string("What the template is for.", { maxLength: 2000 }).optional(),
+    context: choice(
+      "Cluster: bound in clusters, its rules hold cluster-wide. Project: bound in projects, its rules hold in their namespaces.",
+      ["Cluster", "Project"],
+    ).immutable("the context of a template cannot be changed, because bindings rely on it: make another template"),
+    rules: rules
+      .rule(
+        "self.all(rule, !('drover.dev' in rule.apiGroups))",
+        "rules cannot name API group drover.dev: Drover's own powers are given by `capabilities`",
+      )
+      .default([]),
+    capabilities: capabilities.default([]),
+    inherits: array(
+      "Names of templates whose rules and capabilities are included.",
+      string("A template.", { maxLength: 63, minLength: 1 }),
+      {
+        maxItems: 20,
+      },
+    ).default([]),
+    externalClusterRole: nameOf(
+      "a ClusterRole that exists in the members already, bound instead of rules of the template's own",
+    ).optional(),
+    locked: boolean("true: existing bindings stay, new ones do not count.").default(false),
+  }).rule(
+    "!has(self.externalClusterRole) || (self.rules.size() == 0 && self.capabilities.size() == 0 && self.inherits.size() == 0)",
+    "with `externalClusterRole` leave out `rules`, `capabilities` and `inherits`: the ClusterRole in the member says it all",
+  ),
+  status: {
+    rules: array("All rules, those inherited included: what agents apply.", policyRule, { maxItems: 500 }).optional(),
+    capabilities: capabilities.described("All capabilities, those inherited included.").optional(),
+  },
+  conditions: [Accepted],
+  rules: [labelName("template")],
+  columns: [
+    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Context", type: "string", jsonPath: ".spec.context" },
+    { name: "Locked", type: "boolean", jsonPath: ".spec.locked", priority: 1 },
+    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+  ],
+  example: `apiVersion: drover.dev/v1alpha1
+kind: ClusterRoleTemplate
+metadata:
+  name: pod-reader
+spec:
+  displayName: Pod reader
+  context: Project
+  rules:
+    - { apiGroups: [""], resources: [pods, pods/log], verbs: [get, list, watch] }
+`,
+});
+export type ClusterRoleTemplate = ObjectOf<typeof ClusterRoleTemplate>;

@@ -1,0 +1,48 @@
+import { object, string } from "../schema/builders.ts";
+import { condition } from "../schema/condition.ts";
+import { kind, type ObjectOf } from "../schema/kind.ts";
+import { expiresAt } from "./binding.ts";
+import { IMMUTABLE_ROLE, IMMUTABLE_SUBJECT, personOrGroup } from "./subject.ts";
+
+/** Accepted: the binding counts. While it does not, it grants nothing. */
+export const Accepted = condition("Accepted", "The binding is understood and counts; while it does not, it grants nothing.", {
+  Accepted: "The binding is part of what the access operator compiles. Nothing to do.",
+  RoleNotFound: "No GlobalRole has that name. Apply it; the binding then counts by itself.",
+  RoleNotAccepted: "Something that the role grants is missing. Read the role's Accepted condition; its other grants count.",
+  SubjectNotFound: "No User has that name. Apply the User; the binding then counts by itself.",
+  SubjectDisabled: "The User is disabled. Enable the User, or delete the binding.",
+  ProviderNotFound: "No AuthProvider has that name. Correct `subject.provider` in a new binding.",
+  GroupNameRefused: "The group's name has control characters or spaces outside. Write it as the provider does.",
+  Expired: "The end date has passed. Delete the binding, or apply one with a later `expiresAt`.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+export const GlobalRoleBinding = kind({
+  kind: "GlobalRoleBinding",
+  plural: "globalrolebindings",
+  shortNames: ["dgrb"],
+  scope: "Cluster",
+  description: "Grants a GlobalRole to a user or a group. Written by people.",
+  spec: object("Who gets which role, and until when.", {
+    globalRole: string("The name of the GlobalRole.", { maxLength: 63, minLength: 1 }).immutable(IMMUTABLE_ROLE),
+    subject: personOrGroup.immutable(IMMUTABLE_SUBJECT),
+    expiresAt,
+  }),
+  conditions: [Accepted],
+  columns: [
+    { name: "Role", type: "string", jsonPath: ".spec.globalRole" },
+    { name: "Subject", type: "string", jsonPath: ".spec.subject.kind" },
+    { name: "Name", type: "string", jsonPath: ".spec.subject.name" },
+    { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", priority: 1 },
+    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+  ],
+  example: `apiVersion: drover.dev/v1alpha1
+kind: GlobalRoleBinding
+metadata:
+  name: root-is-admin
+spec:
+  globalRole: admin
+  subject: { kind: User, name: root }
+`,
+});
+export type GlobalRoleBinding = ObjectOf<typeof GlobalRoleBinding>;

@@ -1,0 +1,52 @@
+import { object, string } from "../schema/builders.ts";
+import { condition } from "../schema/condition.ts";
+import { kind, type ObjectOf } from "../schema/kind.ts";
+import { displayName, shortName } from "./names.ts";
+import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
+
+/** NamespaceReady: the project's namespace on the hub exists and is Drover's alone. */
+export const NamespaceReady = condition("NamespaceReady", "The project's namespace on the hub exists and is Drover's alone.", {
+  Ready: "Nothing to do.",
+  Creating: "Asked for, not yet Active; passes by itself.",
+  NameTaken:
+    "A namespace of that name exists without our labels, or with foreign RBAC in it. Rename the project, or label the namespace and empty it of RBAC.",
+  ScopeNotFound: "The namespace that the Project is in backs no cluster. Put the Project into the namespace of a cluster.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+export const Project = kind({
+  kind: "Project",
+  plural: "projects",
+  shortNames: ["dproj"],
+  scope: "Namespaced",
+  description:
+    "Namespaces of one cluster that belong together: members and policies are given once for all of them. Lives in the cluster's namespace. Written by people; a namespace joins by its label drover.dev/project.",
+  spec: object("What the project's namespaces have in common.", {
+    displayName: displayName.optional(),
+    podSecurity: podSecurity.optional(),
+    quota: quota.optional(),
+    limits: limits.optional(),
+    isolation: isolation.optional(),
+  }),
+  status: { namespaceUID: string("The UID of the project's namespace on the hub, once it is ours.", { maxLength: 64 }).optional() },
+  conditions: [NamespaceReady],
+  rules: [shortName("project")],
+  columns: [
+    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='NamespaceReady')].reason" },
+    { name: "Pod security", type: "string", jsonPath: ".spec.podSecurity.enforce" },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  example: `apiVersion: drover.dev/v1alpha1
+kind: Project
+metadata:
+  name: web
+  namespace: cluster-east
+spec:
+  displayName: Web shop
+  podSecurity: { enforce: baseline }
+  quota: { total: { requests.cpu: "20" }, namespaceDefault: { requests.cpu: "2" } }
+  isolation: { enabled: true }
+`,
+});
+export type Project = ObjectOf<typeof Project>;
