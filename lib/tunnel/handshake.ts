@@ -1,0 +1,16 @@
+// How a connection becomes a tunnel: an HTTP/1.1 Upgrade whose token carries the version. A later version is a later token,
+// and an agent may offer several ("drover-tunnel/2, drover-tunnel/1").
+
+export const UPGRADE_TOKEN = "drover-tunnel/1";
+/** In the 101: the id of the proxy replica that answered, how many there are, and the version that was chosen. */
+export const REPLICA_HEADER = "Drover-Replica";
+export const REPLICAS_HEADER = "Drover-Replicas";
+export const VERSION_HEADER = "Drover-Tunnel-Version";
+export const TUNNEL_VERSION = "1";
+
+/** Whether an Upgrade header offers the version that we speak. Names are compared without regard to case, as HTTP has it. */
+export const offersTunnel = (upgrade = ""): boolean =>
+  upgrade
+    .toLowerCase()
+    .split(",")
+    .some((offer) => offer.trim() === UPGRADE_TOKEN);
