@@ -1,0 +1,16 @@
+/** What this library needs of a logger; winston's loggers fit. `fields` are structured, never interpolated. */
+export interface Log {
+  debug(message: string, fields?: object): unknown;
+  info(message: string, fields?: object): unknown;
+  warn(message: string, fields?: object): unknown;
+  error(message: string, fields?: object): unknown;
+}
+
+export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** One line that a person can act on, with the chain of causes: undici hides the interesting part in `cause`. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message || (error as { code?: string }).code || error.name;
+  return error.cause === undefined || own.includes(describe(error.cause)) ? own : `${own}: ${describe(error.cause)}`;
+}

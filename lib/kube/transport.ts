@@ -1,0 +1,160 @@
+import { buildConnector, type Dispatcher, Pool } from "undici";
+import { ConnectionError, TimeoutError } from "./errors.ts";
+import { describe } from "./log.ts";
+
+/** Where an API server is and how to speak to it. TLS is always verified, against `ca` or else the system's roots. */
+export interface Connection {
+  /** Base URL, https only; may have a path prefix. */
+  readonly server: string;
+  /** PEM. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Read before each request: rotating tokens come from here. */
+  readonly token?: () => Promise<string | undefined>;
+  /** Read for each new TCP connection, for client certificates that rotate; wins over `cert` and `key`. */
+  readonly certificate?: () => Promise<{ readonly cert: string; readonly key: string } | undefined>;
+  /** The name that the server's certificate must carry, when it is not the host of `server`. */
+  readonly serverName?: string;
+  /** Sent with every request (impersonation from a kubeconfig). */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+export interface Outgoing {
+  readonly method: string;
+  /** From "/api" or "/apis" on, with the query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+/**
+ * HTTP to one API server. Watches have connections of their own, so that any number of them never keeps a unary request waiting;
+ * unary requests share a bounded number of kept-alive connections, which also bounds what one process asks of a server at once.
+ */
+export class Transport {
+  readonly #connection: Connection;
+  readonly #prefix: string;
+  readonly #unary: Pool;
+  readonly #streams: Pool;
+
+  constructor(connection: Connection) {
+    const url = new URL(connection.server);
+    if (url.protocol !== "https:") throw new Error(`the API server must be reached over https, not ${connection.server}`);
+    this.#connection = connection;
+    this.#prefix = url.pathname.replace(/\/+$/, "");
+    // An API server keeps an idle connection for 90 s; staying below that avoids writing into one that is being closed.
+    const options: Pool.Options = { connect: connector(connection), pipelining: 1, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000 };
+    this.#unary = new Pool(url.origin, { ...options, connections: 32 });
+    this.#streams = new Pool(url.origin, { ...options, connections: null });
+  }
+
+  /** One request with its whole answer. `timeoutMs` bounds everything from the queue for a connection to the last byte. */
+  async send(request: Outgoing): Promise<Answer> {
+    const limit = new Limit(request.signal, request.timeoutMs);
+    try {
+      const answer = await this.#request(this.#unary, request, limit.signal, request.timeoutMs);
+      const text = await answer.body.text();
+      return { status: answer.statusCode, headers: answer.headers, text };
+    } catch (error) {
+      throw limit.timedOut
+        ? new TimeoutError(`${request.method} ${request.path}: no answer within ${request.timeoutMs} ms`)
+        : this.#explain(request, error);
+    } finally {
+      limit.done();
+    }
+  }
+
+  /** One request whose answer has no end of its own; only the signal ends it. `timeoutMs` bounds the wait for the answer's head. */
+  async stream(
+    request: Outgoing & { readonly signal: AbortSignal },
+  ): Promise<{ head: Omit<Answer, "text">; body: Dispatcher.ResponseData["body"] }> {
+    try {
+      const answer = await this.#request(this.#streams, request, request.signal, 0);
+      return { head: { status: answer.statusCode, headers: answer.headers }, body: answer.body };
+    } catch (error) {
+      throw this.#explain(request, error);
+    }
+  }
+
+  async #request(pool: Pool, request: Outgoing, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+    const token = await this.#connection.token?.();
+    return await pool.request({
+      method: request.method as Dispatcher.HttpMethod,
+      path: this.#prefix + request.path,
+      headers: { ...this.#connection.headers, ...request.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      body: request.body ?? null,
+      signal,
+      headersTimeout: request.timeoutMs,
+      bodyTimeout,
+    });
+  }
+
+  #explain(request: Outgoing, error: unknown): Error {
+    if (request.signal?.aborted) return error instanceof Error ? error : new Error(String(error));
+    return new ConnectionError(`${request.method} ${this.#connection.server}${request.path}: ${describe(error)}`, error);
+  }
+
+  /** Ends everything that is under way. */
+  async close(): Promise<void> {
+    await Promise.all([this.#unary.destroy(), this.#streams.destroy()]);
+  }
+}
+
+/** A time limit joined with a caller's signal; both are let go of when done, so that long-lived signals collect no listeners. */
+class Limit {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #outer: AbortSignal | undefined;
+  timedOut = false;
+
+  constructor(outer: AbortSignal | undefined, ms: number) {
+    this.#outer = outer;
+    this.#timer = setTimeout(() => {
+      this.timedOut = true;
+      this.#controller.abort();
+    }, ms);
+    if (outer?.aborted) this.#controller.abort(outer.reason);
+    outer?.addEventListener("abort", this.#forward);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  readonly #forward = (): void => this.#controller.abort(this.#outer?.reason);
+
+  done(): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#forward);
+  }
+}
+
+function connector(connection: Connection): buildConnector.connector {
+  const tls = {
+    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
+    rejectUnauthorized: true,
+    timeout: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelay: 15_000,
+  };
+  const fixed = connection.cert === undefined || connection.key === undefined ? {} : { cert: connection.cert, key: connection.key };
+  const { certificate } = connection;
+  if (certificate === undefined) return buildConnector({ ...tls, ...fixed });
+  return (options, callback) => {
+    certificate().then(
+      // Resuming a TLS session would keep the old certificate's identity.
+      (pair) => buildConnector({ ...tls, ...(pair ?? fixed), maxCachedSessions: 0 })(options, callback),
+      (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
+    );
+  };
+}
