@@ -1,0 +1,123 @@
+// Certificates of a development environment: P-256 keys, made with node:crypto and thirty lines of DER.
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { isIPv4 } from "node:net";
+import * as der from "./der.ts";
+
+/** A certificate with its private key, both PEM. */
+export interface KeyPair {
+  cert: string;
+  key: string;
+}
+
+export interface Subject {
+  commonName: string;
+  /** Kubernetes reads these as groups. */
+  organizations?: readonly string[];
+}
+
+const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
+const USAGE = { server: der.oid("1.3.6.1.5.5.7.3.1"), client: der.oid("1.3.6.1.5.5.7.3.2") };
+const YEARS = 5;
+
+const distinguishedName = (subject: Subject): Buffer => {
+  const attribute = (type: string, value: string): Buffer => der.set(der.sequence(der.oid(type), der.utf8(value)));
+  const groups = (subject.organizations ?? []).map((group) => attribute("2.5.4.10", group));
+  return der.sequence(...groups, attribute("2.5.4.3", subject.commonName));
+};
+
+const extension = (id: string, value: Buffer, critical = false): Buffer =>
+  der.sequence(der.oid(id), ...(critical ? [der.boolean(true)] : []), der.octets(value));
+
+const pem = (label: string, bytes: Buffer): string =>
+  `-----BEGIN ${label}-----\n${(bytes.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END ${label}-----\n`;
+
+interface Issue {
+  subject: Subject;
+  issuer: Subject;
+  signer: KeyObject;
+  publicKey: KeyObject;
+  issuerKeyId: Buffer;
+  extensions: readonly Buffer[];
+}
+
+const keyId = (publicKey: KeyObject): Buffer =>
+  createHash("sha1")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest();
+
+const issue = (o: Issue): string => {
+  const from = new Date(Date.now() - 60_000);
+  const until = new Date(from);
+  until.setUTCFullYear(from.getUTCFullYear() + YEARS);
+  const toBeSigned = der.sequence(
+    der.tagged(0, true, der.integer(Buffer.from([2]))),
+    // The leading 1 keeps the number positive and its encoding minimal; Go refuses anything else.
+    der.integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])),
+    ECDSA_SHA256,
+    distinguishedName(o.issuer),
+    der.sequence(der.utcTime(from), der.utcTime(until)),
+    distinguishedName(o.subject),
+    o.publicKey.export({ type: "spki", format: "der" }),
+    der.tagged(
+      3,
+      true,
+      der.sequence(
+        extension("2.5.29.14", der.octets(keyId(o.publicKey))),
+        extension("2.5.29.35", der.sequence(der.tagged(0, false, o.issuerKeyId))),
+        ...o.extensions,
+      ),
+    ),
+  );
+  return pem("CERTIFICATE", der.sequence(toBeSigned, ECDSA_SHA256, der.bits(sign("sha256", toBeSigned, o.signer))));
+};
+
+/** A certificate authority; `certificate` signs one leaf. */
+export class Authority {
+  readonly cert: string;
+  readonly key: string;
+  readonly #subject: Subject;
+
+  private constructor(subject: Subject, pair: KeyPair) {
+    this.#subject = subject;
+    this.cert = pair.cert;
+    this.key = pair.key;
+  }
+
+  /** Makes a new authority with a new key. */
+  static create(commonName: string): Authority {
+    const subject = { commonName };
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const extensions = [
+      extension("2.5.29.19", der.sequence(der.boolean(true)), true),
+      extension("2.5.29.15", der.bits(Buffer.from([0b0000_0110]), 1), true),
+    ];
+    const cert = issue({ subject, issuer: subject, signer: privateKey, publicKey, issuerKeyId: keyId(publicKey), extensions });
+    return new Authority(subject, { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() });
+  }
+
+  /** The authority that `create` made under the same common name, from its files. */
+  static load(commonName: string, pair: KeyPair): Authority {
+    return new Authority({ commonName }, pair);
+  }
+
+  /** Signs a certificate for a new key; a server's names may be DNS names and IPv4 addresses. */
+  certificate(subject: Subject, usages: readonly ("server" | "client")[], names: readonly string[] = []): KeyPair {
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const alternative = names.map((name) =>
+      isIPv4(name) ? der.tagged(7, false, Buffer.from(name.split(".").map(Number))) : der.tagged(2, false, Buffer.from(name)),
+    );
+    const extensions = [
+      extension("2.5.29.15", der.bits(Buffer.from([0b1000_0000]), 7), true),
+      extension("2.5.29.37", der.sequence(...usages.map((usage) => USAGE[usage]))),
+      ...(alternative.length > 0 ? [extension("2.5.29.17", der.sequence(...alternative))] : []),
+    ];
+    const signer = createPrivateKey(this.key);
+    const issuerKeyId = keyId(createPublicKey(signer));
+    const cert = issue({ subject, issuer: this.#subject, signer, publicKey, issuerKeyId, extensions });
+    return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+  }
+}
+
+/** A new key for signing ServiceAccount tokens, PEM; the API server reads elliptic keys in this older form only. */
+export const serviceAccountKey = (): string =>
+  generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "sec1", format: "pem" }).toString();

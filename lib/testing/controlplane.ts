@@ -1,0 +1,137 @@
+// A real control plane for integration tests: etcd and kube-apiserver, and on demand controller manager, scheduler and kwok.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { controlPlane } from "../../dev/controlplane.ts";
+import { httpsRequest } from "../../dev/http.ts";
+import { type Component, type ControlPlaneParts, prepareControlPlane } from "../../dev/kubernetes.ts";
+import { Authority, type KeyPair } from "../../dev/pki.ts";
+import { reservePorts } from "../../dev/ports.ts";
+import { type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../../dev/process.ts";
+import { type Reaper, startReaper } from "../../dev/reaper.ts";
+import type { Connection } from "../kube/client.ts";
+
+export interface TestControlPlaneOptions {
+  controllerManager?: boolean;
+  scheduler?: boolean;
+  etcdArgs?: readonly string[];
+  apiserverArgs?: readonly string[];
+}
+
+/** A running control plane; ends with `stop`, and also when the test's process ends in any other way. */
+export interface TestControlPlane {
+  /** Base URL of the API server; the same after a restart. */
+  server: string;
+  /** PEM of the authority behind the API server's certificate. */
+  ca: string;
+  adminKubeconfig: string;
+  auditLog: string;
+  /** Where kubectl and the other executables are. */
+  binaries: string;
+  /** Scratch directory that goes when the control plane stops. */
+  directory: string;
+  /** Signs serving certificates that trust `ca`. */
+  serving: Authority;
+  adminConnection(): Connection;
+  /** A client certificate for any user; the API server believes it. */
+  clientCertificate(commonName: string, organizations?: readonly string[]): KeyPair;
+  /** Compacts etcd up to its current revision, so that older resourceVersions are gone. */
+  compact(): Promise<void>;
+  /** Sends the signal and waits for the end unless the signal is SIGSTOP or SIGCONT. */
+  kill(component: Component, signal?: NodeJS.Signals): Promise<void>;
+  /** Starts a component that was killed and waits until it is ready. */
+  start(component: Component): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const READY_MS = 90_000;
+
+let reaper: Reaper | undefined;
+
+const launch = async (parts: ControlPlaneParts, component: Component, options: { directory: string }): Promise<Running> => {
+  const running = await startProcess(parts.specs[component]);
+  reaper ??= startReaper();
+  reaper.watch(running.pid);
+  reaper.remove(options.directory);
+  await waitUntilReady(component, { running, log: parts.specs[component].log }, () => parts.ready(component), { limitMs: READY_MS });
+  return running;
+};
+
+/** The last revision of etcd, by its HTTP gateway; byte strings are base64 there, 64-bit numbers are strings. */
+const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
+  const { url, ...tls } = etcd;
+  const call = async (path: string, body: unknown): Promise<{ header?: { revision?: string } }> => {
+    const answer = await httpsRequest({ url: `${url}${path}`, ...tls, method: "POST", body: JSON.stringify(body) });
+    if (answer.status !== 200) throw new Error(`etcd answered ${answer.status} to ${path}: ${answer.body}`);
+    return JSON.parse(answer.body) as { header?: { revision?: string } };
+  };
+  const { header } = await call("/v3/kv/range", { key: Buffer.from("nothing").toString("base64") });
+  await call("/v3/kv/compaction", { revision: header?.revision, physical: true });
+};
+
+/** Starts etcd and an API server (and what else is asked for) on loopback; resolves when all of it is ready. */
+export const startControlPlane = async (options: TestControlPlaneOptions = {}): Promise<TestControlPlane> => {
+  const binaries = await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+  const directory = await mkdtemp(join(tmpdir(), "drover-test-"));
+  const reserved = await reservePorts(5);
+  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0] = reserved.ports;
+  const serving = Authority.create("drover test authority");
+  const parts = await prepareControlPlane({
+    directory,
+    binaries,
+    serving,
+    ports: { etcd, etcdPeer, apiserver, controllerManager, scheduler },
+    ...(options.etcdArgs ? { etcdArgs: options.etcdArgs } : {}),
+    ...(options.apiserverArgs ? { apiserverArgs: options.apiserverArgs } : {}),
+  });
+  const running = new Map<Component, Running>();
+  const start = async (component: Component): Promise<void> => {
+    running.set(component, await launch(parts, component, { directory }));
+  };
+  const stop = async (): Promise<void> => {
+    await Promise.all([...running.values()].map((process) => stopProcess(process, 0)));
+    running.clear();
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    await start("etcd");
+    await start("apiserver");
+    await Promise.all([
+      ...(options.controllerManager ? [start("controller-manager")] : []),
+      ...(options.scheduler ? [start("scheduler")] : []),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    reserved.release();
+  }
+  return {
+    server: parts.server,
+    ca: serving.cert,
+    adminKubeconfig: parts.adminKubeconfig,
+    auditLog: parts.auditLog,
+    binaries,
+    directory,
+    serving,
+    adminConnection: () => ({ server: parts.server, ca: serving.cert, cert: parts.admin.cert, key: parts.admin.key }),
+    clientCertificate: (commonName, organizations = []) => parts.clients.certificate({ commonName, organizations }, ["client"]),
+    compact: () => compactEtcd(parts.etcd),
+    kill: async (component, signal = "SIGKILL") => {
+      const process = running.get(component);
+      if (process === undefined) throw new Error(`${component} was not started`);
+      signalProcess(process, signal);
+      if (signal === "SIGSTOP" || signal === "SIGCONT") return;
+      if (!(await waitForEnd(process, READY_MS))) throw new Error(`${component} did not end after ${signal}`);
+    },
+    start,
+    stop,
+  };
+};
+
+/** Writes `content` as a file of the scratch directory and returns its path. */
+export const scratchFile = async (plane: TestControlPlane, name: string, content: string): Promise<string> => {
+  const path = join(plane.directory, name);
+  await writeFile(path, content, { mode: 0o600 });
+  return path;
+};
