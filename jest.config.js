@@ -1,10 +1,11 @@
-// Two projects, told apart by file name: pure tests in milliseconds, and integration tests that start real processes.
+// Three projects, told apart by file name: pure tests in milliseconds, integration tests that start real API servers,
+// and the stories in e2e/, which share one whole environment.
 const shared = {
   rootDir: import.meta.dirname,
   testEnvironment: "node",
   extensionsToTreatAsEsm: [".ts"],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2024", parser: { syntax: "typescript" } }, module: { type: "es6" } }] },
-  modulePathIgnorePatterns: ["<rootDir>/dist/"],
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/.drover/"],
   injectGlobals: false,
 };
 
@@ -12,6 +13,12 @@ export default {
   projects: [
     { ...shared, displayName: "pure", testMatch: ["**/*.test.ts"] },
     { ...shared, displayName: "integration", testMatch: ["**/*.itest.ts"] },
-    { ...shared, displayName: "e2e", testMatch: ["**/e2e/**/*.e2e.ts"] },
+    {
+      ...shared,
+      displayName: "e2e",
+      testMatch: ["**/e2e/**/*.e2e.ts"],
+      globalSetup: "<rootDir>/e2e/harness/setup.ts",
+      globalTeardown: "<rootDir>/e2e/harness/teardown.ts",
+    },
   ],
 };

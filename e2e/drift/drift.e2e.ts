@@ -1,0 +1,159 @@
+// Somebody with every right in a member breaks what the agent applied: it is mended, nothing is merged into it, and it is counted.
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { untilAllowed } from "../harness/answers.ts";
+import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
+import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { type Person, person, removePerson } from "../harness/people.ts";
+import { not, until } from "../harness/until.ts";
+
+jest.setTimeout(180_000);
+
+const NAME = "drover:dr-web:dr-reader";
+const template = templateYAML("dr-reader", [readPods]);
+const views = clusterBinding("east", "dr-erin-views", "cluster-viewer", user("dr-erin"));
+let where: Site;
+let erin: Person;
+
+beforeAll(async () => {
+  await hub().apply(template);
+  where = await site("east", "dr-web");
+  erin = await person("dr-erin");
+  await hub().apply(projectBinding(where, "erin-reads", "dr-reader", user("dr-erin")), views);
+  await untilAllowed(erin.kubectl("east"), ["get", "pods", "-n", where.namespace]);
+});
+
+afterAll(async () => {
+  await hub().delete(views);
+  await removePerson("dr-erin");
+  await where.remove();
+  await hub().delete(template);
+});
+
+interface Binding extends Manifest {
+  readonly metadata: Manifest["metadata"] & { readonly uid: string };
+  readonly roleRef: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly { readonly kind: string; readonly name: string }[];
+}
+
+const binding = (): Promise<Binding> => member("east").get<Binding>("rolebinding", NAME, "-n", where.namespace);
+
+const healed = async (): Promise<number> => {
+  const report = await hub().get<{ status?: { access?: { healed?: number } } }>("clusterreport", "agent", "-n", "cluster-east");
+  return report.status?.access?.healed ?? 0;
+};
+
+/** Breaks something, waits until `mended` holds, and then until the report counts one more. */
+async function mends(what: string, damage: () => Promise<unknown>, mended: () => Promise<unknown>): Promise<void> {
+  const before = await healed();
+  await damage();
+  await until(what, mended);
+  await until(`${what}: counted`, async () => {
+    const now = await healed();
+    return now > before ? now : not(`healed: ${now}, before: ${before}`);
+  });
+}
+
+test("a deleted RoleBinding comes back", async () => {
+  const { uid } = await binding();
+  await mends(
+    "the binding is back",
+    () => member("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]),
+    async () => ((await binding()).metadata.uid !== uid ? true : not("the old one")),
+  );
+  await untilAllowed(erin.kubectl("east"), ["get", "pods", "-n", where.namespace]);
+});
+
+test("a subject added to a RoleBinding is taken out again", async () => {
+  const added = [{ op: "add", path: "/subjects/-", value: { kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" } }];
+  await mends(
+    "mallory is out",
+    () => member("east").must(["patch", "rolebinding", NAME, "-n", where.namespace, "--type=json", "-p", JSON.stringify(added)]),
+    async () => {
+      const { subjects } = await binding();
+      return subjects?.length === 1 && subjects[0]?.name === "drover:user:dr-erin" ? true : not(subjects);
+    },
+  );
+});
+
+test("a squatter of the name with another roleRef is replaced, not merged", async () => {
+  const squatter: Manifest = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: { name: NAME, namespace: where.namespace },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" }],
+  };
+  await mends(
+    "the binding refers to its template again",
+    () =>
+      until("the squatter is in", () =>
+        member("east").must(["replace", "--force", "--grace-period=0", "-f", "-"], { input: JSON.stringify(squatter) }),
+      ),
+    async () => {
+      const { roleRef, subjects } = await binding();
+      return roleRef.name === "drover:dr-reader" && subjects?.length === 1 && subjects[0]?.name === "drover:user:dr-erin"
+        ? true
+        : not({ roleRef, subjects });
+    },
+  );
+});
+
+test("rules added to a template's ClusterRole are taken out, and a foreign aggregationRule with them", async () => {
+  const role = () =>
+    member("east").get<{ rules: readonly { verbs: readonly string[] }[]; aggregationRule?: unknown }>("clusterrole", "drover:dr-reader");
+  const more = [{ op: "add", path: "/rules/-", value: { apiGroups: ["*"], resources: ["*"], verbs: ["*"] } }];
+  await mends(
+    "the wildcard is out",
+    () => member("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=json", "-p", JSON.stringify(more)]),
+    async () => {
+      const { rules } = await role();
+      return rules.every(({ verbs }) => !verbs.includes("*")) ? true : not(rules);
+    },
+  );
+  const aggregation = { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { "kubernetes.io/bootstrapping": "rbac-defaults" } }] } };
+  await mends(
+    "the aggregationRule is gone",
+    () => member("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=merge", "-p", JSON.stringify(aggregation)]),
+    async () => {
+      const { aggregationRule, rules } = await role();
+      return aggregationRule === undefined && rules.length === 1 ? true : not({ aggregationRule, rules });
+    },
+  );
+});
+
+test("a deleted ClusterRoleBinding of a cluster-wide grant comes back", async () => {
+  const get = () => member("east").get("clusterrolebinding", "drover:cluster-viewer");
+  await until("the binding is there", get);
+  await mends("the binding is back", () => member("east").must(["delete", "clusterrolebinding", "drover:cluster-viewer"]), get);
+});
+
+test("a RoleBinding to a drover: subject by somebody without the right is refused", async () => {
+  await member("east").apply(
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "owner", namespace: where.namespace } },
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "RoleBinding",
+      metadata: { name: "owner-is-admin", namespace: where.namespace },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "admin" },
+      subjects: [{ kind: "ServiceAccount", name: "owner", namespace: where.namespace }],
+    },
+  );
+  const create = ["create", "rolebinding", "back-door", "-n", where.namespace, "--clusterrole=view", "--user=drover:user:dr-erin"];
+  const as = [`--as=system:serviceaccount:${where.namespace}:owner`];
+  const refused = await until("the owner is refused by the guard", async () => {
+    const result = await member("east").run([...create, ...as]);
+    return result.code !== 0 && result.stderr.includes("drover") ? result : not(result.stderr || result.stdout);
+  });
+  expect(refused.stderr).toMatch(/\(Forbidden\).*ValidatingAdmissionPolicy/s);
+  // The same account may bind other subjects: the guard stands in nobody's way.
+  await member("east").must(["create", "rolebinding", "front-door", "-n", where.namespace, "--clusterrole=view", "--user=jane", ...as]);
+});
+
+test("a namespace's project label cannot be taken by somebody without the right on that project", async () => {
+  const refused = await member("east").run([
+    ...["label", "namespace", where.namespace, "drover.dev/project=other", "--overwrite"],
+    ...["--as=system:serviceaccount:kube-system:node-controller", "--as-group=system:masters-not"],
+  ]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("(Forbidden)");
+});

@@ -1,0 +1,26 @@
+// What kubectl shows when it is let in, and when it is not.
+import type { Result } from "./command.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { not, until } from "./until.ts";
+
+export const isForbidden = ({ code, stderr }: Result): boolean => code === 1 && stderr.startsWith("Error from server (Forbidden): ");
+
+export const untilAllowed = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<Result> =>
+  until(
+    `kubectl ${args.join(" ")} succeeds`,
+    async () => {
+      const result = await kubectl.run(args);
+      return result.code === 0 ? result : not(result.stderr);
+    },
+    withinMs,
+  );
+
+export const untilForbidden = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<Result> =>
+  until(
+    `kubectl ${args.join(" ")} is forbidden`,
+    async () => {
+      const result = await kubectl.run(args);
+      return isForbidden(result) ? result : not(`exit code ${result.code}: ${result.stderr}`);
+    },
+    withinMs,
+  );

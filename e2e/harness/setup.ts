@@ -1,0 +1,30 @@
+// Before the first story: brings up the environment, or completes the one named by DROVER_E2E_DIR.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dev } from "./command.ts";
+import teardown from "./teardown.ts";
+
+export default async function setup(): Promise<void> {
+  if (!process.env.DROVER_E2E_DIR) {
+    process.env.DROVER_E2E_DIR = mkdtempSync(join(tmpdir(), "drover-e2e-"));
+    process.env.DROVER_E2E_OWN = "1";
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted(signal));
+  }
+  mkdirSync(join(process.env.DROVER_E2E_DIR, "e2e", "home"), { recursive: true });
+  try {
+    await dev("up", "--clusters", "east,west", "--proxies", "2");
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+}
+
+/** Jest runs no teardown when it is interrupted. */
+function interrupted(signal: NodeJS.Signals): void {
+  spawnSync(join(import.meta.dirname, "..", "..", "bin", "drover"), ["dev", "down", "--dir", process.env.DROVER_E2E_DIR ?? ""], {
+    stdio: "ignore",
+  });
+  process.kill(process.pid, signal);
+}
