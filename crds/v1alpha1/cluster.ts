@@ -49,6 +49,17 @@ export const Ready = condition("Ready", "The cluster can be used through Drover,
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
+/** AccessCompiled: the cluster's AccessSets say what bindings say. */
+export const AccessCompiled = condition("AccessCompiled", "The cluster's AccessSets and ClusterMembers say what the bindings say.", {
+  Compiled: "Nothing to do.",
+  NamespaceNotReady: "See condition NamespaceReady.",
+  GuardsNotEnforced:
+    "The hub's own admission policies are not in force: rights are withdrawn, but none is granted, until they are. Apply `deploy/` again; the message says what is missing.",
+  TooManyMembers:
+    "More users or groups than a ClusterMembers object holds; the last ones in the alphabet cannot reach the cluster. Bind groups instead of users.",
+  TearingDown: "The cluster is being deleted: its agent is told to remove everything.",
+});
+
 /** TornDown: while a cluster is deleted, how far the member is cleaned up. */
 export const TornDown = condition(
   "TornDown",
@@ -105,7 +116,7 @@ export const Cluster = kind({
     nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
     lastHeartbeatTime: time("The agent's last heartbeat that was seen.").optional(),
   },
-  conditions: [NamespaceReady, Registered, Connected, Ready, TornDown],
+  conditions: [NamespaceReady, Registered, Connected, Ready, AccessCompiled, TornDown],
   rules: [
     shortName("cluster"),
     {

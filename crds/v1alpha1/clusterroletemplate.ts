@@ -14,6 +14,10 @@ export const Accepted = condition(
     ParentNotFound: "A template named in `inherits` does not exist. Apply it, or take the name out.",
     ParentNotAccepted: "A template named in `inherits` is not accepted itself. Mend that one first.",
     ContextMismatch: "A template named in `inherits` is for the other context. Inherit templates of the same `context` only.",
+    ParentExternal:
+      "A template named in `inherits` has an `externalClusterRole`, whose rules the hub does not know. Bind that template by itself.",
+    NameReserved: "`drover:<name>` is one of Drover's own roles. Make the template under another name.",
+    ExternalRoleRefused: "`externalClusterRole` begins with `drover:`. Inherit the template that the role was made from instead.",
     TooLarge: "Flattened it has more rules than a template may have. Inherit less, or merge rules.",
     Unreadable: "The API server did not answer; retried by itself.",
   },
