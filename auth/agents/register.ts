@@ -1,0 +1,85 @@
+// POST /agents/<cluster>/register: an agent shows the registration token and proves that it holds the key it brings.
+import { createHash } from "node:crypto";
+import { ClusterRegistration, Registered } from "../../crds/v1alpha1/clusterregistration.ts";
+import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
+import { fingerprint, registerText } from "../../lib/identity/agent-key.ts";
+import { isConflict } from "../../lib/kube/client.ts";
+import type { Condition } from "../../lib/kube/object.ts";
+import type { Context } from "../context.ts";
+import { Refusal } from "../refusal.ts";
+import { type AgentAsker, admitAgent } from "./admit.ts";
+import { judgeRegistration, type RegistrationVerdict } from "./judge.ts";
+import { signatureMatches } from "./signature.ts";
+
+export interface RegisterRequest {
+  readonly token: string;
+  readonly publicKey: string;
+  readonly signature: string;
+}
+
+/** Another replica may register at the same moment; the hub lets only one of both writes through, the other reads again. */
+const TRIES = 3;
+
+export async function registerAgent(context: Context, asker: AgentAsker, request: RegisterRequest): Promise<{ fingerprint: string }> {
+  admitAgent(context, asker, "register-agent");
+  const { cluster } = asker;
+  const tokenHash = createHash("sha256").update(request.token).digest("hex");
+  const signed = signatureMatches(request.publicKey, registerText(cluster, request.token), request.signature);
+  const print = fingerprint(Buffer.from(request.publicKey, "base64"));
+
+  for (let left = TRIES; ; left--) {
+    const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
+    const verdict = judgeRegistration({ registration, tokenHash, publicKey: request.publicKey, signatureMatches: signed }, context.now());
+    try {
+      if (verdict === "Register" && registration !== undefined) await putOnRecord(context, registration, request.publicKey);
+    } catch (error) {
+      if (isConflict(error) && left > 1) continue;
+      throw error;
+    }
+    const granted = verdict === "Register" || verdict === "AlreadyRegistered";
+    context.audit.record({
+      action: "register-agent",
+      decision: granted ? "allow" : "deny",
+      reason: verdict,
+      ...asker,
+      ...(granted ? { fingerprint: print } : {}),
+    });
+    if (!granted) throw new Refusal(403, verdict, refusalText(verdict, cluster));
+    return { fingerprint: print };
+  }
+}
+
+async function putOnRecord(context: Context, registration: ClusterRegistration, publicKey: string): Promise<void> {
+  const now = context.now().toISOString();
+  const print = fingerprint(Buffer.from(publicKey, "base64"));
+  const approved = registration.spec.approval === "Automatic";
+  const status = {
+    ...registration.status,
+    publicKey,
+    fingerprint: print,
+    registeredAt: now,
+    conditions: [registeredCondition(registration, approved, print, now)],
+  };
+  await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
+}
+
+/** The condition that auth keeps on a registration. */
+export function registeredCondition(registration: ClusterRegistration, approved: boolean, print: string, now: string): Condition {
+  return {
+    type: Registered.type,
+    status: approved ? "True" : "False",
+    reason: approved ? Registered.Registered : Registered.AwaitingApproval,
+    message: approved ? "" : `an agent with the key ${print} waits; when that is the agent's fingerprint, set spec.approval to Automatic`,
+    lastTransitionTime: now,
+    ...(registration.metadata.generation === undefined ? {} : { observedGeneration: registration.metadata.generation }),
+  };
+}
+
+/** Without the right token, an unknown cluster and a wrong token read the same. */
+function refusalText(verdict: RegistrationVerdict, cluster: string): string {
+  if (verdict === "WrongSignature") return "the signature does not fit the public key and the registration token";
+  if (verdict === "OtherKeyRegistered")
+    return `another agent is registered for ${cluster}; to replace it, delete ClusterRegistration ${AGENT} in namespace ${clusterNamespace(cluster)}, then: kubectl drover import ${cluster}`;
+  if (verdict === "TokenExpired") return `the registration token has run out; for a new one: kubectl drover import ${cluster}`;
+  return `the registration token is not valid for ${cluster}; for a new one: kubectl drover import ${cluster}`;
+}

@@ -1,0 +1,73 @@
+// POST /agents/<cluster>/challenge and /token: a registered agent signs a nonce and gets a hub token of its own ServiceAccount for an hour.
+import { ClusterRegistration, Registered } from "../../crds/v1alpha1/clusterregistration.ts";
+import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
+import { agentTokenText, fingerprint } from "../../lib/identity/agent-key.ts";
+import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
+import type { Context } from "../context.ts";
+import { Refusal } from "../refusal.ts";
+import { type AgentAsker, admitAgent } from "./admit.ts";
+import { registeredCondition } from "./register.ts";
+import { signatureMatches } from "./signature.ts";
+
+const LIFETIME_SECONDS = 3600;
+
+export interface AgentTokenRequest {
+  readonly nonce: string;
+  readonly signature: string;
+}
+
+/** Everybody gets a nonce, for any cluster: so it tells nobody which clusters there are. */
+export async function challengeAgent(context: Context, asker: AgentAsker): Promise<{ nonce: string }> {
+  admitAgent(context, asker, "agent-challenge");
+  return { nonce: await context.nonces.make(asker.cluster) };
+}
+
+export async function agentToken(context: Context, asker: AgentAsker, request: AgentTokenRequest): Promise<{ token: string; expiresAt: string }> {
+  admitAgent(context, asker, "agent-token");
+  try {
+    const registration = await checkAnswer(context, asker.cluster, request);
+    await approve(context, registration);
+    const answer = await mint(context, asker.cluster);
+    const print = registration.status?.fingerprint;
+    context.audit.record({ action: "agent-token", decision: "allow", reason: "Granted", ...asker, ...(print === undefined ? {} : { fingerprint: print }) });
+    return answer;
+  } catch (error) {
+    if (error instanceof Refusal) context.audit.record({ action: "agent-token", decision: "deny", reason: error.because, ...asker });
+    throw error;
+  }
+}
+
+/** The registration whose key signed the nonce. An unknown cluster and a wrong signature read the same. */
+async function checkAnswer(context: Context, cluster: string, { nonce, signature }: AgentTokenRequest): Promise<ClusterRegistration> {
+  const verdict = await context.nonces.judge(cluster, nonce);
+  if (verdict !== "good") throw new Refusal(403, `Nonce${verdict}`, `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`);
+  const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
+  const publicKey = registration?.status?.publicKey;
+  if (registration === undefined || publicKey === undefined || !signatureMatches(publicKey, agentTokenText(cluster, nonce), signature))
+    throw new Refusal(403, "NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
+  if (!context.nonces.spend(nonce)) throw new Refusal(403, "Nonceused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`);
+  return registration;
+}
+
+/** Somebody who compared the fingerprint sets `approval` to Automatic; the next time the agent asks, the condition follows. */
+async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
+  if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
+  const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
+  if (registration.spec.approval !== "Automatic") throw new Refusal(403, "AwaitingApproval", `the agent ${print} waits for approval; try again later`);
+  const status = { ...registration.status, conditions: [registeredCondition(registration, true, print, context.now().toISOString())] };
+  await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
+}
+
+async function mint(context: Context, cluster: string): Promise<{ token: string; expiresAt: string }> {
+  try {
+    const { token, expirationTimestamp } = await context.hub.requestToken(
+      { name: AGENT, namespace: clusterNamespace(cluster) },
+      { expirationSeconds: LIFETIME_SECONDS },
+    );
+    return { token, expiresAt: expirationTimestamp };
+  } catch (error) {
+    // The account and the right to mint for it are made by the clusters operator, perhaps a moment later than the agent asks.
+    if (!isNotFound(error) && !isForbidden(error)) throw error;
+    throw new Refusal(503, "AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, 2);
+  }
+}

@@ -1,0 +1,31 @@
+// What the routes of auth work with; made once in main.ts.
+import type { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
+import type { Cluster } from "../crds/v1alpha1/cluster.ts";
+import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
+import type { Cache } from "../lib/kube/cache.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
+import type { Audit } from "./audit.ts";
+import type { AuthConfig } from "./config.ts";
+import type { LoginLimiter, RateLimiter } from "./limiter.ts";
+import type { NonceKeeper } from "./agents/nonce-keeper.ts";
+import type { PasswordGate } from "./password-gate.ts";
+
+export interface Context {
+  readonly config: Pick<AuthConfig, "proxyURL" | "tokenTTLSeconds" | "staleAfterSeconds">;
+  /** Decisions read the hub itself, never a cache: a login is rare, and a user disabled a moment ago must not get in. */
+  readonly hub: KubeClient;
+  /** For what strangers may ask as often as they like, and for the list of clusters. */
+  readonly providers: Cache<AuthProvider>;
+  readonly clusters: Cache<Cluster>;
+  readonly members: Cache<ClusterMembers>;
+  readonly logins: LoginLimiter;
+  /** Requests of agents: by source, and by source and cluster. */
+  readonly agentSources: RateLimiter;
+  readonly agents: RateLimiter;
+  /** Requests that carry a token, by source. */
+  readonly tokenHolders: RateLimiter;
+  readonly passwords: PasswordGate;
+  readonly nonces: NonceKeeper;
+  readonly audit: Audit;
+  readonly now: () => Date;
+}

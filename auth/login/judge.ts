@@ -1,0 +1,45 @@
+// Whether a login with a password is granted: pure, from what was read. Each answer but the first is the same 401 for the client.
+import type { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
+import type { User } from "../../crds/v1alpha1/user.ts";
+
+/** Goes into the audit record, never to the client. */
+export type LoginVerdict =
+  | "Granted"
+  | "UnknownUser"
+  | "UserDisabled"
+  | "UserNotAccepted"
+  | "NoLocalPassword"
+  | "WrongPassword"
+  | "NotAllowedByProvider";
+
+export interface LoginFacts {
+  readonly provider: AuthProvider;
+  readonly user: User | undefined;
+  /** A well-formed hash was found in the user's Secret. */
+  readonly hasHash: boolean;
+  readonly passwordMatches: boolean;
+  /** Some cluster names the user among its members. */
+  readonly hasAccessSomewhere: boolean;
+}
+
+export function judgeLogin(facts: LoginFacts): LoginVerdict {
+  const { provider, user, hasHash, passwordMatches } = facts;
+  if (user === undefined) return "UnknownUser";
+  if (!hasHash) return "NoLocalPassword";
+  if (!passwordMatches) return "WrongPassword";
+  if (!user.spec.enabled) return "UserDisabled";
+  if (!isAccepted(user)) return "UserNotAccepted";
+  if (!mayUse(provider, user, facts.hasAccessSomewhere)) return "NotAllowedByProvider";
+  return "Granted";
+}
+
+/** The controller's word on an object: written as condition `Accepted`. */
+export function isAccepted(object: { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } }): boolean {
+  return object.status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "True") ?? false;
+}
+
+/** A provider that is not open to everybody names who may use it. Local users have no groups, so only names count. */
+function mayUse({ spec: { access } }: AuthProvider, user: User, hasAccessSomewhere: boolean): boolean {
+  if (access.mode === "Unrestricted" || access.users?.includes(user.metadata.name)) return true;
+  return access.mode === "Restricted" && hasAccessSomewhere;
+}

@@ -1,0 +1,122 @@
+// POST /login/<provider>: a name and a password for a token.
+// Read the provider, the user and his Secret; check the password, always; judge; write the Token. An unknown user takes the same steps.
+import { randomBytes } from "node:crypto";
+import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
+import { Token } from "../../crds/v1alpha1/token.ts";
+import { User } from "../../crds/v1alpha1/user.ts";
+import { SYSTEM_NAMESPACE, VERSION } from "../../lib/access/names.ts";
+import { HASH_KEY, type PasswordHash, parsePasswordHash } from "../../lib/identity/password.ts";
+import { formatToken, TOKEN_BYTES, tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
+import { Secret } from "../../lib/kube/core.ts";
+import { clustersOf } from "../clusters/visible.ts";
+import type { Context } from "../context.ts";
+import { Refusal, tooMany } from "../refusal.ts";
+import { isAccepted, judgeLogin } from "./judge.ts";
+import { recordLastLogin } from "./last-login.ts";
+
+export interface LoginRequest {
+  readonly username: string;
+  readonly password: string;
+  readonly ttlSeconds?: number;
+  /** The only clusters that the token is good for; absent: all. */
+  readonly clusters?: readonly string[];
+}
+
+export interface LoginAnswer {
+  readonly token: string;
+  readonly expiresAt: string;
+}
+
+interface Asker {
+  readonly provider: string;
+  readonly source: string;
+  readonly requestId: string;
+}
+
+/** No object can have this name, so reading it costs what reading a name costs, and finds nothing. */
+const NO_OBJECT = "-";
+const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+export async function login(context: Context, asker: Asker, request: LoginRequest): Promise<LoginAnswer> {
+  const record = (decision: "allow" | "deny", reason: string, more: { user?: string; token?: string } = {}): void =>
+    context.audit.record({ action: "login", decision, reason, ...asker, provider: known ? asker.provider : "", ...more });
+  let known = false;
+
+  const waitSeconds = context.logins.admit(request.username, asker.source, context.now());
+  if (waitSeconds > 0) {
+    record("deny", "TooManyAttempts");
+    throw tooMany("TooManyAttempts", waitSeconds);
+  }
+
+  const ttlSeconds = lifetime(context, request.ttlSeconds);
+  const [provider, user] = await Promise.all([
+    context.hub.find(AuthProvider, { name: OBJECT_NAME.test(asker.provider) ? asker.provider : NO_OBJECT }),
+    context.hub.find(User, { name: OBJECT_NAME.test(request.username) ? request.username : NO_OBJECT }),
+  ]);
+  known = provider !== undefined;
+  try {
+    mustTakePasswords(provider);
+  } catch (refusal) {
+    record("deny", (refusal as Refusal).because);
+    throw refusal;
+  }
+
+  const expected = await storedHash(context.hub, user);
+  const passwordMatches = await context.passwords.matches(request.password, expected, asker.source);
+  const hasAccessSomewhere = user !== undefined && clustersOf(context, user, undefined).length > 0;
+  const verdict = judgeLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere });
+  if (verdict !== "Granted" || user === undefined) {
+    context.logins.failed(request.username, asker.source, context.now());
+    record("deny", verdict, user === undefined ? {} : { user: user.metadata.name });
+    throw new Refusal(401, verdict, "user name or password is wrong, or this account may not log in here");
+  }
+
+  context.logins.succeeded(request.username, asker.source);
+  const answer = await makeToken(context, { user: user.metadata.name, provider: provider.metadata.name, ttlSeconds, clusters: request.clusters });
+  record("allow", verdict, { user: user.metadata.name, token: tokenObjectName(tokenHash(answer.token)) });
+  await recordLastLogin(context, user);
+  return answer;
+}
+
+function lifetime(context: Context, asked: number | undefined): number {
+  const { default: usual, max } = context.config.tokenTTLSeconds;
+  if (asked !== undefined && asked > max) throw new Refusal(400, "LifetimeTooLong", `ttlSeconds: at most ${max} is allowed here`);
+  return asked ?? usual;
+}
+
+/** Which providers there are is no secret: `/.well-known/drover` lists them. */
+function mustTakePasswords(provider: AuthProvider | undefined): asserts provider is AuthProvider {
+  if (provider === undefined) throw new Refusal(404, "UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
+  if (provider.spec.local === undefined) throw new Refusal(400, "NoPasswordProvider", "this provider does not take a password here");
+  if (!isAccepted(provider)) throw new Refusal(403, "ProviderNotAccepted", "this provider is not in use; its condition Accepted says why");
+}
+
+/** One read in any case, so that a user without a Secret cannot be told from one with it by the time it takes. */
+async function storedHash(hub: KubeClient, user: User | undefined): Promise<PasswordHash | undefined> {
+  const name = user?.spec.local?.passwordSecret.name ?? NO_OBJECT;
+  const secret = await hub.find(Secret, { name, namespace: SYSTEM_NAMESPACE });
+  const stored = secret?.data?.[HASH_KEY];
+  return stored === undefined ? undefined : parsePasswordHash(Buffer.from(stored, "base64").toString());
+}
+
+interface NewToken {
+  readonly user: string;
+  readonly provider: string;
+  readonly ttlSeconds: number;
+  readonly clusters: readonly string[] | undefined;
+}
+
+/** The token itself exists only in the answer; the hub gets its hash. */
+async function makeToken(context: Context, { user, provider, ttlSeconds, clusters }: NewToken): Promise<LoginAnswer> {
+  const token = formatToken(randomBytes(TOKEN_BYTES));
+  const hash = tokenHash(token);
+  const expiresAt = new Date(context.now().getTime() + ttlSeconds * 1000).toISOString();
+  await context.hub.create(Token, {
+    apiVersion: VERSION,
+    kind: "Token",
+    metadata: { name: tokenObjectName(hash) },
+    spec: { hash, user, provider, expiresAt, kind: "Login", ...(clusters === undefined ? {} : { clusters: [...new Set(clusters)] }) },
+  });
+  return { token, expiresAt };
+}

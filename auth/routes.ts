@@ -1,0 +1,122 @@
+// All that auth answers, with the form of each body.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Token } from "../crds/v1alpha1/token.ts";
+import { isNotFound } from "../lib/kube/client.ts";
+import type { AgentAsker } from "./agents/admit.ts";
+import { type RegisterRequest, registerAgent } from "./agents/register.ts";
+import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
+import type { Decision } from "./audit.ts";
+import { authenticate, type Holder } from "./bearer.ts";
+import { clustersOf } from "./clusters/visible.ts";
+import type { Context } from "./context.ts";
+import { sourceOf } from "./limiter.ts";
+import { isAccepted } from "./login/judge.ts";
+import { type LoginRequest, login } from "./login/route.ts";
+import { Refusal, tooMany } from "./refusal.ts";
+import type { AuthServer } from "./server.ts";
+
+const text = (maxLength: number, minLength = 1) => ({ type: "string", minLength, maxLength }) as const;
+const object = (properties: Record<string, unknown>, optional: readonly string[] = []) => ({
+  type: "object",
+  additionalProperties: false,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  properties,
+});
+
+const CLUSTER = { type: "string", maxLength: 26, pattern: "^(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?$" } as const;
+const byCluster = object({ cluster: CLUSTER });
+
+const loginBody = object(
+  {
+    username: text(253),
+    password: text(1024, 0),
+    ttlSeconds: { type: "integer", minimum: 1, maximum: 2 ** 31 },
+    clusters: { type: "array", minItems: 1, maxItems: 100, items: CLUSTER },
+  },
+  ["ttlSeconds", "clusters"],
+);
+const registerBody = object({ token: text(256), publicKey: text(44), signature: text(88) });
+const agentTokenBody = object({ nonce: text(128), signature: text(88) });
+/** A POST without a body, or with an empty object. */
+const noBody = { anyOf: [{ type: "null" }, object({})] };
+
+export function addRoutes(server: AuthServer, context: Context): void {
+  const asker = (request: FastifyRequest) => ({ source: sourceOf(request.ip), requestId: String(request.id) });
+  const agent = (request: FastifyRequest): AgentAsker => ({ ...asker(request), cluster: (request.params as { cluster: string }).cluster });
+
+  server.post("/login/:provider", { schema: { params: object({ provider: text(253) }), body: loginBody } }, async (request) =>
+    login(context, { ...asker(request), provider: (request.params as { provider: string }).provider }, request.body as LoginRequest),
+  );
+
+  server.post("/logout", { schema: { body: noBody } }, async (request, reply: FastifyReply) => {
+    const holder = await mustHoldToken(context, request, "logout");
+    await revoke(context, holder);
+    audit(context, request, "logout", holder);
+    return reply.code(204).send();
+  });
+
+  server.get("/clusters", async (request) => {
+    const holder = await mustHoldToken(context, request, "list-clusters");
+    mustBeFresh(context);
+    audit(context, request, "list-clusters", holder);
+    return { apiURL: context.config.proxyURL, clusters: clustersOf(context, holder.user, holder.token.spec.clusters) };
+  });
+
+  server.get("/.well-known/drover", async (request) => {
+    const waitSeconds = context.tokenHolders.admit(sourceOf(request.ip), context.now());
+    if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
+    const providers = context.providers.list().filter(isAccepted);
+    return {
+      apiURL: context.config.proxyURL,
+      providers: providers.map(({ metadata: { name }, spec }) => ({
+        name,
+        type: PROVIDER_TYPES.find((type) => spec[type] !== undefined) ?? "",
+        ...(spec.displayName === undefined ? {} : { displayName: spec.displayName }),
+      })),
+    };
+  });
+
+  server.post("/agents/:cluster/register", { schema: { params: byCluster, body: registerBody } }, async (request) =>
+    registerAgent(context, agent(request), request.body as RegisterRequest),
+  );
+  server.post("/agents/:cluster/challenge", { schema: { params: byCluster, body: noBody } }, async (request) =>
+    challengeAgent(context, agent(request)),
+  );
+  server.post("/agents/:cluster/token", { schema: { params: byCluster, body: agentTokenBody } }, async (request) =>
+    agentToken(context, agent(request), request.body as AgentTokenRequest),
+  );
+}
+
+const PROVIDER_TYPES = ["local", "activeDirectory", "ldap", "github", "oidc"] as const;
+
+async function mustHoldToken(context: Context, request: FastifyRequest, action: Decision["action"]): Promise<Holder> {
+  const source = sourceOf(request.ip);
+  try {
+    return await authenticate(context, request.headers.authorization, source);
+  } catch (error) {
+    if (error instanceof Refusal)
+      context.audit.record({ action, decision: "deny", reason: error.because, source, requestId: String(request.id) });
+    throw error;
+  }
+}
+
+function audit(context: Context, request: FastifyRequest, action: Decision["action"], { user, token }: Holder): void {
+  const [source, requestId] = [sourceOf(request.ip), String(request.id)];
+  const { provider } = token.spec;
+  context.audit.record({ action, decision: "allow", reason: "Granted", source, requestId, user: user.metadata.name, provider, token: token.metadata.name });
+}
+
+/** A token that is gone meanwhile is as good as revoked. */
+async function revoke(context: Context, { token }: Holder): Promise<void> {
+  try {
+    await context.hub.delete(Token, { name: token.metadata.name }, { uid: token.metadata.uid });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Who may reach what is told from caches; past this age they may name somebody who was removed long ago. */
+function mustBeFresh(context: Context): void {
+  const staleMs = Math.max(context.clusters.staleForMs(), context.members.staleForMs());
+  if (staleMs > context.config.staleAfterSeconds * 1000) throw new Refusal(503, "Stale", "the hub has been silent for too long; try again in 10 s", 10);
+}

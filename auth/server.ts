@@ -1,0 +1,115 @@
+// The HTTPS server of auth: bounds first, then routes. Whatever goes wrong is answered as a Kubernetes Status, without a word of what was sent.
+import { randomUUID } from "node:crypto";
+import type { Server } from "node:https";
+import type { Socket } from "node:net";
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { isTransient } from "../lib/kube/client.ts";
+import { describe } from "../lib/kube/log.ts";
+import { boundConnections } from "./connections.ts";
+import type { Context } from "./context.ts";
+import { Refusal, statusBody } from "./refusal.ts";
+import { addRoutes } from "./routes.ts";
+
+const BODY_BYTES = 16 * 1024;
+const HEADER_BYTES = 8 * 1024;
+/** For the handshake, for the head and for the whole request; whoever is slower is cut off. */
+const PATIENCE_MS = 10_000;
+
+export interface ServerOptions {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** Open connections of one source, and of all. */
+  readonly connectionsPerSource: number;
+  readonly connections: number;
+  /** How long somebody may take over a handshake, a head or a body. */
+  readonly patienceMs?: number;
+}
+
+interface Log {
+  error(message: string, fields: object): unknown;
+}
+
+export type AuthServer = FastifyInstance<Server>;
+
+/** Not listening yet. */
+export function createServer(context: Context, options: ServerOptions, log: Log): AuthServer {
+  const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  const server: AuthServer = Fastify({
+    https: {
+      cert: options.cert,
+      key: options.key,
+      minVersion: "TLSv1.2",
+      handshakeTimeout: patienceMs,
+      headersTimeout: patienceMs,
+      requestTimeout: patienceMs,
+      connectionsCheckingInterval: Math.min(1000, patienceMs),
+      keepAliveTimeout: patienceMs,
+      maxHeaderSize: HEADER_BYTES,
+    },
+    requestTimeout: patienceMs,
+    keepAliveTimeout: patienceMs,
+    bodyLimit: BODY_BYTES,
+    genReqId: () => randomUUID(),
+    // A client may not choose the id under which it appears in the audit record.
+    requestIdHeader: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    // What a schema does not name is refused, not dropped; and a number is not made of a text.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
+    clientErrorHandler: refuseMalformed,
+  });
+  boundConnections(server.server, { perSource: options.connectionsPerSource, all: options.connections, handshakeMs: patienceMs });
+  server.removeContentTypeParser("text/plain");
+  server.addHook("onSend", async (_request, reply) => {
+    reply.headers(HEADERS);
+  });
+  server.setNotFoundHandler((_request, reply) => reply.code(404).send(statusBody(404, "there is nothing at this path")));
+  server.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const refusal = asRefusal(error);
+    // `describe` of an error of our own client names method, path and the server's message: no header, no body.
+    if (refusal.code >= 500 && !(error instanceof Refusal)) log.error("request failed", { requestId: request.id, error: describe(error) });
+    if (refusal.retryAfterSeconds !== undefined) reply.header("retry-after", refusal.retryAfterSeconds);
+    if (refusal.code === 401) reply.header("www-authenticate", "Bearer");
+    return reply.code(refusal.code).send(statusBody(refusal.code, refusal.message, refusal.retryAfterSeconds));
+  });
+  addRoutes(server, context);
+  return server;
+}
+
+const HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "strict-transport-security": "max-age=31536000",
+};
+
+/** Messages of fastify and of the JSON parser may quote what was sent; only those of schema checks are known not to. */
+function asRefusal(error: FastifyError | Error): Refusal {
+  if (error instanceof Refusal) return error;
+  const { statusCode, validation } = error as FastifyError;
+  if (validation !== undefined) return new Refusal(400, "BadRequest", schemaMessage(validation[0]));
+  if (statusCode === 413) return new Refusal(413, "BodyTooLarge", `the body is larger than ${BODY_BYTES} bytes`);
+  if (statusCode === 415) return new Refusal(415, "NoJSON", "send the body as application/json");
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal(400, "BadRequest", "the request is not well-formed");
+  if (isTransient(error)) return new Refusal(503, "HubUnavailable", "the hub does not answer; try again in 5 s", 5);
+  return new Refusal(500, "InternalError", "something went wrong here; the log of auth says more");
+}
+
+/** Names the field and the rule, never the value. */
+function schemaMessage(problem: { instancePath: string; message?: string; keyword: string; params: Record<string, unknown> } | undefined): string {
+  if (problem === undefined) return "the body is not as expected";
+  const field = problem.instancePath === "" ? "body" : problem.instancePath.slice(1).replaceAll("/", ".");
+  if (problem.keyword === "additionalProperties") return `${field}: has a field that is not known here`;
+  return `${field}: ${problem.message ?? "is not as expected"}`;
+}
+
+/** What is not even HTTP: answered in one write, and the connection is closed. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return;
+  const code = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const text = { 431: "Request Header Fields Too Large", 408: "Request Timeout", 400: "Bad Request" }[code];
+  const body = JSON.stringify(statusBody(code, "the request is not well-formed, too large or too slow"));
+  const head = `HTTP/1.1 ${code} ${text}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body, () => socket.destroy());
+}
