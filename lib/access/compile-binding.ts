@@ -1,0 +1,178 @@
+// Whether a binding grants anything: one judgement, used for its status and for compiling, so that the two never disagree.
+import type { ReasonOf } from "../../crds/schema/condition.ts";
+import type { Accepted as BindingAccepted } from "../../crds/v1alpha1/binding.ts";
+import type { Accepted as GlobalAccepted } from "../../crds/v1alpha1/globalrolebinding.ts";
+import type { ObjectMeta } from "../kube/object.ts";
+import { type Flattened, flatten, type TemplateSource } from "./flatten.ts";
+import { encodeGroup } from "./group-name.ts";
+import { groupSubject, SYSTEM_NAMESPACE, userSubject } from "./names.ts";
+import type { SetSubject } from "./render-subjects.ts";
+import type { LabelSelector } from "./selector.ts";
+
+export type Context = "Cluster" | "Project";
+
+/** Whom a binding names, as people write it. */
+export interface SubjectSource {
+  readonly kind: "User" | "Group" | "ServiceAccount";
+  readonly name: string;
+  readonly provider?: string;
+  readonly namespace?: string;
+}
+
+/** A ClusterRoleTemplateBinding or ProjectRoleTemplateBinding. */
+export interface BindingSource {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly template: string; readonly subject: SubjectSource; readonly expiresAt?: string };
+}
+
+export interface GlobalBindingSource {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly globalRole: string; readonly subject: SubjectSource; readonly expiresAt?: string };
+}
+
+export interface GlobalRoleSource {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly grants: readonly { readonly template: string; readonly clusterSelector: LabelSelector }[] };
+}
+
+export interface UserSource {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly enabled?: boolean };
+}
+
+/** What exists, as far as bindings refer to it, and what time it is. */
+export interface Facts extends Sources {
+  readonly flattened: (name: string) => Flattened | undefined;
+  readonly now: Date;
+}
+
+/** Reasons of the condition Accepted, of cluster and project bindings and of global ones. */
+export type Refusal = Exclude<
+  ReasonOf<typeof BindingAccepted> | ReasonOf<typeof GlobalAccepted>,
+  "Accepted" | "Unreadable" | "TemplateLocked"
+>;
+
+/** Accepted: the subject as clusters see it. Refused: the reason of the condition, and a sentence. */
+export type Judgement =
+  | { readonly accepted: true; readonly subject: SetSubject }
+  | { readonly accepted: false; readonly reason: Refusal; readonly message: string };
+
+/** So many single users and service accounts may be bound to one template in one namespace; the oldest count. */
+export const MAX_SINGLE_SUBJECTS = 2000;
+
+/** Of a cluster binding or project binding, wherever it lies. */
+export function judgeBinding({ spec }: BindingSource, context: Context, facts: Facts): Judgement {
+  return judgeTemplate(spec.template, context, facts) ?? judgeSubject(spec.subject, context, spec.expiresAt, facts);
+}
+
+/** A binding to a role of which some grants are refused gives the others: losing one template must not lock out a fleet's admins. */
+export function judgeGlobalBinding({ spec }: GlobalBindingSource, facts: Facts): Judgement {
+  const role = existing(facts.globalRole(spec.globalRole));
+  if (!role) return refuse("RoleNotFound", `there is no GlobalRole ${spec.globalRole}`);
+  const refusals = role.spec.grants.flatMap(({ template }) => judgeGrant(template, facts) ?? []);
+  if (refusals.length > 0 && refusals.length === role.spec.grants.length) {
+    return refuse("RoleNotAccepted", `nothing that GlobalRole ${spec.globalRole} grants is accepted: ${refusals[0]?.message}`);
+  }
+  return judgeSubject(spec.subject, "Cluster", spec.expiresAt, facts);
+}
+
+/** Why a grant of a GlobalRole gives nothing, or undefined. */
+export const judgeGrant = (template: string, facts: Facts): (Judgement & { accepted: false }) | undefined =>
+  judgeTemplate(template, "Cluster", facts);
+
+/** Names of the bindings beyond the limit, of all those in one namespace. Groups do not count. */
+export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SINGLE_SUBJECTS): ReadonlySet<string> {
+  const beyond = new Set<string>();
+  if (bindings.length <= limit) return beyond;
+  const age = ({ metadata }: BindingSource) => `${metadata.creationTimestamp ?? ""}\n${metadata.name}`;
+  const oldestFirst = bindings.filter(({ spec }) => spec.subject.kind !== "Group").sort((a, b) => (age(a) < age(b) ? -1 : 1));
+  const counts = new Map<string, number>();
+  for (const { metadata, spec } of oldestFirst) {
+    const count = (counts.get(spec.template) ?? 0) + 1;
+    counts.set(spec.template, count);
+    if (count > limit) beyond.add(metadata.name);
+  }
+  return beyond;
+}
+
+export const tooMany = (template: string, limit = MAX_SINGLE_SUBJECTS): Judgement & { accepted: false } =>
+  refuse("TooManySubjects", `${limit} older bindings give ${template} to single subjects here: bind a group instead`);
+
+/** Where facts come from: lists in tests, caches in the operator. */
+export interface Sources {
+  readonly user: (name: string) => UserSource | undefined;
+  readonly provider: (name: string) => { readonly metadata: ObjectMeta } | undefined;
+  readonly template: (name: string) => TemplateSource | undefined;
+  readonly globalRole: (name: string) => GlobalRoleSource | undefined;
+}
+
+/** Each template is flattened once, however many bindings name it. */
+export function factsOf(sources: Sources, now: Date): Facts {
+  const flattened = new Map<string, Flattened>();
+  return {
+    ...sources,
+    now,
+    flattened: (name) => {
+      const known = flattened.get(name);
+      const template = sources.template(name);
+      if (known || !template) return known;
+      const result = flatten(template, { get: sources.template });
+      flattened.set(name, result);
+      return result;
+    },
+  };
+}
+
+function judgeTemplate(name: string, context: Context, facts: Facts): (Judgement & { accepted: false }) | undefined {
+  const template = existing(facts.template(name));
+  const flattened = facts.flattened(name);
+  if (!template || !flattened) return refuse("TemplateNotFound", `there is no ClusterRoleTemplate ${name}`);
+  if (template.spec.context !== context) {
+    return refuse(
+      "ContextMismatch",
+      `ClusterRoleTemplate ${name} is for context ${template.spec.context}, this binds in context ${context}`,
+    );
+  }
+  if (!flattened.accepted) return refuse("TemplateNotAccepted", `ClusterRoleTemplate ${name} is not accepted: ${flattened.message}`);
+  return undefined;
+}
+
+function judgeSubject(subject: SubjectSource, context: Context, expiresAt: string | undefined, facts: Facts): Judgement {
+  const encoded = encodeSubject(subject, context, facts);
+  if ("accepted" in encoded) return encoded;
+  if (expiresAt === undefined) return { accepted: true, subject: encoded };
+  const end = Date.parse(expiresAt);
+  // NaN is not greater than anything: what cannot be read as a date has ended.
+  if (!(end > facts.now.getTime())) return refuse("Expired", `ended at ${expiresAt}`);
+  return { accepted: true, subject: { ...encoded, expiresAt: new Date(end).toISOString() } };
+}
+
+function encodeSubject(subject: SubjectSource, context: Context, facts: Facts): SetSubject | (Judgement & { accepted: false }) {
+  const { kind, name, provider, namespace } = subject;
+  if (kind === "User") {
+    const user = existing(facts.user(name));
+    if (!user) return refuse("SubjectNotFound", `there is no User ${name}`);
+    return user.spec.enabled === false ? refuse("SubjectDisabled", `User ${name} is disabled`) : { kind, name: userSubject(name) };
+  }
+  if (kind === "Group") {
+    const encoded = encodeGroup(name);
+    if (provider === undefined || encoded === undefined) {
+      return refuse("GroupNameRefused", "a group needs a provider, and a name without control characters or spaces around it");
+    }
+    if (!existing(facts.provider(provider))) return refuse("ProviderNotFound", `there is no AuthProvider ${provider}`);
+    return { kind, name: groupSubject(provider, encoded) };
+  }
+  if (kind !== "ServiceAccount" || context !== "Project") return refuse("SubjectNotAllowed", "service accounts are bound in projects only");
+  if (namespace === undefined || isSystem(namespace)) {
+    return refuse("SubjectNotAllowed", "a service account needs a namespace, which is none of Kubernetes' or Drover's own");
+  }
+  return { kind, name, namespace };
+}
+
+/** What already is on its way out grants nothing more. */
+const existing = <T extends { readonly metadata: ObjectMeta }>(object: T | undefined): T | undefined =>
+  object?.metadata.deletionTimestamp ? undefined : object;
+
+const isSystem = (namespace: string): boolean => namespace.startsWith("kube-") || namespace === SYSTEM_NAMESPACE;
+
+const refuse = (reason: Refusal, message: string) => ({ accepted: false, reason, message }) as const;

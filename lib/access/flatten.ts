@@ -1,0 +1,134 @@
+// What a ClusterRoleTemplate gives once everything that it inherits is counted in, or why it gives nothing.
+import type { ReasonOf } from "../../crds/schema/condition.ts";
+import type { Accepted } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import type { ObjectMeta, PolicyRule } from "../kube/object.ts";
+import { RESERVED_TEMPLATES } from "./render-rules.ts";
+
+/** A ClusterRoleTemplate, as far as its meaning depends on it. */
+export interface TemplateSource {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly context: "Cluster" | "Project";
+    readonly rules?: readonly PolicyRule[];
+    readonly capabilities?: readonly string[];
+    readonly inherits?: readonly string[];
+    readonly externalClusterRole?: string;
+  };
+}
+
+/** A lookup rather than a list: callers hold templates in caches. */
+export type Templates = Pick<ReadonlyMap<string, TemplateSource>, "get">;
+
+export type FlattenRefusal = Exclude<ReasonOf<typeof Accepted>, "Accepted" | "Unreadable">;
+
+export type Flattened =
+  | { readonly accepted: true; readonly rules: readonly PolicyRule[]; readonly capabilities: readonly string[] }
+  | { readonly accepted: false; readonly reason: FlattenRefusal; readonly message: string };
+
+/** As many as the template's status holds. */
+export const MAX_RULES = 500;
+
+/**
+ * Rules and capabilities of a template and of all its ancestors, sorted, each once. A template of which any ancestor is missing,
+ * external, of the other context or part of a cycle gives nothing at all: half a role is nobody's intent.
+ */
+export function flatten(template: TemplateSource, templates: Templates): Flattened {
+  const own = refusalOfOne(template);
+  if (own) return own;
+  const ancestry = ancestorsOf(template, templates);
+  if ("refusal" in ancestry) return ancestry.refusal;
+  const members = [template, ...ancestry.found];
+  const rules = new Map(members.flatMap(({ spec }) => spec.rules ?? []).map((rule) => canonical(rule)));
+  if (rules.size > MAX_RULES) {
+    return refuse("TooLarge", `${rules.size} rules with everything inherited; at most ${MAX_RULES} are allowed: split the template`);
+  }
+  return {
+    accepted: true,
+    rules: [...rules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule),
+    capabilities: [...new Set(members.flatMap(({ spec }) => spec.capabilities ?? []))].sort(),
+  };
+}
+
+/** Names of all templates whose flattening reads the given one: itself, and what inherits it at any distance. */
+export function heirsOf(name: string, templates: Iterable<TemplateSource>): readonly string[] {
+  const children = new Map<string, string[]>();
+  for (const { metadata, spec } of templates) {
+    for (const parent of spec.inherits ?? []) children.set(parent, [...(children.get(parent) ?? []), metadata.name]);
+  }
+  const found = new Set([name]);
+  for (const heir of found) for (const child of children.get(heir) ?? []) found.add(child);
+  return [...found].sort();
+}
+
+/** Depth first with a stack of our own: a chain of any length must not overflow the engine's. */
+function ancestorsOf(template: TemplateSource, templates: Templates): { found: readonly TemplateSource[] } | { refusal: Flattened } {
+  const found = new Map<string, TemplateSource>();
+  const stack = [{ at: template, parents: parentsOf(template) }];
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const name = top.parents.pop();
+    if (name === undefined) {
+      stack.pop();
+      continue;
+    }
+    const path = [...stack.map(({ at }) => at.metadata.name), name];
+    if (path.indexOf(name) < path.length - 1) return { refusal: refuse("InheritanceCycle", `inherits itself: ${path.join(" → ")}`) };
+    if (found.has(name)) continue;
+    const parent = templates.get(name);
+    if (!parent || parent.metadata.deletionTimestamp) {
+      return { refusal: refuse("ParentNotFound", `inherits a template that does not exist: ${path.join(" → ")}`) };
+    }
+    const refusal = refusalOfParent(template, parent, path);
+    if (refusal) return { refusal };
+    found.set(name, parent);
+    stack.push({ at: parent, parents: parentsOf(parent) });
+  }
+  return { found: [...found.values()] };
+}
+
+/** Last name first, to be taken from the end: so what is refused first does not depend on how the list was written. */
+const parentsOf = ({ spec }: TemplateSource): string[] => [...new Set(spec.inherits ?? [])].sort().reverse();
+
+function refusalOfParent(heir: TemplateSource, parent: TemplateSource, path: readonly string[]): Flattened | undefined {
+  const chain = path.join(" → ");
+  if (parent.spec.context !== heir.spec.context) {
+    return refuse("ContextMismatch", `has context ${heir.spec.context}, but inherits one of context ${parent.spec.context}: ${chain}`);
+  }
+  if (parent.spec.externalClusterRole !== undefined) {
+    return refuse(
+      "ParentExternal",
+      `inherits a template that names a ClusterRole of the members, whose rules the hub does not know: ${chain}`,
+    );
+  }
+  const own = refusalOfOne(parent);
+  return own && !own.accepted ? refuse("ParentNotAccepted", `inherits a template that is refused: ${chain}: ${own.message}`) : undefined;
+}
+
+/** What is wrong with a template whatever it inherits; the schema says the same where it can. */
+function refusalOfOne({ metadata, spec }: TemplateSource): Flattened | undefined {
+  if (RESERVED_TEMPLATES.has(metadata.name)) {
+    return refuse("NameReserved", `drover:${metadata.name} is a role of Drover's own: choose another name`);
+  }
+  const { externalClusterRole } = spec;
+  if (externalClusterRole?.startsWith("drover:")) {
+    return refuse(
+      "ExternalRoleRefused",
+      `${externalClusterRole} is one of Drover's own roles: inherit the template instead of naming its ClusterRole`,
+    );
+  }
+  return undefined;
+}
+
+const refuse = (reason: FlattenRefusal, message: string) => ({ accepted: false, reason, message }) as const;
+
+/** One form for each rule: known fields in one order, lists sorted, each entry once. */
+function canonical(rule: PolicyRule): readonly [string, PolicyRule] {
+  const list = (name: string, values: readonly string[] | undefined) => (values?.length ? { [name]: [...new Set(values)].sort() } : {});
+  const made: PolicyRule = {
+    ...list("apiGroups", rule.apiGroups),
+    ...list("resources", rule.resources),
+    ...list("resourceNames", rule.resourceNames),
+    ...list("nonResourceURLs", rule.nonResourceURLs),
+    verbs: [...new Set(rule.verbs)].sort(),
+  };
+  return [JSON.stringify(made), made];
+}
