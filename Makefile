@@ -10,7 +10,7 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user)
-	@$(node) tools/controlplane.ts
+	@$(node) controlplane/build.ts kubernetes kwok
 
 build: $(modules) ## bundle each process into dist/
 	@$(node) tools/build.ts

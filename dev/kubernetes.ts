@@ -20,7 +20,7 @@ export interface ControlPlaneOptions {
   apiserverArgs?: readonly string[];
 }
 
-/** What a prepared control plane consists of; all of it also lies in files. */
+/** What a prepared control plane consists of: plain data, with private keys inside. */
 export interface ControlPlaneParts {
   server: string;
   auditLog: string;
@@ -28,10 +28,11 @@ export interface ControlPlaneParts {
   admin: KeyPair;
   /** Client certificate for etcd, with the address of its HTTP gateway. */
   etcd: { url: string; ca: string } & KeyPair;
-  clients: Authority;
+  /** Signs client certificates that the API server believes. */
+  clients: KeyPair;
   specs: Record<Component, ProcessSpec>;
-  /** Whether the component answers that it is ready. */
-  ready(component: Component): Promise<boolean>;
+  /** What answers 200 when the component is ready. */
+  checks: Record<Component, { url: string; ca: string; cert?: string; key?: string }>;
 }
 
 /** Everything is worth one line, except what no one will ever ask about. Bodies stay out: they may hold secrets. */
@@ -47,6 +48,8 @@ const API_NAMES = ["127.0.0.1", "10.96.0.1", "localhost", "kubernetes", "kuberne
 
 /** The certificate that the API server shows to kubelets; kwok's port admits no other. */
 export const KUBELET_CLIENT = "kube-apiserver-kubelet-client";
+
+const CLIENTS = "drover dev clients";
 
 interface Files {
   path(name: string): string;
@@ -150,7 +153,7 @@ const loopArgs = (kubeconfig: string, port: number, serving: { cert: string; key
 export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<ControlPlaneParts> => {
   await mkdir(o.directory, { recursive: true, mode: 0o700 });
   const files = filesIn(o.directory);
-  const clients = Authority.create("drover dev clients");
+  const clients = Authority.create(CLIENTS);
   const etcdAuthority = Authority.create("drover dev etcd");
   const etcdClient = etcdAuthority.certificate({ commonName: "kube-apiserver" }, ["client"]);
   await files.write("serving-ca.crt", o.serving.cert);
@@ -188,20 +191,27 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
   };
 
   const etcdUrl = `https://127.0.0.1:${o.ports.etcd}`;
-  const checks: Record<Component, Parameters<typeof httpsRequest>[0]> = {
-    etcd: { url: `${etcdUrl}/health`, ca: etcdAuthority.cert, ...etcdClient },
-    apiserver: { url: `${server}/readyz`, ca: o.serving.cert, ...admin },
-    "controller-manager": { url: `https://127.0.0.1:${o.ports.controllerManager}/healthz`, ca: o.serving.cert },
-    scheduler: { url: `https://127.0.0.1:${o.ports.scheduler}/healthz`, ca: o.serving.cert },
-  };
   return {
     server,
     auditLog: files.path("audit.log"),
     adminKubeconfig,
     admin,
     etcd: { url: etcdUrl, ca: etcdAuthority.cert, ...etcdClient },
-    clients,
+    clients: { cert: clients.cert, key: clients.key },
     specs,
-    ready: async (component) => (await httpsRequest(checks[component])).status === 200,
+    checks: {
+      etcd: { url: `${etcdUrl}/health`, ca: etcdAuthority.cert, ...etcdClient },
+      apiserver: { url: `${server}/readyz`, ca: o.serving.cert, ...admin },
+      "controller-manager": { url: `https://127.0.0.1:${o.ports.controllerManager}/healthz`, ca: o.serving.cert },
+      scheduler: { url: `https://127.0.0.1:${o.ports.scheduler}/healthz`, ca: o.serving.cert },
+    },
   };
 };
+
+/** Whether the component answers that it is ready; throws when it does not answer. */
+export const isReady = async (parts: ControlPlaneParts, component: Component): Promise<boolean> =>
+  (await httpsRequest(parts.checks[component])).status === 200;
+
+/** A client certificate for any user and groups, believed by the control plane's API server. */
+export const clientCertificate = (parts: ControlPlaneParts, commonName: string, organizations: readonly string[] = []): KeyPair =>
+  Authority.load(CLIENTS, parts.clients).certificate({ commonName, organizations }, ["client"]);

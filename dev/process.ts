@@ -5,7 +5,7 @@ import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What to run; the environment is exactly `env`, nothing is inherited. */
+/** What to run; the environment is exactly `env` and the mark below, nothing else is inherited. */
 export interface ProcessSpec {
   command: string;
   args: readonly string[];
@@ -20,6 +20,9 @@ export interface Running {
   pid: number;
   started: string;
 }
+
+/** By this variable a test run finds what it left running. */
+const RUN_MARK = "DROVER_RUN_MARK";
 
 const statOf = (pid: number): { state: string; started: string } | undefined => {
   try {
@@ -61,7 +64,8 @@ export const startProcess = async (spec: ProcessSpec): Promise<Running> => {
     const closing = `${stray.map((fd) => `exec ${fd}>&-`).join("; ")}; exec "$@"`;
     const [command, args] =
       stray.length > 0 ? ["bash", ["-c", closing, "bash", spec.command, ...spec.args]] : [spec.command, [...spec.args]];
-    const env = { ...spec.env };
+    const mark = process.env[RUN_MARK];
+    const env = { ...spec.env, ...(mark === undefined ? {} : { [RUN_MARK]: mark }) };
     const child = spawn(command, args, { env, cwd: spec.cwd, detached: true, stdio: ["ignore", log, log] });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);

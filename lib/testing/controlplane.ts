@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../../dev/controlplane.ts";
 import { httpsRequest } from "../../dev/http.ts";
-import { type Component, type ControlPlaneParts, prepareControlPlane } from "../../dev/kubernetes.ts";
+import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../../dev/kubernetes.ts";
 import { Authority, type KeyPair } from "../../dev/pki.ts";
 import { reservePorts } from "../../dev/ports.ts";
 import { type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../../dev/process.ts";
@@ -53,7 +53,7 @@ const launch = async (parts: ControlPlaneParts, component: Component, options: {
   reaper ??= startReaper();
   reaper.watch(running.pid);
   reaper.remove(options.directory);
-  await waitUntilReady(component, { running, log: parts.specs[component].log }, () => parts.ready(component), { limitMs: READY_MS });
+  await waitUntilReady(component, { running, log: parts.specs[component].log }, () => isReady(parts, component), { limitMs: READY_MS });
   return running;
 };
 
@@ -115,7 +115,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     directory,
     serving,
     adminConnection: () => ({ server: parts.server, ca: serving.cert, cert: parts.admin.cert, key: parts.admin.key }),
-    clientCertificate: (commonName, organizations = []) => parts.clients.certificate({ commonName, organizations }, ["client"]),
+    clientCertificate: (commonName, organizations = []) => clientCertificate(parts, commonName, organizations),
     compact: () => compactEtcd(parts.etcd),
     kill: async (component, signal = "SIGKILL") => {
       const process = running.get(component);
