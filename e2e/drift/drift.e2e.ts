@@ -150,10 +150,46 @@ test("a RoleBinding to a drover: subject by somebody without the right is refuse
 });
 
 test("a namespace's project label cannot be taken by somebody without the right on that project", async () => {
-  const refused = await member("east").run([
-    ...["label", "namespace", where.namespace, "drover.dev/project=other", "--overwrite"],
-    ...["--as=system:serviceaccount:kube-system:node-controller", "--as-group=system:masters-not"],
-  ]);
-  expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain("(Forbidden)");
+  const labels = {
+    apiGroups: [""],
+    resources: ["namespaces", "namespaces/status", "namespaces/finalize"],
+    verbs: ["get", "patch", "update"],
+  };
+  const role: Manifest = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: { name: "dr-labels" },
+    rules: [labels],
+  };
+  const allows: Manifest = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "dr-labels" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "dr-labels" },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" }],
+  };
+  await member("east").apply(role, allows);
+  const patch = (labels: object, ...more: string[]) =>
+    member("east").run([
+      "patch",
+      "namespace",
+      where.namespace,
+      "--as=mallory",
+      "--type=merge",
+      "-p",
+      JSON.stringify({ metadata: { labels } }),
+      ...more,
+    ]);
+  await until("mallory may label namespaces", async () => {
+    const { code, stderr } = await patch({ colour: "blue" });
+    return code === 0 ? true : not(stderr);
+  });
+  for (const more of [[], ["--subresource=status"]]) {
+    for (const project of ["other", null]) {
+      const { code, stderr } = await patch({ "drover.dev/project": project }, ...more);
+      expect([project, more, code]).toEqual([project, more, 1]);
+      expect(stderr).toContain("/drover.dev/projects/dr-web/namespaces");
+    }
+  }
+  await member("east").delete(allows, role);
 });
