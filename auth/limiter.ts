@@ -19,7 +19,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   sourceBurst: 120,
   sourcePerSecond: 2,
-  freeFailures: 5,
+  freeFailures: 10,
   longestWaitSeconds: 300,
   userBurst: 100,
   userPerSecond: 1 / 30,

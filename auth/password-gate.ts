@@ -1,6 +1,7 @@
 // Checks passwords a few at a time: each check costs a quarter of a second and 32 MiB, and strangers can ask for it.
-import { passwordMatches } from "../lib/identity/scrypt.ts";
+
 import { HASH_BYTES, type PasswordHash, SALT_BYTES } from "../lib/identity/password.ts";
+import { passwordMatches } from "../lib/identity/scrypt.ts";
 import { Refusal, tooMany } from "./refusal.ts";
 
 /** Checks at once; the others wait in line. Two leave half of the thread pool to everything else. */

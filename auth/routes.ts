@@ -103,7 +103,16 @@ async function mustHoldToken(context: Context, request: FastifyRequest, action: 
 function audit(context: Context, request: FastifyRequest, action: Decision["action"], { user, token }: Holder): void {
   const [source, requestId] = [sourceOf(request.ip), String(request.id)];
   const { provider } = token.spec;
-  context.audit.record({ action, decision: "allow", reason: "Granted", source, requestId, user: user.metadata.name, provider, token: token.metadata.name });
+  context.audit.record({
+    action,
+    decision: "allow",
+    reason: "Granted",
+    source,
+    requestId,
+    user: user.metadata.name,
+    provider,
+    token: token.metadata.name,
+  });
 }
 
 /** A token that is gone meanwhile is as good as revoked. */
@@ -118,5 +127,6 @@ async function revoke(context: Context, { token }: Holder): Promise<void> {
 /** Who may reach what is told from caches; past this age they may name somebody who was removed long ago. */
 function mustBeFresh(context: Context): void {
   const staleMs = Math.max(context.clusters.staleForMs(), context.members.staleForMs());
-  if (staleMs > context.config.staleAfterSeconds * 1000) throw new Refusal(503, "Stale", "the hub has been silent for too long; try again in 10 s", 10);
+  if (staleMs > context.config.staleAfterSeconds * 1000)
+    throw new Refusal(503, "Stale", "the hub has been silent for too long; try again in 10 s", 10);
 }

@@ -91,13 +91,16 @@ function asRefusal(error: FastifyError | Error): Refusal {
   if (validation !== undefined) return new Refusal(400, "BadRequest", schemaMessage(validation[0]));
   if (statusCode === 413) return new Refusal(413, "BodyTooLarge", `the body is larger than ${BODY_BYTES} bytes`);
   if (statusCode === 415) return new Refusal(415, "NoJSON", "send the body as application/json");
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal(400, "BadRequest", "the request is not well-formed");
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Refusal(400, "BadRequest", "the request is not well-formed");
   if (isTransient(error)) return new Refusal(503, "HubUnavailable", "the hub does not answer; try again in 5 s", 5);
   return new Refusal(500, "InternalError", "something went wrong here; the log of auth says more");
 }
 
 /** Names the field and the rule, never the value. */
-function schemaMessage(problem: { instancePath: string; message?: string; keyword: string; params: Record<string, unknown> } | undefined): string {
+function schemaMessage(
+  problem: { instancePath: string; message?: string; keyword: string; params: Record<string, unknown> } | undefined,
+): string {
   if (problem === undefined) return "the body is not as expected";
   const field = problem.instancePath === "" ? "body" : problem.instancePath.slice(1).replaceAll("/", ".");
   if (problem.keyword === "additionalProperties") return `${field}: has a field that is not known here`;

@@ -23,7 +23,10 @@ export interface RegistrationFacts {
 }
 
 /** The token is judged before all else, so that without it nothing can be learnt about a cluster. */
-export function judgeRegistration({ registration, tokenHash, publicKey, signatureMatches }: RegistrationFacts, now: Date): RegistrationVerdict {
+export function judgeRegistration(
+  { registration, tokenHash, publicKey, signatureMatches }: RegistrationFacts,
+  now: Date,
+): RegistrationVerdict {
   if (registration === undefined) return "UnknownCluster";
   if (!sameHash(registration.spec.tokenHash, tokenHash)) return "WrongToken";
   if (!signatureMatches) return "WrongSignature";

@@ -57,7 +57,13 @@ export class NonceKeeper {
     const key = { name: NONCE_SECRET, namespace: SYSTEM_NAMESPACE };
     const found = await this.#hub.find(Secret, key);
     if (found !== undefined) return keyBytes(found);
-    const made = { apiVersion: "v1", kind: "Secret", metadata: key, type: "Opaque", data: { [DATA_KEY]: randomBytes(NONCE_KEY_BYTES).toString("base64") } };
+    const made = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: key,
+      type: "Opaque",
+      data: { [DATA_KEY]: randomBytes(NONCE_KEY_BYTES).toString("base64") },
+    };
     try {
       return keyBytes(await this.#hub.create(Secret, made, { fieldManager: "auth" }));
     } catch (error) {
@@ -70,6 +76,8 @@ export class NonceKeeper {
 function keyBytes(secret: Secret): Uint8Array {
   const bytes = Buffer.from(secret.data?.[DATA_KEY] ?? "", "base64");
   if (bytes.length < NONCE_KEY_BYTES)
-    throw new Error(`Secret ${SYSTEM_NAMESPACE}/${NONCE_SECRET} has no key "${DATA_KEY}" of ${NONCE_KEY_BYTES} bytes; delete it, and auth makes a new one`);
+    throw new Error(
+      `Secret ${SYSTEM_NAMESPACE}/${NONCE_SECRET} has no key "${DATA_KEY}" of ${NONCE_KEY_BYTES} bytes; delete it, and auth makes a new one`,
+    );
   return bytes;
 }

@@ -22,14 +22,24 @@ export async function challengeAgent(context: Context, asker: AgentAsker): Promi
   return { nonce: await context.nonces.make(asker.cluster) };
 }
 
-export async function agentToken(context: Context, asker: AgentAsker, request: AgentTokenRequest): Promise<{ token: string; expiresAt: string }> {
+export async function agentToken(
+  context: Context,
+  asker: AgentAsker,
+  request: AgentTokenRequest,
+): Promise<{ token: string; expiresAt: string }> {
   admitAgent(context, asker, "agent-token");
   try {
     const registration = await checkAnswer(context, asker.cluster, request);
     await approve(context, registration);
     const answer = await mint(context, asker.cluster);
     const print = registration.status?.fingerprint;
-    context.audit.record({ action: "agent-token", decision: "allow", reason: "Granted", ...asker, ...(print === undefined ? {} : { fingerprint: print }) });
+    context.audit.record({
+      action: "agent-token",
+      decision: "allow",
+      reason: "Granted",
+      ...asker,
+      ...(print === undefined ? {} : { fingerprint: print }),
+    });
     return answer;
   } catch (error) {
     if (error instanceof Refusal) context.audit.record({ action: "agent-token", decision: "deny", reason: error.because, ...asker });
@@ -40,12 +50,14 @@ export async function agentToken(context: Context, asker: AgentAsker, request: A
 /** The registration whose key signed the nonce. An unknown cluster and a wrong signature read the same. */
 async function checkAnswer(context: Context, cluster: string, { nonce, signature }: AgentTokenRequest): Promise<ClusterRegistration> {
   const verdict = await context.nonces.judge(cluster, nonce);
-  if (verdict !== "good") throw new Refusal(403, `Nonce${verdict}`, `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`);
+  if (verdict !== "good")
+    throw new Refusal(403, `Nonce${verdict}`, `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`);
   const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
   const publicKey = registration?.status?.publicKey;
   if (registration === undefined || publicKey === undefined || !signatureMatches(publicKey, agentTokenText(cluster, nonce), signature))
     throw new Refusal(403, "NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
-  if (!context.nonces.spend(nonce)) throw new Refusal(403, "Nonceused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`);
+  if (!context.nonces.spend(nonce))
+    throw new Refusal(403, "Nonceused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`);
   return registration;
 }
 
@@ -53,7 +65,8 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
 async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
   if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
   const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
-  if (registration.spec.approval !== "Automatic") throw new Refusal(403, "AwaitingApproval", `the agent ${print} waits for approval; try again later`);
+  if (registration.spec.approval !== "Automatic")
+    throw new Refusal(403, "AwaitingApproval", `the agent ${print} waits for approval; try again later`);
   const status = { ...registration.status, conditions: [registeredCondition(registration, true, print, context.now().toISOString())] };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }

@@ -2,8 +2,8 @@
 import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
-import { clusterNamespace, groupSubject } from "../../lib/access/names.ts";
 import { encodeGroup } from "../../lib/access/group-name.ts";
+import { clusterNamespace, groupSubject } from "../../lib/access/names.ts";
 import type { Context } from "../context.ts";
 
 export interface VisibleCluster {
@@ -15,12 +15,18 @@ export interface VisibleCluster {
 }
 
 /** `scope`: the clusters that the token is good for; undefined: all. Sorted by name. */
-export function clustersOf(context: Pick<Context, "clusters" | "members">, user: User, scope: readonly string[] | undefined): VisibleCluster[] {
+export function clustersOf(
+  context: Pick<Context, "clusters" | "members">,
+  user: User,
+  scope: readonly string[] | undefined,
+): VisibleCluster[] {
   const groups = new Set((user.status?.groups ?? []).flatMap(({ provider, names }) => names.flatMap((name) => subjects(provider, name))));
   return context.clusters
     .list()
     .filter(({ metadata: { name } }) => scope === undefined || scope.includes(name))
-    .filter(({ metadata: { name } }) => isMember(context.members.get({ name: "members", namespace: clusterNamespace(name) }), user.metadata.name, groups))
+    .filter(({ metadata: { name } }) =>
+      isMember(context.members.get({ name: "members", namespace: clusterNamespace(name) }), user.metadata.name, groups),
+    )
     .map(visible);
 }
 

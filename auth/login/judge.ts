@@ -34,7 +34,9 @@ export function judgeLogin(facts: LoginFacts): LoginVerdict {
 }
 
 /** The controller's word on an object: written as condition `Accepted`. */
-export function isAccepted(object: { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } }): boolean {
+export function isAccepted(object: {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}): boolean {
   return object.status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "True") ?? false;
 }
 

@@ -73,7 +73,12 @@ export async function login(context: Context, asker: Asker, request: LoginReques
   }
 
   context.logins.succeeded(request.username, asker.source);
-  const answer = await makeToken(context, { user: user.metadata.name, provider: provider.metadata.name, ttlSeconds, clusters: request.clusters });
+  const answer = await makeToken(context, {
+    user: user.metadata.name,
+    provider: provider.metadata.name,
+    ttlSeconds,
+    clusters: request.clusters,
+  });
   record("allow", verdict, { user: user.metadata.name, token: tokenObjectName(tokenHash(answer.token)) });
   await recordLastLogin(context, user);
   return answer;

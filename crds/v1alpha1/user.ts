@@ -9,6 +9,9 @@ export const Accepted = condition("Accepted", "The account is complete: whoever 
   Disabled: "`enabled` is false: no login, no access anywhere. Set it to true to let the person in again.",
   SecretNotFound: "The Secret of `local.passwordSecret` is not in drover-system. Apply it; it is picked up by itself.",
   SecretInvalid: "The Secret has neither a key `password` nor a well-formed key `hash`. Apply it with the key `password`.",
+  SecretNotAllowed:
+    "The Secret belongs to an AuthProvider, is not of type Opaque, or is immutable with a plain password in it. Name another one, or make it anew.",
+  Hashing: "The plain password is being replaced by its hash; passes by itself.",
   PasswordTooShort: "The password is shorter than the provider demands, and was not taken. Apply the Secret with a longer one.",
   Unreadable: "The API server did not answer; retried by itself.",
 });

@@ -1,0 +1,19 @@
+// authprovider-config
+// Says of each AuthProvider whether people can log in through it.
+import { Accepted, AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
+import { GROUP } from "../../../lib/access/names.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { plan } from "./plan.ts";
+
+export const authproviderConfig: Reconciler<AuthProvider, undefined, never> = {
+  name: "authprovider-config",
+  subject: AuthProvider,
+  watches: [],
+  owns: { conditions: [Accepted.type], kinds: [] },
+  access: [
+    { apiGroups: [GROUP], resources: ["authproviders"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["authproviders/status"], verbs: ["get", "patch"] },
+  ],
+  observe: async () => undefined,
+  plan,
+};

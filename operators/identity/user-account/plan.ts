@@ -1,0 +1,67 @@
+import type { ReasonOf } from "../../../crds/schema/condition.ts";
+import { Accepted, type User } from "../../../crds/v1alpha1/user.ts";
+import { SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
+import type { Observed, SecretFacts } from "./observe.ts";
+
+/** Takes the plain password out of the Secret, leaving its hash; the same password as before leaves the same hash. */
+export interface HashPassword extends Effect {
+  readonly type: "hash-password";
+  /** In characters: what is shorter when the Secret is read again is not taken. */
+  readonly minPasswordLength: number;
+}
+
+export function plan(user: User, { secret, minPasswordLength, claimedBy }: Observed): Plan<never> {
+  if (secret === undefined) return said(user, Accepted.Accepted, "");
+  const name = user.spec.local?.passwordSecret.name ?? "";
+  const where = `Secret ${name} in ${SYSTEM_NAMESPACE}`;
+
+  if (secret.is === "unreadable") return said(user, Accepted.Unreadable, secret.because);
+  if (secret.is === "absent") return said(user, Accepted.SecretNotFound, `${where} does not exist`);
+  const facts = secret.value;
+  if (claimedBy !== undefined) return said(user, Accepted.SecretNotAllowed, `${where} belongs to AuthProvider ${claimedBy}`);
+  if (facts.type !== "Opaque")
+    return said(user, Accepted.SecretNotAllowed, `${where} is of type ${facts.type}; a password Secret is Opaque`);
+
+  if (facts.passwordLength !== undefined) {
+    if (facts.passwordLength < minPasswordLength)
+      return said(user, Accepted.PasswordTooShort, `the password in ${where} is shorter than ${minPasswordLength} characters`);
+    return facts.immutable
+      ? cannotChange(user, where)
+      : { ...said(user, Accepted.Hashing, `the password in ${where} is being hashed`), effects: [hash(name, facts, minPasswordLength)] };
+  }
+  if (facts.hash === "absent") return said(user, Accepted.SecretInvalid, `${where} has neither a key "password" nor a key "hash"`);
+  if (facts.hash === "malformed")
+    return said(
+      user,
+      Accepted.SecretInvalid,
+      `key "hash" of ${where} is not of the form scrypt$32768$8$3$<salt>$<hash>, salt and hash in base64`,
+    );
+  if (!facts.annotationsLeak) return said(user, Accepted.Accepted, "");
+  return facts.immutable
+    ? cannotChange(user, where)
+    : { ...said(user, Accepted.Accepted, ""), effects: [hash(name, facts, minPasswordLength)] };
+}
+
+const cannotChange = (user: User, where: string): Plan<never> =>
+  said(
+    user,
+    Accepted.SecretNotAllowed,
+    `${where} is immutable, so its plain password cannot be taken out; make it anew without "immutable"`,
+  );
+
+const hash = (name: string, { uid }: SecretFacts, minPasswordLength: number): HashPassword => ({
+  type: "hash-password",
+  minPasswordLength,
+  subject: { apiVersion: "v1", kind: "Secret", namespace: SYSTEM_NAMESPACE, name, uid },
+});
+
+/** A disabled account is not accepted whatever its Secret says, but its password is hashed all the same. */
+function said(user: User, reason: ReasonOf<typeof Accepted>, message: string): Plan<never> {
+  return { conditions: [condition(user.spec.enabled ? reason : Accepted.Disabled, user.spec.enabled ? message : "")], finalizer: "none" };
+}
+
+function condition(reason: ReasonOf<typeof Accepted>, message: string): ConditionIntent {
+  const status = reason === Accepted.Accepted ? "True" : reason === Accepted.Unreadable ? "Unknown" : "False";
+  return { type: Accepted.type, status, reason, message };
+}

@@ -1,0 +1,48 @@
+// user-account
+// Says of each User whether he can log in, and keeps plain passwords out of the hub:
+// the key `password` of his Secret in drover-system is replaced by its hash in place, also in the last-applied annotation.
+import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
+import { Accepted, User } from "../../../crds/v1alpha1/user.ts";
+import { GROUP, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { Secret } from "../../../lib/kube/core.ts";
+import type { Key } from "../../../lib/kube/object.ts";
+import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
+import { type Observed, observe } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const whoseSecret: Watch<Secret> = {
+  kind: Secret,
+  toSubjects: (secret, read) => usersWith(read, (name) => name === secret.metadata.name),
+};
+
+/** Another minimal length, or another provider's claim on a Secret, concerns everybody with a password of his own. */
+const whoHasPassword: Watch<AuthProvider> = {
+  kind: AuthProvider,
+  toSubjects: (_provider, read) => usersWith(read, () => true),
+};
+
+export const userAccount: Reconciler<User, Observed, never> = {
+  name: "user-account",
+  subject: User,
+  watches: [whoseSecret, whoHasPassword],
+  owns: { conditions: [Accepted.type], kinds: [] },
+  access: [
+    { apiGroups: [GROUP], resources: ["users"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["users/status"], verbs: ["get", "patch"] },
+    { apiGroups: [GROUP], resources: ["authproviders"], verbs: ["get", "list", "watch"] },
+  ],
+  observe,
+  plan,
+};
+
+/** Secrets of Drover's own namespace only; a Role there, not a ClusterRole. */
+export const secretAccess = {
+  [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch", "update"] }],
+};
+
+function usersWith(read: Reader, wanted: (secretName: string) => boolean): readonly Key[] {
+  return read
+    .list(User)
+    .filter(({ spec }) => spec.local !== undefined && wanted(spec.local.passwordSecret.name))
+    .map(({ metadata: { name } }) => ({ name }));
+}

@@ -1,0 +1,77 @@
+// Pure: takes a plain password out of every place of a Secret where it can be.
+import { HASH_KEY, PASSWORD_KEY } from "../../../lib/identity/password.ts";
+import type { Secret } from "../../../lib/kube/core.ts";
+
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+type Applied = Record<string, unknown>;
+
+/** The Secret with `hash` instead of its password. Other keys, labels and annotations stay as they are. */
+export function redacted(secret: Secret, hash: string | undefined): Secret {
+  const { [PASSWORD_KEY]: encoded, ...rest } = secret.data ?? {};
+  const { annotations, ...metadata } = secret.metadata;
+  const plain = encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString();
+  const kept = annotations === undefined ? undefined : cleanAnnotations(annotations, plain);
+  return {
+    ...secret,
+    metadata: { ...metadata, ...(kept === undefined ? {} : { annotations: kept }) },
+    data: { ...rest, ...(hash === undefined ? {} : { [HASH_KEY]: Buffer.from(hash).toString("base64") }) },
+  };
+}
+
+/** An annotation holds the password although the data no longer does: somebody wrote it back, or an older tool did. */
+export function leaks(secret: Secret): boolean {
+  const text = secret.metadata.annotations?.[LAST_APPLIED];
+  if (text === undefined) return false;
+  const applied = parsed(text);
+  return applied === undefined || mentions(applied);
+}
+
+function cleanAnnotations(annotations: Readonly<Record<string, string>>, plain: string | undefined): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(annotations)) {
+    const clean = name === LAST_APPLIED ? cleanLastApplied(value) : value;
+    // Whatever other tool keeps a copy: an annotation that repeats the password goes.
+    if (clean !== undefined && !repeats(clean, plain)) kept[name] = clean;
+  }
+  return kept;
+}
+
+/** Without the password, so that kubectl still knows what else it applied. What cannot be read is dropped whole. */
+function cleanLastApplied(text: string): string | undefined {
+  const applied = parsed(text);
+  if (applied === undefined) return undefined;
+  if (!mentions(applied)) return text;
+  const copy = { ...applied };
+  for (const part of ["data", "stringData"]) {
+    const values = copy[part];
+    if (!isRecord(values)) continue;
+    const { [PASSWORD_KEY]: _password, ...others } = values;
+    if (Object.keys(others).length > 0) copy[part] = others;
+    else delete copy[part];
+  }
+  // kubectl ends the annotation with a newline.
+  return `${JSON.stringify(copy)}\n`;
+}
+
+const mentions = (applied: Applied): boolean =>
+  ["data", "stringData"].some((part) => {
+    const values = applied[part];
+    return isRecord(values) && PASSWORD_KEY in values;
+  });
+
+function repeats(text: string, plain: string | undefined): boolean {
+  if (plain === undefined || plain === "") return false;
+  return [plain, JSON.stringify(plain).slice(1, -1), Buffer.from(plain).toString("base64")].some((form) => text.includes(form));
+}
+
+function parsed(text: string): Applied | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
