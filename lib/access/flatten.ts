@@ -64,43 +64,49 @@ export function heirsOf(name: string, templates: Iterable<TemplateSource>): read
 function ancestorsOf(template: TemplateSource, templates: Templates): { found: readonly TemplateSource[] } | { refusal: Flattened } {
   const found = new Map<string, TemplateSource>();
   const stack = [{ at: template, parents: parentsOf(template) }];
+  const open = new Set([template.metadata.name]);
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
     const name = top.parents.pop();
     if (name === undefined) {
+      open.delete(top.at.metadata.name);
       stack.pop();
       continue;
     }
-    const path = [...stack.map(({ at }) => at.metadata.name), name];
-    if (path.indexOf(name) < path.length - 1) return { refusal: refuse("InheritanceCycle", `inherits itself: ${path.join(" → ")}`) };
+    const chain = () => way([...open, name]);
+    if (open.has(name)) return { refusal: refuse("InheritanceCycle", `inherits itself: ${chain()}`) };
     if (found.has(name)) continue;
     const parent = templates.get(name);
     if (!parent || parent.metadata.deletionTimestamp) {
-      return { refusal: refuse("ParentNotFound", `inherits a template that does not exist: ${path.join(" → ")}`) };
+      return { refusal: refuse("ParentNotFound", `inherits a template that does not exist: ${chain()}`) };
     }
-    const refusal = refusalOfParent(template, parent, path);
+    const refusal = refusalOfParent(template, parent, chain);
     if (refusal) return { refusal };
     found.set(name, parent);
+    open.add(name);
     stack.push({ at: parent, parents: parentsOf(parent) });
   }
   return { found: [...found.values()] };
 }
 
+/** Long ways are cut in the middle: conditions are for people. */
+const way = (names: readonly string[]): string =>
+  (names.length > 10 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names).join(" → ");
+
 /** Last name first, to be taken from the end: so what is refused first does not depend on how the list was written. */
 const parentsOf = ({ spec }: TemplateSource): string[] => [...new Set(spec.inherits ?? [])].sort().reverse();
 
-function refusalOfParent(heir: TemplateSource, parent: TemplateSource, path: readonly string[]): Flattened | undefined {
-  const chain = path.join(" → ");
+function refusalOfParent(heir: TemplateSource, parent: TemplateSource, chain: () => string): Flattened | undefined {
   if (parent.spec.context !== heir.spec.context) {
-    return refuse("ContextMismatch", `has context ${heir.spec.context}, but inherits one of context ${parent.spec.context}: ${chain}`);
+    return refuse("ContextMismatch", `has context ${heir.spec.context}, but inherits one of context ${parent.spec.context}: ${chain()}`);
   }
   if (parent.spec.externalClusterRole !== undefined) {
     return refuse(
       "ParentExternal",
-      `inherits a template that names a ClusterRole of the members, whose rules the hub does not know: ${chain}`,
+      `inherits a template that names a ClusterRole of the members, whose rules the hub does not know: ${chain()}`,
     );
   }
   const own = refusalOfOne(parent);
-  return own && !own.accepted ? refuse("ParentNotAccepted", `inherits a template that is refused: ${chain}: ${own.message}`) : undefined;
+  return own && !own.accepted ? refuse("ParentNotAccepted", `inherits a template that is refused: ${chain()}: ${own.message}`) : undefined;
 }
 
 /** What is wrong with a template whatever it inherits; the schema says the same where it can. */
