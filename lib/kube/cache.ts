@@ -98,6 +98,14 @@ export class Cache<T extends KubeObject> {
     return this.#objects.size;
   }
 
+  /** True when an object of this key, if it exists, is in here: false for what the cache's selection leaves out (or may leave out). */
+  covers(key: Key): boolean {
+    const { namespace, name, labelSelector } = this.#options;
+    return (
+      labelSelector === undefined && (namespace === undefined || namespace === key.namespace) && (name === undefined || name === key.name)
+    );
+  }
+
   get(key: Key): T | undefined {
     return this.#objects.get(keyString(key));
   }

@@ -34,7 +34,10 @@ export type Reading<T> =
 export interface Reader {
   get<T extends KubeObject>(kind: Kind<T>, name: string, namespace?: string): Reading<T>;
   /** Sorted by namespace and name. `index`: a named index declared with the kind's cache. */
-  list<T extends KubeObject>(kind: Kind<T>, where?: { readonly namespace?: string; readonly index?: readonly [name: string, value: string] }): readonly T[];
+  list<T extends KubeObject>(
+    kind: Kind<T>,
+    where?: { readonly namespace?: string; readonly index?: readonly [name: string, value: string] },
+  ): readonly T[];
 }
 
 export interface Plan<Status> {

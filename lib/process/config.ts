@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { Ajv, type ErrorObject } from "ajv";
+
+/** A configuration that cannot be used. The message is one line for the person who wrote it. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ConfigError";
+  }
+}
+
+export interface ConfigDefinition<T> {
+  /** Checks, fills in defaults and freezes. Throws ConfigError. */
+  parse(value: unknown): T;
+}
+
+/** A JSON schema as far as configurations need one. Objects in it refuse unknown keys without saying so. */
+export interface Schema {
+  readonly type: "object" | "array" | "string" | "integer" | "number" | "boolean";
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly minItems?: number;
+  readonly pattern?: string;
+  readonly description?: string;
+}
+
+/**
+ * Defines a process's configuration: a schema with defaults, and a check for what a schema cannot say, which returns the contradiction
+ * in one line. T is the caller's promise about the schema.
+ */
+export function defineConfig<T>(schema: Schema, contradiction: (config: T) => string | undefined = () => undefined): ConfigDefinition<T> {
+  const validate = new Ajv({ useDefaults: true, strict: true }).compile(closed(schema));
+  return {
+    parse(value) {
+      const copy: unknown = structuredClone(value);
+      if (!validate(copy)) throw new ConfigError(explain(validate.errors?.[0]));
+      const found = contradiction(copy as T);
+      if (found !== undefined) throw new ConfigError(found);
+      return frozen(copy as T);
+    },
+  };
+}
+
+/** Reads a JSON file. Throws ConfigError, naming the file. */
+export function readConfig<T>(file: string, definition: ConfigDefinition<T>): T {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message}`);
+  }
+  try {
+    return definition.parse(JSON.parse(text));
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as Error).message.replaceAll("\n", " ")}`);
+  }
+}
+
+/** Parts that every process's configuration has. */
+export const HEALTH: Schema = {
+  type: "object",
+  properties: { host: { type: "string", default: "127.0.0.1" }, port: { type: "integer", minimum: 0, maximum: 65535, default: 0 } },
+  default: {},
+};
+
+export const LEADER_ELECTION: Schema = {
+  type: "object",
+  properties: {
+    namespace: { type: "string", default: "drover-system" },
+    leaseDurationSeconds: { type: "integer", minimum: 2, default: 15 },
+    renewDeadlineSeconds: { type: "integer", minimum: 1, default: 10 },
+    retryPeriodSeconds: { type: "number", minimum: 0.05, default: 2 },
+  },
+  default: {},
+};
+
+function closed(schema: Schema): Schema {
+  if (schema.type === "array") return schema.items === undefined ? schema : { ...schema, items: closed(schema.items) };
+  if (schema.type !== "object") return schema;
+  const properties = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, closed(inner)]));
+  return { ...schema, properties, additionalProperties: false } as Schema;
+}
+
+function explain(error: ErrorObject | undefined): string {
+  if (error === undefined) return "not valid";
+  const at = error.instancePath.slice(1).replaceAll("/", ".");
+  if (error.keyword === "additionalProperties") {
+    return `unknown key "${at === "" ? "" : `${at}.`}${(error.params as { additionalProperty: string }).additionalProperty}"`;
+  }
+  if (error.keyword === "enum") return `"${at}" must be one of ${(error.params as { allowedValues: unknown[] }).allowedValues.join(", ")}`;
+  return `${at === "" ? "the configuration" : `"${at}"`} ${error.message ?? "is not valid"}`;
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) frozen(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,47 @@
+import { randomBytes } from "node:crypto";
+import { Event } from "../kube/core.ts";
+import { type Condition, type KubeObject, keyOf } from "../kube/object.ts";
+
+export interface Transition {
+  readonly type: string;
+  readonly status: Condition["status"];
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Events come only from a difference: a condition whose status or reason is not what it was. Pure. */
+export function transitions(before: readonly Condition[], after: readonly Condition[]): Transition[] {
+  return after.filter((now) => {
+    const old = before.find(({ type }) => type === now.type);
+    return old === undefined || old.status !== now.status || old.reason !== now.reason;
+  });
+}
+
+/** The Event that tells of a transition; for a cluster-scoped subject it lies in namespace `default`, as Kubernetes does it. */
+export function eventOf(
+  subject: KubeObject,
+  { type, status, reason, message }: Transition,
+  reporter: { name: string; instance: string },
+  now: Date,
+): Event {
+  const key = keyOf(subject);
+  return {
+    apiVersion: Event.apiVersion,
+    kind: Event.kind,
+    metadata: { name: `${key.name.slice(0, 230)}.${randomBytes(8).toString("hex")}`, namespace: key.namespace ?? "default" },
+    eventTime: now.toISOString().replace("Z", "000Z"),
+    reportingController: `drover.dev/${reporter.name}`,
+    reportingInstance: reporter.instance.slice(0, 128),
+    action: type.slice(0, 128),
+    reason: reason.slice(0, 128),
+    type: status === "True" ? "Normal" : "Warning",
+    note: `${type}=${status}${message === "" ? "" : `: ${message}`}`.slice(0, 1000),
+    regarding: {
+      apiVersion: subject.apiVersion,
+      kind: subject.kind,
+      ...key,
+      ...(subject.metadata.uid === undefined ? {} : { uid: subject.metadata.uid }),
+      ...(subject.metadata.resourceVersion === undefined ? {} : { resourceVersion: subject.metadata.resourceVersion }),
+    },
+  };
+}

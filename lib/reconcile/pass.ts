@@ -1,0 +1,189 @@
+import { FencedError, isConflict, isTransient, type KubeClient } from "../kube/client.ts";
+import { Event } from "../kube/core.ts";
+import { describe, type Log } from "../kube/log.ts";
+import { type Condition, type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
+import type { Applier } from "./applier.ts";
+import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
+import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
+import type { EffectTable, Executor } from "./effects.ts";
+import { eventOf, transitions } from "./events.ts";
+import { kindString, type Live } from "./live.ts";
+
+export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
+
+export interface PassContext {
+  readonly client: KubeClient;
+  readonly applier: Applier;
+  readonly live: Live;
+  readonly read: Reader;
+  readonly effects: EffectTable;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Named in events as the reporting instance. */
+  readonly instance: string;
+  /** The objects that this subject's plan speaks of: changes to them wake the subject. */
+  readonly remember: (
+    subject: Key,
+    objects: readonly { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly namespace?: string }[],
+  ) => void;
+}
+
+/** Errors that pass by themselves are not worth a condition before they have come so many times in a row. */
+const TRANSIENT_FAILURES_BEFORE_STATUS = 3;
+
+export const finalizerOf = (reconciler: { readonly name: string }): string => `drover.dev/${reconciler.name}`;
+
+/** Observes one subject, plans, and carries the plan out; the only place where reconcilers' writes happen. */
+export class Pass {
+  readonly #reconciler: AnyReconciler;
+  readonly #context: PassContext;
+  readonly #kinds: ReadonlyMap<string, Kind<KubeObject>>;
+  readonly #failures = new Map<string, number>();
+
+  constructor(reconciler: AnyReconciler, context: PassContext) {
+    this.#reconciler = reconciler;
+    this.#context = context;
+    this.#kinds = new Map(reconciler.owns.kinds.map((kind) => [kindString(kind), kind]));
+  }
+
+  /** One pass over one subject. Rejects when it is to be tried again. */
+  async run(key: Key, signal: AbortSignal): Promise<{ againAfterMs?: number } | undefined> {
+    const subject = this.#context.live.peek(this.#reconciler.subject, key);
+    if (subject === undefined) {
+      this.#failures.delete(keyString(key));
+      this.#context.remember(key, []);
+      return undefined;
+    }
+    let plan: Plan<unknown> | undefined;
+    try {
+      const observed = await this.#reconciler.observe(subject, this.#context.read, signal);
+      plan = this.#reconciler.plan(subject, observed, this.#context.now());
+      await this.#carryOut(subject, plan, signal);
+    } catch (error) {
+      await this.#tellFailure(key, plan, error, signal);
+      throw error;
+    }
+    this.#failures.delete(keyString(key));
+    return plan.again === undefined ? undefined : { againAfterMs: plan.again.afterMs };
+  }
+
+  async #carryOut(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
+    const { applier, effects, client, read, log, remember } = this.#context;
+    const name = finalizerOf(this.#reconciler);
+    const held = subject.metadata.finalizers?.includes(name) ?? false;
+    const going = subject.metadata.deletionTimestamp !== undefined;
+    remember(keyOf(subject), [
+      ...(plan.apply ?? []).map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, ...keyOf({ apiVersion, kind, metadata }) })),
+      ...(plan.remove ?? []),
+    ]);
+    // Before the first side effect: what exists because of the subject must not be forgotten when it goes.
+    if (plan.finalizer === "hold" && !held && !going)
+      await this.#setFinalizers(subject, [...(subject.metadata.finalizers ?? []), name], signal);
+    for (const intent of plan.apply ?? []) await applier.apply(this.#owned(intent), intent, { signal });
+    for (const ref of plan.remove ?? []) await applier.remove(this.#owned(ref), ref, { signal });
+    for (const effect of plan.effects ?? []) {
+      const run = (effects as Readonly<Record<string, Executor<typeof effect>>>)[effect.type];
+      if (run === undefined) throw new Error(`no executor for effect ${effect.type}`);
+      await run(effect, { client, read, log, signal });
+    }
+    // A subject that is let go while going may be gone with that write: its status no longer matters.
+    if (!going || plan.finalizer === "hold") await this.#writeStatus(this.#fresh(subject), plan.conditions, plan.status, true, signal);
+    if (plan.finalizer !== "hold" && held) await this.#setFinalizers(this.#fresh(subject), without(this.#fresh(subject), name), signal);
+  }
+
+  /** The subject with what this pass has written to it so far. */
+  #fresh(subject: KubeObject): KubeObject {
+    return this.#context.live.peek(this.#reconciler.subject, keyOf(subject)) ?? subject;
+  }
+
+  /** The declared kind of an object that a plan writes: what is not declared has no rights, no cache and no owner. */
+  #owned(object: { readonly apiVersion: string; readonly kind: string }): Kind<KubeObject> {
+    const kind = this.#kinds.get(kindString(object));
+    if (kind === undefined)
+      throw new Error(`${this.#reconciler.name} plans to write ${kindString(object)}, which it does not declare to own`);
+    return kind;
+  }
+
+  /** With the resourceVersion that was looked at: the list of finalizers is one value, and others write it too. */
+  async #setFinalizers(subject: KubeObject, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
+    const { client, live } = this.#context;
+    const patch = { metadata: { resourceVersion: subject.metadata.resourceVersion, finalizers } };
+    const kind = this.#reconciler.subject;
+    const written = await client.patch(kind, keyOf(subject), patch, { type: "merge", fieldManager: this.#reconciler.name, signal });
+    // Without its last finalizer the object is gone, though the answer shows it once more.
+    if (finalizers.length > 0 || subject.metadata.deletionTimestamp === undefined) live.wrote(kind, written);
+  }
+
+  async #writeStatus(
+    subject: KubeObject | undefined,
+    intents: readonly ConditionIntent[],
+    more: unknown,
+    done: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (subject === undefined) return;
+    const { applier, now } = this.#context;
+    const existing = (subject as WithConditions).status?.conditions ?? [];
+    const conditions = mergeConditions({ existing, intents, generation: subject.metadata.generation, now: now(), done });
+    const status = { ...(more as object | undefined), ...(conditions.length > 0 ? { conditions } : {}) };
+    const { apiVersion, kind, metadata } = subject;
+    const intent = {
+      apiVersion,
+      kind,
+      // With the uid: the status of a deleted subject must not end up in a new one of the same name.
+      metadata: { ...keyOf(subject), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
+      ...(Object.keys(status).length > 0 ? { status } : {}),
+    };
+    const { outcome } = await applier.apply(this.#reconciler.subject, intent, { subresource: "status", signal });
+    if (outcome !== "unchanged") await this.#tellTransitions(subject, existing, conditions, signal);
+  }
+
+  /** Events are courtesy: that one could not be written is logged and changes nothing. */
+  async #tellTransitions(
+    subject: KubeObject,
+    before: readonly Condition[],
+    after: readonly Condition[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, log, now, instance } = this.#context;
+    for (const transition of transitions(before, after)) {
+      try {
+        await client.create(Event, eventOf(subject, transition, { name: this.#reconciler.name, instance }, now()), { signal });
+      } catch (error) {
+        log.warn("event not written", { reconciler: this.#reconciler.name, subject: keyString(keyOf(subject)), error: describe(error) });
+      }
+    }
+  }
+
+  /** Status is written also when reconciling failed, but a failure that passes by itself does not make conditions flap. */
+  async #tellFailure(key: Key, plan: Plan<unknown> | undefined, error: unknown, signal: AbortSignal): Promise<void> {
+    const failures = (this.#failures.get(keyString(key)) ?? 0) + 1;
+    this.#failures.set(keyString(key), failures);
+    if (signal.aborted || error instanceof FencedError || (isTransient(error) && failures < TRANSIENT_FAILURES_BEFORE_STATUS)) return;
+    if (isConflict(error)) return;
+    try {
+      const subject = this.#context.live.peek(this.#reconciler.subject, key);
+      const message = describe(error);
+      const intents = plan === undefined ? unobserved(this.#reconciler.owns.conditions, message) : afterFailure(plan.conditions, message);
+      // Other status fields stay as they were: leaving them out of an apply would remove them.
+      await this.#writeStatus(subject, intents, plan?.status ?? this.#statusOwnedNow(subject), false, signal);
+    } catch (second) {
+      this.#context.log.warn("status not written", { reconciler: this.#reconciler.name, subject: keyString(key), error: describe(second) });
+    }
+  }
+
+  /** The status fields besides conditions that this reconciler's manager owns, with their present values. */
+  #statusOwnedNow(subject: KubeObject | undefined): object {
+    const status = (subject as WithConditions | undefined)?.status ?? {};
+    const entry = subject?.metadata.managedFields?.find(
+      ({ manager, subresource }) => manager === this.#reconciler.name && subresource === "status",
+    );
+    const owned = (entry?.fieldsV1 as { "f:status"?: Record<string, unknown> } | undefined)?.["f:status"] ?? {};
+    return Object.fromEntries(Object.entries(status).filter(([name]) => name !== "conditions" && `f:${name}` in owned));
+  }
+}
+
+type WithConditions = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } };
+
+const without = (subject: KubeObject, finalizer: string): string[] =>
+  (subject.metadata.finalizers ?? []).filter((name) => name !== finalizer);
