@@ -23,7 +23,7 @@ export class ByteQueue {
     this.#length += piece.length;
     if (piece.length >= SMALL_BYTES) {
       this.#seal();
-      this.#pieces.push(piece.length * 2 < piece.buffer.byteLength ? Buffer.from(piece) : piece);
+      this.#pieces.push(piece.length * 2 < piece.buffer.byteLength ? copied(piece) : piece);
       return;
     }
     for (let at = 0; at < piece.length; ) {
@@ -56,4 +56,11 @@ export class ByteQueue {
     this.#block = undefined;
     this.#used = 0;
   }
+}
+
+/** A copy with memory of its own: Buffer.from would take it from a pool, and so hold the pool. */
+function copied(piece: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.length);
+  piece.copy(copy);
+  return copy;
 }

@@ -215,7 +215,8 @@ export class Stream extends Duplex {
         if (this.#peerEnded) this.push(null);
         return;
       }
-      this.#wanted = this.push(piece);
+      this.#wanted = false; // before the push, which may call _read
+      if (this.push(piece)) this.#wanted = true;
       this.#grant(piece.length);
     }
   }
