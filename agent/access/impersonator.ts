@@ -1,0 +1,42 @@
+// The rights of ServiceAccount `impersonator`: to speak for people of Drover, and nothing else. Groups are named one by one, because
+// RBAC knows no prefixes; alone, without impersonating, the account may do nothing at all.
+import { EVERYONE, MANAGED_BY } from "../../lib/access/names.ts";
+import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
+import { EXTRA_KEYS } from "../tunnel/identity.ts";
+
+export const IMPERSONATOR = "impersonator";
+const NAME = "drover:impersonator";
+const RBAC = "rbac.authorization.k8s.io";
+
+/** `groups`: those of the sets. */
+export function impersonatorRole(groups: readonly string[]): RbacRole {
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind: "ClusterRole",
+    metadata: { name: NAME, labels: MANAGED_BY },
+    rules: [
+      { apiGroups: [""], resources: ["users"], verbs: ["impersonate"] },
+      { apiGroups: [""], resources: ["groups"], resourceNames: [...new Set([EVERYONE, ...groups])].sort(), verbs: ["impersonate"] },
+      {
+        apiGroups: ["authentication.k8s.io"],
+        resources: ["uids", ...EXTRA_KEYS.map((key) => `userextras/${key}`)],
+        verbs: ["impersonate"],
+      },
+    ],
+  };
+}
+
+export function impersonatorBinding(namespace: string): RbacBinding {
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind: "ClusterRoleBinding",
+    metadata: { name: NAME, labels: MANAGED_BY },
+    roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: NAME },
+    subjects: [{ kind: "ServiceAccount", namespace, name: IMPERSONATOR }],
+  };
+}
+
+/** The groups that a role of ours lets the impersonator pass on. */
+export function groupsOf(role: { readonly rules?: RbacRole["rules"] | null }): readonly string[] {
+  return role.rules?.find((rule) => rule.resources?.includes("groups"))?.resourceNames ?? [];
+}
