@@ -1,0 +1,66 @@
+// The configuration of auth. Unknown keys and contradictions stop the start.
+import { defineConfig, HEALTH } from "../lib/process/config.ts";
+
+export interface AuthConfig {
+  /** Absent: as a pod, or $KUBECONFIG. */
+  readonly kubeconfig?: string;
+  readonly health: { readonly host: string; readonly port: number };
+  /** Port 0: the operating system chooses; the log line "listening" says which. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM files; read again when they change. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string };
+  /** Where the clusters are, as people reach it; told by `/.well-known/drover`. */
+  readonly proxyURL: string;
+  readonly tokenTTLSeconds: { readonly default: number; readonly max: number };
+  /** How long the hub may be silent before lists made from caches are refused. */
+  readonly staleAfterSeconds: number;
+  /** Open connections: of one source, and of all together. */
+  readonly connections: { readonly perSource: number; readonly all: number };
+}
+
+export const authConfig = defineConfig<AuthConfig>(
+  {
+    type: "object",
+    required: ["tls", "proxyURL"],
+    properties: {
+      kubeconfig: { type: "string", minLength: 1 },
+      health: HEALTH,
+      listen: {
+        type: "object",
+        default: {},
+        properties: {
+          host: { type: "string", default: "127.0.0.1" },
+          port: { type: "integer", minimum: 0, maximum: 65535, default: 0 },
+        },
+      },
+      tls: {
+        type: "object",
+        required: ["certFile", "keyFile"],
+        properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
+      },
+      proxyURL: { type: "string", pattern: "^https://[^/?#]+(/[^?#]*[^/?#])?$" },
+      tokenTTLSeconds: {
+        type: "object",
+        default: {},
+        properties: {
+          default: { type: "integer", minimum: 60, default: 43_200 },
+          max: { type: "integer", minimum: 60, default: 604_800 },
+        },
+      },
+      staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
+      connections: {
+        type: "object",
+        default: {},
+        properties: {
+          perSource: { type: "integer", minimum: 1, default: 512 },
+          all: { type: "integer", minimum: 1, default: 20_000 },
+        },
+      },
+    },
+  },
+  ({ tokenTTLSeconds: ttl, connections }) => {
+    if (ttl.default > ttl.max) return `"tokenTTLSeconds.default" (${ttl.default}) is more than "tokenTTLSeconds.max" (${ttl.max})`;
+    if (connections.perSource > connections.all) return '"connections.perSource" is more than "connections.all"';
+    return undefined;
+  },
+);
