@@ -64,10 +64,21 @@ const sourcesOf = async (part: Part): Promise<{ directory: string; files: string
 
 const fingerprint = async (part: Part, go: string): Promise<string> => {
   const { directory, files } = await sourcesOf(part);
-  const hash = createHash("sha256").update(JSON.stringify([go, flags(part), KUBERNETES_COMPONENTS, process.env.CGO_ENABLED ?? ""]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([go, flags(part), part === "kwok" ? STAGES : KUBERNETES_COMPONENTS, process.env.CGO_ENABLED ?? ""]),
+  );
   for (const name of files) hash.update(`\0${name}\0`).update(await readFile(join(directory, name)));
   return hash.digest("hex").slice(0, 24);
 };
+
+/** kwok's own description of how nodes and pods behave; its configuration takes them as they are. */
+const STAGES = [
+  "node/fast/node-initialize.yaml",
+  "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+  "pod/fast/pod-ready.yaml",
+  "pod/fast/pod-complete.yaml",
+  "pod/fast/pod-delete.yaml",
+];
 
 /** The copy of kwok's module that the patch is applied to, and a go.mod beside it that names the copy. */
 const patchedModule = async (scratch: string, sources: string): Promise<string> => {
@@ -84,6 +95,9 @@ const patchedModule = async (scratch: string, sources: string): Promise<string> 
   await cp(join(sources, "go.sum"), join(scratch, "go.sum"));
   return modfile;
 };
+
+const stages = async (module: string): Promise<string> =>
+  (await Promise.all(STAGES.map((path) => readFile(join(module, "kustomize/stage", path), "utf8")))).join("\n---\n");
 
 const compile = (part: Part, args: readonly string[], cwd: string, progress: (line: string) => void): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -115,6 +129,7 @@ const build = async (part: Part, target: string, progress: (line: string) => voi
   await mkdir(out, { recursive: true });
   try {
     const modfile = part === "kwok" ? [`-modfile=${await patchedModule(scratch, directory)}`] : [];
+    if (part === "kwok") await writeFile(join(out, "stages.yaml"), await stages(join(scratch, "kwok-patched")));
     await compile(part, [...modfile, ...flags(part), "-o", join(out, part), "."], directory, progress);
     if (part === "kubernetes") await Promise.all(KUBERNETES_COMPONENTS.map((name) => symlink(part, join(out, name))));
     await rename(out, target);
@@ -134,7 +149,8 @@ export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || j
 
 /**
  * The directory with the part's executables: `kubernetes` (with links `etcd`, `kube-apiserver`, `kube-controller-manager`,
- * `kube-scheduler`, `kubectl`) or `kwok`. Builds it first when it is not there yet; `progress` gets a line now and then.
+ * `kube-scheduler`, `kubectl`) or `kwok` (with
+ * `stages.yaml`). Builds it first when it is not there yet; `progress` gets a line now and then.
  */
 export const controlPlane = async (part: Part, progress: (line: string) => void = () => {}): Promise<string> => {
   const target = join(cacheDirectory(), part, await fingerprint(part, await goVersion()));

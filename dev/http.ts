@@ -1,9 +1,10 @@
-import { request } from "node:https";
+import { request as plain } from "node:http";
+import { request as secure } from "node:https";
 
-/** One HTTPS request with a client certificate or none; the body of the answer is JSON text or plain text. */
-export const httpsRequest = (o: {
+/** One HTTP or HTTPS request on a connection of its own, with a client certificate or none; the answer's body as text. */
+export const httpRequest = (o: {
   url: string;
-  ca: string;
+  ca?: string;
   cert?: string;
   key?: string;
   headers?: Record<string, string>;
@@ -13,6 +14,7 @@ export const httpsRequest = (o: {
 }): Promise<{ status: number; body: string }> =>
   new Promise((resolve, reject) => {
     const { url, body, timeoutMs, ...options } = o;
+    const request = url.startsWith("http://") ? plain : secure;
     const call = request(url, { ...options, agent: false, signal: AbortSignal.timeout(timeoutMs ?? 5000) }, (answer) => {
       const parts: Buffer[] = [];
       answer.on("data", (part: Buffer) => parts.push(part));

@@ -1,7 +1,7 @@
 // One embedded control plane: the files it needs and how each of its processes is run. Nothing here starts anything.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { httpsRequest } from "./http.ts";
+import { httpRequest } from "./http.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { Authority, type KeyPair, serviceAccountKey } from "./pki.ts";
 import type { ProcessSpec } from "./process.ts";
@@ -210,7 +210,7 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
 
 /** Whether the component answers that it is ready; throws when it does not answer. */
 export const isReady = async (parts: ControlPlaneParts, component: Component): Promise<boolean> =>
-  (await httpsRequest(parts.checks[component])).status === 200;
+  (await httpRequest(parts.checks[component])).status === 200;
 
 /** A client certificate for any user and groups, believed by the control plane's API server. */
 export const clientCertificate = (parts: ControlPlaneParts, commonName: string, organizations: readonly string[] = []): KeyPair =>

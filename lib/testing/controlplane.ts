@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../../dev/controlplane.ts";
-import { httpsRequest } from "../../dev/http.ts";
+import { httpRequest } from "../../dev/http.ts";
 import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../../dev/kubernetes.ts";
 import { Authority, type KeyPair } from "../../dev/pki.ts";
 import { reservePorts } from "../../dev/ports.ts";
@@ -61,7 +61,7 @@ const launch = async (parts: ControlPlaneParts, component: Component, options: {
 const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
   const { url, ...tls } = etcd;
   const call = async (path: string, body: unknown): Promise<{ header?: { revision?: string } }> => {
-    const answer = await httpsRequest({ url: `${url}${path}`, ...tls, method: "POST", body: JSON.stringify(body) });
+    const answer = await httpRequest({ url: `${url}${path}`, ...tls, method: "POST", body: JSON.stringify(body) });
     if (answer.status !== 200) throw new Error(`etcd answered ${answer.status} to ${path}: ${answer.body}`);
     return JSON.parse(answer.body) as { header?: { revision?: string } };
   };

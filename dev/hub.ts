@@ -1,0 +1,133 @@
+// What makes a control plane the hub: Drover's objects, and its operators, auth and proxies as processes on this machine, each
+// with the token of its own ServiceAccount and nothing else.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { loadAll } from "js-yaml";
+import { ADMIN_USER, AUTHORITY, type Check, droverSpec, type Environment, HUB } from "./environment.ts";
+import { writeKubeconfig } from "./kubeconfig.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { Authority } from "./pki.ts";
+import { adminKubectl, type Run } from "./planes.ts";
+import { repositoryRoot } from "./root.ts";
+
+export const SYSTEM = "drover-system";
+
+/** Long enough for whoever leaves an environment up over a week-end and finds it working on Monday. */
+const TOKEN_LIFE = "168h";
+
+/** Pods of these would be a second copy of the processes that run here. */
+const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "PodDisruptionBudget", "HorizontalPodAutoscaler"]);
+const FIRST = new Set(["CustomResourceDefinition", "Namespace"]);
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string };
+}
+
+/** Renders a kustomization and applies it without its workloads, in the order that kinds and namespaces need. */
+const applyKustomization = async (kubectl: Kubectl, path: string): Promise<void> => {
+  const rendered = await kubectl.run(["kustomize", path]);
+  const objects = (loadAll(rendered) as (Manifest | null)[]).filter((object) => object !== null).filter(({ kind }) => !WORKLOADS.has(kind));
+  const first = objects.filter(({ kind }) => FIRST.has(kind));
+  if (first.length > 0) await kubectl.apply(first);
+  const kinds = first.filter(({ kind }) => kind === "CustomResourceDefinition").map(({ metadata }) => `crd/${metadata.name}`);
+  if (kinds.length > 0) await kubectl.run(["wait", "--for=condition=Established", "--timeout=60s", ...kinds]);
+  const rest = objects.filter(({ kind }) => !FIRST.has(kind));
+  if (rest.length > 0) await kubectl.apply(rest);
+};
+
+export const applyHub = async ({ environment, signal }: Run): Promise<void> => {
+  await applyKustomization(adminKubectl(environment, HUB, signal), join(repositoryRoot(), "deploy/bases/hub"));
+};
+
+/** Writes a token of the ServiceAccount and a kubeconfig that reads it into the directory; returns the kubeconfig's path. */
+export const accountKubeconfig = async (run: Run, plane: string, account: string, directory: string): Promise<string> => {
+  const { environment, signal } = run;
+  const token = await adminKubectl(environment, plane, signal).run(["create", "token", account, "-n", SYSTEM, `--duration=${TOKEN_LIFE}`]);
+  const tokenFile = join(directory, "token");
+  await writeFile(tokenFile, token.trim(), { mode: 0o600 });
+  const path = join(directory, "kubeconfig");
+  await writeKubeconfig(path, { server: environment.plane(plane).server, ca: environment.contents.ca.cert, user: account, tokenFile });
+  return path;
+};
+
+interface HubProcess {
+  name: string;
+  bundle: string;
+  account: string;
+  healthPort: string;
+  config: object;
+}
+
+const GRACE_MS = 5000;
+
+const startDrover = async (run: Run, o: HubProcess): Promise<void> => {
+  const { environment } = run;
+  if (environment.isRunning(o.name)) return;
+  const directory = environment.path("run", o.name.replace(":", "-"));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const kubeconfig = await accountKubeconfig(run, HUB, o.account, directory);
+  const health = { host: "127.0.0.1", port: environment.port(o.healthPort) };
+  await writeFile(join(directory, "config.json"), JSON.stringify({ kubeconfig, health, ...o.config }, null, 2), { mode: 0o600 });
+  const check: Check = { url: `http://127.0.0.1:${health.port}/readyz` };
+  environment.contents.units[o.name] = { spec: droverSpec(o.bundle, directory), check, graceMs: GRACE_MS };
+  await environment.start(o.name, run);
+};
+
+/** Key and certificate of a server at 127.0.0.1, as files of its directory. */
+const servingFiles = async (environment: Environment, name: string): Promise<{ certFile: string; keyFile: string }> => {
+  const directory = environment.path("run", name.replace(":", "-"));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const files = { certFile: join(directory, "tls.crt"), keyFile: join(directory, "tls.key") };
+  if (await readFile(files.keyFile).catch(() => undefined)) return files;
+  const pair = Authority.load(AUTHORITY, environment.contents.ca).certificate({ commonName: name }, ["server"], ["127.0.0.1", "localhost"]);
+  await writeFile(files.certFile, pair.cert, { mode: 0o600 });
+  await writeFile(files.keyFile, pair.key, { mode: 0o600 });
+  return files;
+};
+
+/** The URLs by which agents and people reach this hub, as the clusters operator and agents are told. */
+export const endpoints = (environment: Environment): { authURL: string; proxyURLs: string[]; caFile: string } => ({
+  authURL: environment.authUrl,
+  proxyURLs: environment.proxyUrls,
+  caFile: environment.path("ca.crt"),
+});
+
+export const startHubProcesses = async (run: Run): Promise<void> => {
+  const { environment } = run;
+  const urls = environment.proxyUrls;
+  const operator = (name: string, config: object = {}): HubProcess => ({
+    name: `operator:${name}`,
+    bundle: `operator-${name}`,
+    account: `operator-${name}`,
+    healthPort: `health:${name}`,
+    config,
+  });
+  const listen = (purpose: string): { host: string; port: number } => ({ host: "127.0.0.1", port: environment.port(purpose) });
+  const proxies = urls.map(async (_, index): Promise<HubProcess> => {
+    const name = `proxy:${index}`;
+    const tls = await servingFiles(environment, name);
+    const config = { listen: listen(name), tls, replicaId: `proxy-${index}`, replicas: urls.length };
+    return { name, bundle: "proxy", account: "proxy", healthPort: `proxy-health:${index}`, config };
+  });
+  const auth: HubProcess = {
+    name: "auth:0",
+    bundle: "auth",
+    account: "auth",
+    healthPort: "auth-health:0",
+    config: { listen: listen("auth:0"), tls: await servingFiles(environment, "auth:0"), proxyURL: urls[0] },
+  };
+  const all = [
+    operator("identity"),
+    operator("access"),
+    operator("clusters", { ...endpoints(environment), agentImage: "registry.example/drover:dev" }),
+    auth,
+    ...(await Promise.all(proxies)),
+  ];
+  await Promise.all(all.map((one) => startDrover(run, one)));
+};
+
+export const firstAdministrator = async ({ environment, signal }: Run): Promise<void> => {
+  const password = environment.path("admin-password");
+  await adminKubectl(environment, HUB, signal).drover(["init", "--user", ADMIN_USER, "--password-file", password]);
+};

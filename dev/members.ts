@@ -1,0 +1,71 @@
+// Makes a cluster a member as its owner would: applies what `kubectl drover import` prints, and runs the agent on the
+// ServiceAccount and the settings of that manifest, only outside the cluster.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { droverSpec, HUB } from "./environment.ts";
+import { httpRequest } from "./http.ts";
+import { accountKubeconfig, endpoints, SYSTEM } from "./hub.ts";
+import { adminKubectl, type Run } from "./planes.ts";
+
+const READY_LIMIT_MS = 120_000;
+const GRACE_MS = 5000;
+
+/** Registers the cluster unless its agent is already set up, and sees that the agent runs. */
+export const registerCluster = async (run: Run, cluster: string): Promise<void> => {
+  const { environment, signal } = run;
+  const name = `agent:${cluster}`;
+  if (environment.isRunning(name)) return;
+  const kubectl = adminKubectl(environment, cluster, signal);
+  const directory = environment.path("run", `agent-${cluster}`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const registrationTokenFile = join(directory, "registration-token");
+  if (!(name in environment.contents.units)) {
+    const manifest = await adminKubectl(environment, HUB, signal).drover(["import", cluster]);
+    await kubectl.run(["apply", "-f", "-"], manifest);
+    const token = await kubectl.run(["get", "secret", "agent-registration", "-n", SYSTEM, "-o", "jsonpath={.data.token}"]);
+    await writeFile(registrationTokenFile, Buffer.from(token, "base64"), { mode: 0o600 });
+  }
+  const kubeconfig = await accountKubeconfig(run, cluster, "agent", directory);
+  const port = environment.port(`agent-health:${cluster}`);
+  const config = {
+    cluster,
+    kubeconfig,
+    namespace: SYSTEM,
+    ...endpoints(environment),
+    ...(cluster === HUB ? { hubURL: environment.plane(HUB).server, hubCAFile: environment.path("ca.crt") } : {}),
+    registrationTokenFile,
+    health: { host: "127.0.0.1", port },
+  };
+  await writeFile(join(directory, "config.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
+  // An agent must start, and go on, while its hub is away: it counts as started when it answers at all.
+  const check = { url: `http://127.0.0.1:${port}/healthz` };
+  environment.contents.units[name] = { spec: droverSpec("agent", directory), check, graceMs: GRACE_MS };
+  await environment.start(name, run);
+};
+
+interface ClusterStatus {
+  metadata: { name: string };
+  status?: { conditions?: { type: string; status: string; reason: string; message: string }[] };
+}
+
+/** Waits until each Cluster, the hub's own included, has the condition Ready. */
+export const waitForClusters = async ({ environment, signal }: Run): Promise<void> => {
+  const plane = environment.plane(HUB);
+  const wanted = [HUB, ...environment.contents.clusters];
+  const until = performance.now() + READY_LIMIT_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    const url = `${plane.server}/apis/drover.dev/v1alpha1/clusters`;
+    const answer = await httpRequest({ url, ca: environment.contents.ca.cert, ...plane.admin });
+    const { items = [] } = JSON.parse(answer.body) as { items?: ClusterStatus[] };
+    const waiting = wanted.flatMap((name) => {
+      const conditions = items.find(({ metadata }) => metadata.name === name)?.status?.conditions ?? [];
+      const ready = conditions.find(({ type }) => type === "Ready");
+      return ready?.status === "True" ? [] : [`${name}: ${ready ? `${ready.reason}: ${ready.message}` : "no condition Ready yet"}`];
+    });
+    if (waiting.length === 0) return;
+    if (performance.now() > until) throw new Error(`not Ready after ${READY_LIMIT_MS / 1000} s: ${waiting.join("; ")}`);
+    await sleep(150, undefined, { signal });
+  }
+};

@@ -1,0 +1,98 @@
+// The clusters of a development environment without anything of Drover: control planes, and in members kwok with its pods.
+import { join } from "node:path";
+import { AUTHORITY, type Environment, HUB, type Unit } from "./environment.ts";
+import { Kubectl } from "./kubectl.ts";
+import { type Component, prepareControlPlane } from "./kubernetes.ts";
+import { memberObjects, prepareKwok } from "./kwok.ts";
+import { Authority } from "./pki.ts";
+
+export interface Binaries {
+  kubernetes: string;
+  kwok: string;
+}
+
+/** What every step of bringing up gets. */
+export interface Run {
+  environment: Environment;
+  binaries: Binaries;
+  signal: AbortSignal;
+  /** Hears of each process as it starts. */
+  onStart(pid: number): void;
+}
+
+/** The hub runs no pods, so it has no scheduler. */
+const componentsOf = (name: string): Component[] =>
+  name === HUB ? ["etcd", "apiserver", "controller-manager"] : ["etcd", "apiserver", "controller-manager", "scheduler"];
+
+const GRACE_MS: Record<Component, number> = {
+  etcd: 5000,
+  // It keeps nothing of its own, and on SIGTERM it would wait up to a minute for watches to end.
+  apiserver: 0,
+  "controller-manager": 2000,
+  scheduler: 2000,
+};
+
+/** The ports of one cluster, by the names under which the environment keeps them. */
+export const portNames = (name: string): string[] => [
+  ...["etcd", "etcd-peer", "apiserver", "controller-manager", "scheduler"].map((purpose) => `${purpose}:${name}`),
+  ...(name === HUB ? [] : [`kwok:${name}`]),
+];
+
+const preparePlane = async ({ environment, binaries }: Run, name: string): Promise<void> => {
+  const { contents } = environment;
+  const port = (purpose: string): number => environment.port(`${purpose}:${name}`);
+  const serving = Authority.load(AUTHORITY, contents.ca);
+  const directory = name === HUB ? environment.path(HUB) : environment.path("clusters", name);
+  const plane = await prepareControlPlane({
+    directory,
+    binaries: binaries.kubernetes,
+    serving,
+    ports: {
+      etcd: port("etcd"),
+      etcdPeer: port("etcd-peer"),
+      apiserver: port("apiserver"),
+      controllerManager: port("controller-manager"),
+      scheduler: port("scheduler"),
+    },
+  });
+  const units: Record<string, Unit> = Object.fromEntries(
+    componentsOf(name).map((component) => [
+      `${component}:${name}`,
+      { spec: plane.specs[component], check: plane.checks[component], graceMs: GRACE_MS[component] },
+    ]),
+  );
+  if (name !== HUB) {
+    const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: binaries.kwok, serving, plane, port: port("kwok") });
+    units[`kwok:${name}`] = { spec: kwok.kwok, check: kwok.check, graceMs: 0 };
+    units[`container-log:${name}`] = { spec: kwok.logs, graceMs: 0 };
+  }
+  contents.planes[name] = plane;
+  Object.assign(contents.units, units);
+  await environment.save();
+};
+
+/** Starts what does not run of one cluster's control plane, and makes it first if need be. */
+export const startPlane = async (run: Run, name: string): Promise<void> => {
+  const { environment } = run;
+  const isNew = !(name in environment.contents.planes);
+  if (isNew) await preparePlane(run, name);
+  await environment.start(`etcd:${name}`, run);
+  await environment.start(`apiserver:${name}`, run);
+  const loops = componentsOf(name).filter((component) => component !== "etcd" && component !== "apiserver");
+  await Promise.all(loops.map((component) => environment.start(`${component}:${name}`, run)));
+};
+
+export const adminKubectl = (environment: Environment, name: string, signal?: AbortSignal): Kubectl =>
+  new Kubectl(environment.contents.kubectl, environment.plane(name).adminKubeconfig, environment.path("home"), signal);
+
+/** Control plane, kwok, nodes and pods of a member; resolves when the pods run. */
+export const startMember = async (run: Run, name: string): Promise<void> => {
+  const { environment, signal } = run;
+  const isNew = !(name in environment.contents.planes);
+  await startPlane(run, name);
+  const kubectl = adminKubectl(environment, name, signal);
+  // Only once: what somebody changed in his cluster afterwards is his.
+  if (isNew) await kubectl.apply(memberObjects(name, environment.contents.nodes));
+  await Promise.all([environment.start(`kwok:${name}`, run), environment.start(`container-log:${name}`, run)]);
+  if (isNew) await kubectl.run(["rollout", "status", "deployment/web", "-n", "shop", "--timeout=90s"]);
+};

@@ -1,0 +1,185 @@
+// Brings a development environment up, or completes one: hub, members, Drover's processes, registration.
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { Listr, type ListrTask } from "listr2";
+import { controlPlane } from "./controlplane.ts";
+import { AUTHORITY, type Contents, canonical, Environment, HUB } from "./environment.ts";
+import { applyHub, firstAdministrator, startHubProcesses } from "./hub.ts";
+import { withLock } from "./lock.ts";
+import { registerCluster, waitForClusters } from "./members.ts";
+import { Authority } from "./pki.ts";
+import { type Binaries, portNames, type Run, startMember, startPlane } from "./planes.ts";
+import { reservePorts } from "./ports.ts";
+import { type Reaper, startReaper } from "./reaper.ts";
+
+export interface UpOptions {
+  directory: string;
+  clusters: readonly string[];
+  nodes: number;
+  proxies: number;
+  signal: AbortSignal;
+  /** Kills what this call starts when this process ends; without one, what was started stays when the call succeeded. */
+  reaper?: Reaper;
+}
+
+/** What the tasks hand on to each other. */
+interface Context {
+  run: Run;
+}
+
+const hubPorts = (proxies: number): string[] => [
+  ...["auth:0", "auth-health:0", "health:identity", "health:access", "health:clusters"],
+  ...Array.from({ length: proxies }, (_, index) => [`proxy:${index}`, `proxy-health:${index}`]).flat(),
+];
+
+/** Every port that an environment of this shape needs. */
+const allPorts = (clusters: readonly string[], proxies: number): string[] => [
+  ...hubPorts(proxies),
+  ...[HUB, ...clusters].flatMap((name) => [...portNames(name), `agent-health:${name}`]),
+];
+
+const openEnvironment = (o: UpOptions): Environment => {
+  const found = Environment.load(o.directory);
+  if (found !== undefined) {
+    const { contents } = found;
+    contents.clusters = [...new Set([...contents.clusters, ...o.clusters])];
+    contents.proxies = Math.max(contents.proxies, o.proxies);
+    return found;
+  }
+  const { cert, key } = Authority.create(AUTHORITY);
+  const contents: Contents = {
+    clusters: [...o.clusters],
+    nodes: o.nodes,
+    proxies: o.proxies,
+    kubectl: "",
+    ca: { cert, key },
+    ports: {},
+    planes: {},
+    units: {},
+  };
+  return new Environment(canonical(o.directory), contents);
+};
+
+/** Chooses the ports that are still missing; they are this environment's from then on. */
+const choosePorts = async (environment: Environment): Promise<() => void> => {
+  const { clusters, proxies, ports } = environment.contents;
+  const missing = allPorts(clusters, proxies).filter((purpose) => !(purpose in ports));
+  const reserved = await reservePorts(missing.length);
+  missing.forEach((purpose, index) => {
+    ports[purpose] = reserved.ports[index] ?? 0;
+  });
+  return () => reserved.release();
+};
+
+const prepareDirectory = async (environment: Environment): Promise<void> => {
+  await mkdir(environment.path("home"), { recursive: true, mode: 0o700 });
+  await writeFile(environment.path("ca.crt"), environment.contents.ca.cert);
+  // Made once; whoever reads the file later reads the password that was set.
+  await writeFile(environment.path("admin-password"), randomBytes(18).toString("base64url"), { mode: 0o600, flag: "wx" }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    },
+  );
+};
+
+/** Remembers what is under way, so that after a failure nothing goes on starting processes behind the clean-up. */
+class Underway {
+  readonly #promises = new Set<Promise<unknown>>();
+
+  add<T>(promise: Promise<T>): Promise<T> {
+    this.#promises.add(promise);
+    return promise;
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#promises);
+  }
+}
+
+interface Site {
+  environment: Environment;
+  signal: AbortSignal;
+  reaper: Reaper;
+  underway: Underway;
+}
+
+const tasks = ({ environment, signal, reaper, underway }: Site): ListrTask<Context>[] => {
+  const { clusters } = environment.contents;
+  const step =
+    (work: (run: Run) => Promise<void>) =>
+    ({ run }: Context): Promise<void> =>
+      underway.add(work(run));
+  return [
+    {
+      title: "Kubernetes and kwok, built once and kept in the cache",
+      task: async (context, task) => {
+        const tell = (line: string): void => {
+          task.output = line;
+        };
+        const binaries: Binaries = { kubernetes: await controlPlane("kubernetes", tell), kwok: await controlPlane("kwok", tell) };
+        environment.contents.kubectl = `${binaries.kubernetes}/kubectl`;
+        context.run = { environment, binaries, signal, onStart: (pid) => reaper.watch(pid) };
+      },
+    },
+    {
+      title: "Control planes",
+      task: (_context, task) =>
+        task.newListr(
+          [
+            { title: "hub: etcd, API server, controller manager", task: step((run) => startPlane(run, HUB)) },
+            ...clusters.map((name) => ({
+              title: `${name}: etcd, API server, controller manager, scheduler, kwok with nodes and pods`,
+              task: step((run) => startMember(run, name)),
+            })),
+          ],
+          { concurrent: true },
+        ),
+    },
+    { title: "hub: Drover's kinds, rights and guards", task: step(applyHub) },
+    { title: "hub: operators, auth, proxy", task: step(startHubProcesses) },
+    { title: "hub: first administrator", task: step(firstAdministrator) },
+    {
+      title: "Registration",
+      task: (_context, task) =>
+        task.newListr(
+          [HUB, ...clusters].map((name) => ({ title: `${name}: agent`, task: step((run) => registerCluster(run, name)) })),
+          { concurrent: true },
+        ),
+    },
+    { title: "Every cluster is Ready, its guards probed", task: step(waitForClusters) },
+  ];
+};
+
+/**
+ * Makes the environment of `o.directory` complete and returns it when every cluster is Ready.
+ * On failure, and when the signal is aborted, stops what it started.
+ */
+export const bringUp = (o: UpOptions): Promise<Environment> =>
+  withLock(`environment ${canonical(o.directory)}`, async () => {
+    const environment = openEnvironment(o);
+    const reaper = o.reaper ?? startReaper();
+    await mkdir(environment.directory, { recursive: true, mode: 0o700 });
+    const releasePorts = await choosePorts(environment);
+    await prepareDirectory(environment);
+    const failure = new AbortController();
+    const underway = new Underway();
+    const signal = AbortSignal.any([o.signal, failure.signal]);
+    try {
+      const list = new Listr<Context>(tasks({ environment, signal, reaper, underway }), {
+        concurrent: false,
+        registerSignalListeners: false,
+        fallbackRenderer: "simple",
+        rendererOptions: { collapseSubtasks: false },
+      });
+      await list.run();
+    } catch (error) {
+      failure.abort(error);
+      await underway.settled();
+      await environment.stopAll("started here");
+      throw error;
+    } finally {
+      releasePorts();
+      if (o.reaper === undefined) reaper.dismiss();
+    }
+    return environment;
+  });
