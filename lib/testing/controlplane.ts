@@ -4,16 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../../dev/controlplane.ts";
 import { httpRequest } from "../../dev/http.ts";
+import { Kubectl } from "../../dev/kubectl.ts";
 import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../../dev/kubernetes.ts";
+import { memberObjects, prepareKwok } from "../../dev/kwok.ts";
 import { Authority, type KeyPair } from "../../dev/pki.ts";
 import { reservePorts } from "../../dev/ports.ts";
-import { type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../../dev/process.ts";
+import { type ProcessSpec, type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../../dev/process.ts";
 import { type Reaper, startReaper } from "../../dev/reaper.ts";
 import type { Connection } from "../kube/client.ts";
 
 export interface TestControlPlaneOptions {
   controllerManager?: boolean;
   scheduler?: boolean;
+  /** Adds kwok with this many nodes, and in namespace `shop` a Deployment `web`; needs controller manager and scheduler. */
+  kwokNodes?: number;
   etcdArgs?: readonly string[];
   apiserverArgs?: readonly string[];
 }
@@ -26,6 +30,8 @@ export interface TestControlPlane {
   ca: string;
   adminKubeconfig: string;
   auditLog: string;
+  /** Base URL of kwok's port, where kubelets listen. */
+  kwokUrl: string;
   /** Where kubectl and the other executables are. */
   binaries: string;
   /** Scratch directory that goes when the control plane stops. */
@@ -48,12 +54,12 @@ const READY_MS = 90_000;
 
 let reaper: Reaper | undefined;
 
-const launch = async (parts: ControlPlaneParts, component: Component, options: { directory: string }): Promise<Running> => {
-  const running = await startProcess(parts.specs[component]);
+const launch = async (name: string, spec: ProcessSpec, directory: string, ready: () => Promise<boolean>): Promise<Running> => {
+  const running = await startProcess(spec);
   reaper ??= startReaper();
   reaper.watch(running.pid);
-  reaper.remove(options.directory);
-  await waitUntilReady(component, { running, log: parts.specs[component].log }, () => isReady(parts, component), { limitMs: READY_MS });
+  reaper.remove(directory);
+  await waitUntilReady(name, { running, log: spec.log }, ready, { limitMs: READY_MS });
   return running;
 };
 
@@ -73,8 +79,8 @@ const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
 export const startControlPlane = async (options: TestControlPlaneOptions = {}): Promise<TestControlPlane> => {
   const binaries = await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
   const directory = await mkdtemp(join(tmpdir(), "drover-test-"));
-  const reserved = await reservePorts(5);
-  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0] = reserved.ports;
+  const reserved = await reservePorts(6);
+  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0, kwokPort = 0] = reserved.ports;
   const serving = Authority.create("drover test authority");
   const parts = await prepareControlPlane({
     directory,
@@ -84,9 +90,18 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     ...(options.etcdArgs ? { etcdArgs: options.etcdArgs } : {}),
     ...(options.apiserverArgs ? { apiserverArgs: options.apiserverArgs } : {}),
   });
-  const running = new Map<Component, Running>();
+  const running = new Map<Component | "kwok" | "logs", Running>();
   const start = async (component: Component): Promise<void> => {
-    running.set(component, await launch(parts, component, { directory }));
+    running.set(component, await launch(component, parts.specs[component], directory, () => isReady(parts, component)));
+  };
+  const startKwok = async (nodes: number): Promise<void> => {
+    const kwokBinaries = await controlPlane("kwok", (line) => process.stderr.write(`${line}\n`));
+    const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: kwokBinaries, serving, plane: parts, port: kwokPort });
+    const kubectl = new Kubectl(join(binaries, "kubectl"), parts.adminKubeconfig, directory);
+    await kubectl.apply(memberObjects("test", nodes));
+    running.set("kwok", await launch("kwok", kwok.kwok, directory, async () => (await httpRequest(kwok.check)).status === 200));
+    running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
+    await kubectl.run(["rollout", "status", "deployment/web", "-n", "shop", "--timeout=90s"]);
   };
   const stop = async (): Promise<void> => {
     await Promise.all([...running.values()].map((process) => stopProcess(process, 0)));
@@ -100,6 +115,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
       ...(options.controllerManager ? [start("controller-manager")] : []),
       ...(options.scheduler ? [start("scheduler")] : []),
     ]);
+    if (options.kwokNodes) await startKwok(options.kwokNodes);
   } catch (error) {
     await stop();
     throw error;
@@ -111,6 +127,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     ca: serving.cert,
     adminKubeconfig: parts.adminKubeconfig,
     auditLog: parts.auditLog,
+    kwokUrl: `https://127.0.0.1:${kwokPort}`,
     binaries,
     directory,
     serving,

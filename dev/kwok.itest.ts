@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
+import { httpRequest } from "./http.ts";
+import { type CommandResult, runCommand } from "./kubectl.ts";
+
+let plane: TestControlPlane;
+beforeAll(async () => {
+  plane = await startControlPlane({ controllerManager: true, scheduler: true, kwokNodes: 3 });
+}, 900_000);
+afterAll(async () => {
+  await plane?.stop();
+}, 60_000);
+
+const env = (): Record<string, string> => ({ KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory, PATH: "/usr/bin:/bin" });
+const kubectl = (args: string[], input?: string): Promise<CommandResult> =>
+  runCommand(join(plane.binaries, "kubectl"), args, { env: env(), ...(input === undefined ? {} : { input }) });
+const exec = (flags: string[], command: string[], input?: string): Promise<CommandResult> =>
+  kubectl(["exec", "-n", "shop", ...flags, "deploy/web", "--", ...command], input);
+
+test("three nodes are ready and the pods of the Deployment run", async () => {
+  const nodes = await kubectl(["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s"]);
+  expect(nodes.stdout.trim().split("\n")).toHaveLength(3);
+  const pods = await kubectl(["get", "pods", "-n", "shop", "--no-headers"]);
+  expect(pods.stdout.match(/Running/g)).toHaveLength(2);
+});
+
+test("exec passes on output, standard input and exit code", async () => {
+  expect(await exec([], ["sh", "-c", "echo out; echo err >&2; exit 7"])).toEqual({
+    code: 7,
+    stdout: "out\n",
+    stderr: "err\ncommand terminated with exit code 7\n",
+  });
+  expect((await exec(["-i"], ["wc", "-c"], "x".repeat(100_000))).stdout.trim()).toBe("100000");
+});
+
+test("exec runs in a scratch directory, with an empty environment", async () => {
+  expect((await exec([], ["env"])).stdout).toBe("");
+  expect((await exec([], ["pwd"])).stdout.trim()).toBe(join(plane.directory, "kwok", "scratch"));
+});
+
+test("a followed log stays open and gets new lines", async () => {
+  const child = spawn(join(plane.binaries, "kubectl"), ["logs", "-f", "--tail=1", "-n", "shop", "deploy/web"], { env: env() });
+  let lines = 0;
+  const three = new Promise<void>((resolve) => {
+    child.stdout.on("data", (part: Buffer) => {
+      lines += part.toString().split("\n").length - 1;
+      if (lines >= 3) resolve();
+    });
+  });
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  await Promise.race([three, ended]);
+  expect(lines).toBeGreaterThanOrEqual(3);
+  expect(child.exitCode).toBeNull();
+  child.kill();
+  await ended;
+}, 30_000);
+
+test("the port of the nodes answers the API server's certificate only", async () => {
+  const url = `${plane.kwokUrl}/healthz`;
+  const as = (name: string): Promise<{ status: number }> => httpRequest({ url, ca: plane.ca, ...plane.clientCertificate(name) });
+  expect((await as("kube-apiserver-kubelet-client")).status).toBe(200);
+  await expect(as("admin")).rejects.toThrow();
+  await expect(httpRequest({ url, ca: plane.ca })).rejects.toThrow();
+  const foreign = plane.serving.certificate({ commonName: "kube-apiserver-kubelet-client" }, ["client"]);
+  await expect(httpRequest({ url, ca: plane.ca, ...foreign })).rejects.toThrow();
+});
+
+test("the port of the nodes does not speak plain HTTP", async () => {
+  const { port } = new URL(plane.kwokUrl);
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port: Number(port) }, () => socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+    let text = "";
+    socket.on("data", (part: Buffer) => {
+      text += part.toString();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(text));
+  });
+  expect(answer).toBe("");
+});
