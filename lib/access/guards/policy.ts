@@ -1,0 +1,69 @@
+// How a guard is written down: one ValidatingAdmissionPolicy and its binding, from a few lines of intent.
+import type { KubeObject } from "../../kube/object.ts";
+
+export interface GuardRule {
+  /** CEL; true lets the request pass. */
+  readonly expression: string;
+  /** What is refused and which right would allow it. CEL giving a string; plain text goes through `text`. */
+  readonly message: string;
+}
+
+export interface Guard {
+  /** Name of the policy and of its binding. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What it looks at; API groups with their resources, subresources written out. */
+  readonly matches: readonly {
+    readonly apiGroups: readonly string[];
+    readonly apiVersions: readonly string[];
+    readonly resources: readonly string[];
+    readonly operations: readonly ("CREATE" | "UPDATE" | "DELETE")[];
+  }[];
+  /** CEL; the guard looks at a request only if all are true. */
+  readonly unless?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly rules: readonly GuardRule[];
+}
+
+/**
+ * The policy fails closed, and each refusal is 403 Forbidden instead of the default 422, so that callers see it as what it is.
+ */
+export function guardObjects(guard: Guard): readonly KubeObject[] {
+  const metadata = { name: guard.name, labels: guard.labels };
+  const policy = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata,
+    spec: {
+      failurePolicy: "Fail",
+      matchConstraints: { resourceRules: guard.matches },
+      ...(guard.unless && {
+        matchConditions: Object.entries(guard.unless).map(([name, expression]) => ({
+          name: `not-${name}`,
+          expression: `!(${expression})`,
+        })),
+      }),
+      ...(guard.variables && { variables: Object.entries(guard.variables).map(([name, expression]) => ({ name, expression })) }),
+      validations: guard.rules.map(({ expression, message }) => ({ expression, messageExpression: message, reason: "Forbidden" })),
+    },
+  };
+  const binding = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicyBinding",
+    metadata,
+    spec: { policyName: guard.name, validationActions: ["Deny"] },
+  };
+  return [policy, binding];
+}
+
+/** A string literal of CEL. */
+export const text = (value: string): string => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+/** CEL: whoever asks may `use` this path. `path` is CEL itself. No wildcard over resources ever covers a path. */
+export const mayUse = (path: string): string => `authorizer.path(${path}).check('use').allowed()`;
+
+/** CEL: who asks. */
+export const USER = "request.userInfo.username";
+
+/** CEL: the namespace controller and the garbage collector, without whom namespaces would stay in Terminating for good. */
+export const CLEANERS = `${USER} in ['system:serviceaccount:kube-system:namespace-controller', 'system:serviceaccount:kube-system:generic-garbage-collector']`;
