@@ -28,8 +28,10 @@ export function repositoryFiles(): string[] {
   return [...new Set(listed.split("\n"))].filter((path) => path !== "" && existsSync(join(root, path))).sort();
 }
 
-export function readSource(path: string): Source {
-  const module = parseSync(readFileSync(join(root, path), "utf8"), { syntax: "typescript", target: "es2022" });
+export const readSource = (path: string): Source => parseSource(path, readFileSync(join(root, path), "utf8"));
+
+export function parseSource(path: string, text: string): Source {
+  const module = parseSync(text, { syntax: "typescript", target: "es2022" });
   const imports: Import[] = [];
   const uses = new Set<string>();
   visit(module as unknown as Node, imports, uses);
