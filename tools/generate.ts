@@ -1,12 +1,15 @@
 // Writes everything that is generated from code. With --check it writes nothing and fails if a file is missing, old or left over.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { COMPONENTS } from "./generated/components.ts";
 import { crds } from "./generated/crds.ts";
 import type { Generator } from "./generated/file.ts";
+import { guards } from "./generated/guards.ts";
 import { kindDocs } from "./generated/kind-docs.ts";
+import { rights } from "./generated/rights.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs];
+const GENERATORS: readonly Generator[] = [crds, kindDocs, guards, rights(COMPONENTS)];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];

@@ -111,4 +111,10 @@ function conditionSection(constant: { readonly type: string }): string[] {
   return [`## Condition ${type}\n`, `${description}\n`, "| Reason | When, and what to do |\n|---|---|", ...rows, ""];
 }
 
-const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
+/** Between backticks `<` stands for itself; elsewhere Markdown would read it as HTML. */
+const cell = (text: string): string =>
+  text
+    .replaceAll("|", "\\|")
+    .split("`")
+    .map((part, index) => (index % 2 === 0 ? part.replaceAll("<", "&lt;") : part))
+    .join("`");

@@ -1,0 +1,15 @@
+// deploy/bases/guards: the hub's admission policies as YAML.
+import { hubGuards } from "../../lib/access/guards/bundle.ts";
+import { type Generator, yamlFile } from "./file.ts";
+
+const FOLDER = "deploy/bases/guards";
+
+export const guards: Generator = {
+  owns: [FOLDER],
+  files: () => [
+    yamlFile(`${FOLDER}/guards.yaml`, "lib/access/guards", hubGuards()),
+    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generated/guards.ts", [
+      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["guards.yaml"] },
+    ]),
+  ],
+};
