@@ -237,6 +237,11 @@ export class KubeClient {
     }
   }
 
+  /** Requests from now on use new connections: for when one of the present ones proved to be dead. */
+  renewConnections(): void {
+    this.#transport.renew();
+  }
+
   async close(): Promise<void> {
     await this.#transport.close();
   }

@@ -25,6 +25,9 @@ export interface ReflectorOptions extends Selection {
 /** A watch that lived so long was healthy, however it ended. */
 const HEALTHY_MS = 10_000;
 
+/** A look is one small request: a server that needs longer is not well. */
+const LOOK_MS = 10_000;
+
 /** Keeps the sink equal to the server until the signal aborts. Never rejects: every error ends in a wait and another try. */
 export class Reflector<T extends KubeObject> {
   readonly #client: KubeClient;
@@ -113,6 +116,7 @@ export class Reflector<T extends KubeObject> {
         this.#failures = 0;
       }
     } catch (error) {
+      if (silence.tooLong) this.#client.renewConnections();
       throw silence.tooLong ? new Error(`the watch was silent for ${this.#options.inactivityMs} ms`) : error;
     } finally {
       silence.end();
@@ -129,7 +133,10 @@ export class Reflector<T extends KubeObject> {
     const scope = namespace === undefined ? "" : `/namespaces/${namespace}`;
     const fieldSelector =
       this.#options.fieldSelector === undefined ? "" : `&fieldSelector=${encodeURIComponent(this.#options.fieldSelector)}`;
-    const page = (await this.#client.request("GET", `${path}${scope}/${this.#kind.plural}?limit=1${fieldSelector}`, { signal })) as {
+    const page = (await this.#client.request("GET", `${path}${scope}/${this.#kind.plural}?limit=1${fieldSelector}`, {
+      signal,
+      timeoutMs: LOOK_MS,
+    })) as {
       metadata: { resourceVersion: string };
     };
     if (compareResourceVersions(page.metadata.resourceVersion, resourceVersion) < 0) {

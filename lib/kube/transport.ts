@@ -2,6 +2,8 @@ import { buildConnector, type Dispatcher, Pool } from "undici";
 import { ConnectionError, TimeoutError } from "./errors.ts";
 import { describe } from "./log.ts";
 
+const RENEW_AT_MOST_EVERY_MS = 5_000;
+
 /** Where an API server is and how to speak to it. TLS is always verified, against `ca` or else the system's roots. */
 export interface Connection {
   /** Base URL, https only; may have a path prefix. */
@@ -43,18 +45,36 @@ export interface Outgoing {
 export class Transport {
   readonly #connection: Connection;
   readonly #prefix: string;
-  readonly #unary: Pool;
-  readonly #streams: Pool;
+  readonly #origin: string;
+  readonly #options: Pool.Options;
+  #unary: Pool;
+  #streams: Pool;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(connection: Connection) {
     const url = new URL(connection.server);
     if (url.protocol !== "https:") throw new Error(`the API server must be reached over https, not ${connection.server}`);
     this.#connection = connection;
     this.#prefix = url.pathname.replace(/\/+$/, "");
+    this.#origin = url.origin;
     // An API server keeps an idle connection for 90 s; staying below that avoids writing into one that is being closed.
-    const options: Pool.Options = { connect: connector(connection), pipelining: 1, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000 };
-    this.#unary = new Pool(url.origin, { ...options, connections: 32 });
-    this.#streams = new Pool(url.origin, { ...options, connections: null });
+    this.#options = { connect: connector(connection), pipelining: 1, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000 };
+    [this.#unary, this.#streams] = this.#pools();
+  }
+
+  #pools(): [unary: Pool, streams: Pool] {
+    return [new Pool(this.#origin, { ...this.#options, connections: 32 }), new Pool(this.#origin, { ...this.#options, connections: null })];
+  }
+
+  /**
+   * Requests from now on use new connections; what is under way ends as it may. For when a connection proved to be dead without having
+   * been closed: its siblings, idle in the pool, most likely are too. Several callers at once cause one renewal.
+   */
+  renew(): void {
+    if (performance.now() - this.#renewedAt < RENEW_AT_MOST_EVERY_MS) return;
+    this.#renewedAt = performance.now();
+    for (const old of [this.#unary, this.#streams]) old.close().catch(() => {});
+    [this.#unary, this.#streams] = this.#pools();
   }
 
   /** One request with its whole answer. `timeoutMs` bounds everything from the queue for a connection to the last byte. */
@@ -65,6 +85,7 @@ export class Transport {
       const text = await answer.body.text();
       return { status: answer.statusCode, headers: answer.headers, text };
     } catch (error) {
+      if (limit.timedOut) this.renew();
       throw limit.timedOut
         ? new TimeoutError(`${request.method} ${request.path}: no answer within ${request.timeoutMs} ms`)
         : this.#explain(request, error);
@@ -86,8 +107,8 @@ export class Transport {
   }
 
   async #request(pool: Pool, request: Outgoing, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
-    const token = await this.#connection.token?.();
-    return await pool.request({
+    const token = await orAborted(signal, Promise.resolve(this.#connection.token?.()));
+    const answer = pool.request({
       method: request.method as Dispatcher.HttpMethod,
       path: this.#prefix + request.path,
       headers: { ...this.#connection.headers, ...request.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) },
@@ -96,6 +117,7 @@ export class Transport {
       headersTimeout: request.timeoutMs,
       bodyTimeout,
     });
+    return await orAborted(signal, answer);
   }
 
   #explain(request: Outgoing, error: unknown): Error {
@@ -106,6 +128,22 @@ export class Transport {
   /** Ends everything that is under way. */
   async close(): Promise<void> {
     await Promise.all([this.#unary.destroy(), this.#streams.destroy()]);
+  }
+}
+
+/** The promise, or a rejection as soon as the signal aborts: undici itself notices an abort only once a connection is there. */
+async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    promise.catch(() => {});
   }
 }
 

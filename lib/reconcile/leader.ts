@@ -102,8 +102,8 @@ export class LeaderElection {
   /** One attempt to take or to renew the lease. True when it is held. A failed attempt leaves an earlier term as it was, unless somebody else holds it. */
   async #try(signal: AbortSignal): Promise<boolean> {
     const { namespace, name, log, renewDeadlineSeconds } = this.#options;
-    // An attempt must not outlast the time in which its success would still count.
-    const limit = AbortSignal.timeout(renewDeadlineSeconds * 1000);
+    // Half the time: an attempt over a connection that died unnoticed leaves room for another one.
+    const limit = AbortSignal.timeout(renewDeadlineSeconds * 500);
     const either = AbortSignal.any([signal, limit]);
     try {
       const lease = await this.#client.find(Lease, { namespace, name }, { signal: either });
