@@ -16,7 +16,8 @@ export default async function setup(): Promise<void> {
   try {
     await dev("up", "--clusters", "east,west", "--proxies", "2");
   } catch (error) {
-    await teardown();
+    // What went wrong first is what is worth telling.
+    await teardown().catch(() => {});
     throw error;
   }
 }

@@ -7,8 +7,11 @@ import { directory, state } from "./state.ts";
 export default async function teardown(): Promise<void> {
   if (process.env.DROVER_E2E_OWN !== "1") return;
   await keepLogs().catch(() => {});
-  await dev("down");
-  await rm(directory(), { recursive: true, force: true });
+  try {
+    await dev("down");
+  } finally {
+    await rm(directory(), { recursive: true, force: true });
+  }
 }
 
 async function keepLogs(): Promise<void> {
