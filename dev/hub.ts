@@ -129,5 +129,5 @@ export const startHubProcesses = async (run: Run): Promise<void> => {
 
 export const firstAdministrator = async ({ environment, signal }: Run): Promise<void> => {
   const password = environment.path("admin-password");
-  await adminKubectl(environment, HUB, signal).drover(["init", "--user", ADMIN_USER, "--password-file", password]);
+  await adminKubectl(environment, HUB, signal).drover(["init", "--admin", ADMIN_USER, "--password-file", password]);
 };

@@ -11,7 +11,7 @@ while read -r word value; do
     done) exit 0 ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 if [ -n "$directory" ]; then sleep 0.2; rm -rf -- "$directory"; fi
 `;
 

@@ -1,0 +1,66 @@
+import { execFile, spawn } from "node:child_process";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { type CommandResult, runCommand } from "./kubectl.ts";
+import { repositoryRoot } from "./root.ts";
+
+const run = promisify(execFile);
+
+let cache: string;
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), "drover-cache-"));
+});
+afterEach(async () => {
+  await rm(cache, { recursive: true, force: true });
+});
+
+const script = join(repositoryRoot(), "controlplane/build.ts");
+/** What Go compiled before is reused: only Drover's own cache is empty. */
+const environment = async (): Promise<Record<string, string>> => {
+  const { stdout } = await run("go", ["env", "GOCACHE", "GOMODCACHE"]);
+  const [GOCACHE = "", GOMODCACHE = ""] = stdout.trim().split("\n");
+  return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? cache, XDG_CACHE_HOME: cache, GOCACHE, GOMODCACHE };
+};
+const build = async (): Promise<CommandResult> => runCommand(process.execPath, [script, "kwok"], { env: await environment() });
+
+test("two builds at once give one result, and a third finds it", async () => {
+  const [one, other] = await Promise.all([build(), build()]);
+  expect([one.code, other.code]).toEqual([0, 0]);
+  expect(one.stdout).toBe(other.stdout);
+  // One of them built; the other one waited for it.
+  expect([one, other].filter(({ stderr }) => stderr.includes("another process is at it"))).toHaveLength(1);
+  expect((await readdir(join(cache, "drover/kwok"))).length).toBe(1);
+  const again = await build();
+  expect(again).toEqual({ code: 0, stdout: one.stdout, stderr: "" });
+  expect((await readdir(one.stdout.trim())).sort()).toEqual(["kwok", "stages.yaml"]);
+}, 600_000);
+
+test("a build that is killed does not hold up the next one", async () => {
+  const env = await environment();
+  const first = spawn(process.execPath, [script, "kwok"], { env, detached: true, stdio: "ignore" });
+  const gone = new Promise<void>((resolve) => first.on("close", () => resolve()));
+  for (;;) {
+    if ((await readdir(join(cache, "drover/kwok")).catch(() => [])).length > 0) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.kill(-(first.pid ?? 0), "SIGKILL");
+  await gone;
+  expect((await build()).code).toBe(0);
+}, 600_000);
+
+test("without Go, and with an old one, the build says in one line what to install", async () => {
+  const bin = join(cache, "bin");
+  const env = { PATH: bin, HOME: cache, XDG_CACHE_HOME: cache };
+  const missing = await runCommand(process.execPath, [script], { env });
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toMatch(/^drover: [^\n]*there is none: install Go 1\.26 or newer[^\n]*\n$/);
+  await run("mkdir", [bin]);
+  await writeFile(join(bin, "go"), "#!/bin/sh\necho go version go1.19.8 linux/amd64\n");
+  await chmod(join(bin, "go"), 0o755);
+  const old = await runCommand(process.execPath, [script], { env });
+  expect(old.code).toBe(1);
+  expect(old.stderr).toMatch(/^drover: [^\n]*newer Go than the one here \(go version go1\.19\.8[^\n]*install Go 1\.26 or newer[^\n]*\n$/);
+});
