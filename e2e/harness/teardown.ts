@@ -1,4 +1,5 @@
 // After the last story: stops the environment if this run made it; its logs stay in .drover/results/.
+import { existsSync } from "node:fs";
 import { cp, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { dev } from "./command.ts";
@@ -7,11 +8,9 @@ import { directory, state } from "./state.ts";
 export default async function teardown(): Promise<void> {
   if (process.env.DROVER_E2E_OWN !== "1") return;
   await keepLogs().catch(() => {});
-  try {
-    await dev("down");
-  } finally {
-    await rm(directory(), { recursive: true, force: true });
-  }
+  // While something may still run the directory stays: it is what `drover dev down` needs.
+  if (existsSync(join(directory(), "state.json"))) await dev("down");
+  await rm(directory(), { recursive: true, force: true });
 }
 
 async function keepLogs(): Promise<void> {
