@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Server } from "node:https";
+import { setTimeout as pause } from "node:timers/promises";
 import type { AuthConfig } from "./config.ts";
 
 const LOOK_AGAIN_MS = 60_000;
@@ -21,7 +21,13 @@ interface Log {
 }
 
 /** Takes a renewed certificate into use without a restart; while the files do not fit together the old one stays. */
-export async function followCertificate(server: Server, tls: AuthConfig["tls"], before: Certificate, log: Log, signal: AbortSignal): Promise<void> {
+export async function followCertificate(
+  server: Server,
+  tls: AuthConfig["tls"],
+  before: Certificate,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   let current = before;
   while (!signal.aborted) {
     await pause(LOOK_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { HASH_BYTES, formatPasswordHash, normalPassword, parsePasswordHash, passwordLength, SALT_BYTES } from "./password.ts";
+import { formatPasswordHash, HASH_BYTES, normalPassword, parsePasswordHash, passwordLength, SALT_BYTES } from "./password.ts";
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 

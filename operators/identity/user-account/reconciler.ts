@@ -3,7 +3,7 @@
 // the key `password` of his Secret in drover-system is replaced by its hash in place, also in the last-applied annotation.
 import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import { Accepted, User } from "../../../crds/v1alpha1/user.ts";
-import { GROUP, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { GROUP } from "../../../lib/access/names.ts";
 import { Secret } from "../../../lib/kube/core.ts";
 import type { Key } from "../../../lib/kube/object.ts";
 import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
@@ -33,11 +33,6 @@ export const userAccount: Reconciler<User, Observed, never> = {
   ],
   observe,
   plan,
-};
-
-/** Secrets of Drover's own namespace only; a Role there, not a ClusterRole. */
-export const secretAccess = {
-  [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch", "update"] }],
 };
 
 function usersWith(read: Reader, wanted: (secretName: string) => boolean): readonly Key[] {
