@@ -89,8 +89,7 @@ function ancestorsOf(template: TemplateSource, templates: Templates): { found: r
 }
 
 /** Long ways are cut in the middle: conditions are for people. */
-const way = (names: readonly string[]): string =>
-  (names.length > 10 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names).join(" → ");
+const way = (names: readonly string[]): string => (names.length > 10 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names).join(" → ");
 
 /** Last name first, to be taken from the end: so what is refused first does not depend on how the list was written. */
 const parentsOf = ({ spec }: TemplateSource): string[] => [...new Set(spec.inherits ?? [])].sort().reverse();
@@ -128,11 +127,12 @@ const refuse = (reason: FlattenRefusal, message: string) => ({ accepted: false, 
 
 /** One form for each rule: known fields in one order, lists sorted, each entry once. */
 function canonical(rule: PolicyRule): readonly [string, PolicyRule] {
-  const list = (name: string, values: readonly string[] | undefined) => (values?.length ? { [name]: [...new Set(values)].sort() } : {});
+  const list = (name: string, values: readonly string[] | undefined) => values && { [name]: [...new Set(values)].sort() };
   const made: PolicyRule = {
     ...list("apiGroups", rule.apiGroups),
     ...list("resources", rule.resources),
-    ...list("resourceNames", rule.resourceNames),
+    // RBAC reads an empty list of names as every name, like none at all.
+    ...(rule.resourceNames?.length && list("resourceNames", rule.resourceNames)),
     ...list("nonResourceURLs", rule.nonResourceURLs),
     verbs: [...new Set(rule.verbs)].sort(),
   };

@@ -1,0 +1,16 @@
+import { Accepted } from "../../../crds/v1alpha1/binding.ts";
+import { type BindingSource, factsOf, type Judgement, judgeBinding, tooMany } from "../../../lib/access/compile-binding.ts";
+import type { KubeObject } from "../../../lib/kube/object.ts";
+import type { Plan } from "../../../lib/reconcile/contract.ts";
+import { statusOf } from "../status.ts";
+import type { Observed } from "./observe.ts";
+
+export function plan(binding: KubeObject & BindingSource, observed: Observed, now: Date): Plan<never> {
+  return statusOf(Accepted.type, judge(binding, observed, now), now);
+}
+
+function judge(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Judgement {
+  if (outOfScope !== "") return { accepted: false, reason: Accepted.ScopeNotFound, message: outOfScope };
+  if (beyondLimit) return tooMany(binding.spec.template);
+  return judgeBinding(binding, context, factsOf(sources, now));
+}

@@ -1,0 +1,41 @@
+// clusterroletemplatebinding-status, projectroletemplatebinding-status
+// Say of each binding whether it counts, by the same judgement as compiling uses, and why not.
+import { Accepted } from "../../../crds/v1alpha1/binding.ts";
+import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterRoleTemplateBinding } from "../../../crds/v1alpha1/clusterroletemplatebinding.ts";
+import { Project } from "../../../crds/v1alpha1/project.ts";
+import { ProjectRoleTemplateBinding } from "../../../crds/v1alpha1/projectroletemplatebinding.ts";
+import { GROUP } from "../../../lib/access/names.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { bindingWakers, clusterBindingsOf, projectBindingsOf, projectBindingWaker } from "../wake.ts";
+import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "globalroles", "users", "authproviders"];
+
+export const clusterBindingStatus: Reconciler<ClusterRoleTemplateBinding, Observed, never> = {
+  name: "clusterroletemplatebinding-status",
+  subject: ClusterRoleTemplateBinding,
+  watches: bindingWakers(ClusterRoleTemplateBinding, clusterBindingsOf),
+  owns: { conditions: [Accepted.type], kinds: [] },
+  access: accessFor(ClusterRoleTemplateBinding.plural),
+  observe: observeClusterBinding,
+  plan,
+};
+
+export const projectBindingStatus: Reconciler<ProjectRoleTemplateBinding, Observed, never> = {
+  name: "projectroletemplatebinding-status",
+  subject: ProjectRoleTemplateBinding,
+  watches: [...bindingWakers(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWaker],
+  owns: { conditions: [Accepted.type], kinds: [] },
+  access: accessFor(ProjectRoleTemplateBinding.plural),
+  observe: observeProjectBinding,
+  plan,
+};
+
+function accessFor(plural: string) {
+  return [
+    { apiGroups: [GROUP], resources: [plural, ...reads], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: [`${plural}/status`], verbs: ["get", "patch"] },
+  ];
+}

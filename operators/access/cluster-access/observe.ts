@@ -1,0 +1,41 @@
+import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
+import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
+import { GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
+import { Project } from "../../../crds/v1alpha1/project.ts";
+import type { Sources, SubjectSource } from "../../../lib/access/compile-binding.ts";
+import type { CompileInput } from "../../../lib/access/compile-cluster.ts";
+import { clusterNamespace, MEMBERS } from "../../../lib/access/names.ts";
+import type { Reader } from "../../../lib/reconcile/contract.ts";
+import type { GuardState } from "../guard-watch.ts";
+import { sourcesFor } from "../sources.ts";
+import { clusterBindingsOf, projectBindingsOf } from "../wake.ts";
+
+export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayGrant" | "previous"> {
+  readonly previous: readonly AccessSet[];
+  readonly sources: Sources;
+  readonly hasMembers: boolean;
+  readonly guards: GuardState;
+}
+
+export function observe(cluster: Cluster, read: Reader, guards: GuardState): Observed {
+  const namespace = clusterNamespace(cluster.metadata.name);
+  const clusterBindings = clusterBindingsOf(cluster.metadata.name, read);
+  const projectBindings = projectBindingsOf(cluster.metadata.name, read);
+  const globalBindings = read.list(GlobalRoleBinding);
+  const members = read.get(ClusterMembers, MEMBERS, namespace);
+  if (members.is === "unreadable") throw new Error(members.because);
+  return {
+    clusterBindings,
+    projectBindings,
+    globalBindings,
+    projects: read.list(Project, { namespace }),
+    previous: read.list(AccessSet, { namespace }),
+    hasMembers: members.is === "present",
+    sources: sourcesFor(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),
+    guards,
+  };
+}
+
+const subjectsOf = (bindings: readonly { readonly spec: { readonly subject: SubjectSource } }[]): readonly SubjectSource[] =>
+  bindings.map(({ spec }) => spec.subject);

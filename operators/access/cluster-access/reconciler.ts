@@ -1,0 +1,34 @@
+// cluster-access
+// Compiles everything that people wrote about one cluster into its AccessSets, the index over them, and its ClusterMembers.
+// While the hub's guards are not in force it withdraws, but grants nothing. While the cluster is being deleted it tells the agent so.
+import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
+import { AccessCompiled, Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
+import { GROUP } from "../../../lib/access/names.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import type { GuardState } from "../guard-watch.ts";
+import { clusterWakers } from "../wake.ts";
+import { type Observed, observe } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const reads = [
+  ...["clusters", "projects", "clusterroletemplates", "clusterroletemplatebindings", "projectroletemplatebindings"],
+  ...["globalroles", "globalrolebindings", "users", "authproviders"],
+];
+
+/** `guards`: what is known about the hub's own admission policies at the moment of asking. */
+export function clusterAccess(guards: () => GuardState): Reconciler<Cluster, Observed, never> {
+  return {
+    name: "cluster-access",
+    subject: Cluster,
+    watches: clusterWakers,
+    owns: { conditions: [AccessCompiled.type], kinds: [AccessSet, ClusterMembers] },
+    access: [
+      { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },
+      { apiGroups: [GROUP], resources: ["accesssets", "clustermembers"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
+      { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
+    ],
+    observe: async (cluster, read) => observe(cluster, read, guards()),
+    plan,
+  };
+}

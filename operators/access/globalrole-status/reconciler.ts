@@ -1,0 +1,21 @@
+// globalrole-status
+// Says of each GlobalRole whether all that it grants exists and is for clusters. What is not, is not granted; the rest is.
+import { Accepted, GlobalRole } from "../../../crds/v1alpha1/globalrole.ts";
+import { GROUP } from "../../../lib/access/names.ts";
+import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
+import { sourcesFor } from "../sources.ts";
+import { globalRoleWakers } from "../wake.ts";
+import { type Observed, plan } from "./plan.ts";
+
+export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
+  name: "globalrole-status",
+  subject: GlobalRole,
+  watches: globalRoleWakers,
+  owns: { conditions: [Accepted.type], kinds: [] },
+  access: [
+    { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates", "authproviders"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["globalroles/status"], verbs: ["get", "patch"] },
+  ],
+  observe: async (_role, read: Reader) => ({ sources: sourcesFor([], read) }),
+  plan,
+};

@@ -1,0 +1,39 @@
+// Whether the hub's guards stand as they were written: pure, over what was read. That they are in force is found out by probing.
+import { hubGuards } from "../../lib/access/guards/bundle.ts";
+import type { KubeObject } from "../../lib/kube/object.ts";
+
+/** What is known about the hub's own admission policies. Only while it is "Enforced" may anything new be granted. */
+export type GuardState = { readonly is: "Enforced" } | { readonly is: "Missing" | "Unknown"; readonly because: string };
+
+const WANTED = hubGuards();
+
+/** What is missing or changed, in words; empty when every policy and binding says what it has to say. */
+export function guardFaults(live: readonly KubeObject[]): readonly string[] {
+  const found = new Map(live.map((object) => [idOf(object), object]));
+  return WANTED.flatMap((wanted) => {
+    const object = found.get(idOf(wanted));
+    if (!object || object.metadata.deletionTimestamp) return [`${idOf(wanted)} does not exist`];
+    return says(specOf(object), specOf(wanted)) ? [] : [`${idOf(wanted)} was changed`];
+  });
+}
+
+/** The fields of which the API server fills in a default when nothing is written. Any other additional field would narrow the guard. */
+const DEFAULTS: Readonly<Record<string, unknown>> = { matchPolicy: "Equivalent", namespaceSelector: {}, objectSelector: {}, scope: "*" };
+
+function says(live: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return Array.isArray(live) && live.length === wanted.length && wanted.every((value, i) => says(live[i], value));
+  }
+  if (!isMap(wanted)) return live === wanted;
+  if (!isMap(live)) return false;
+  const more = Object.keys(live).filter((key) => !(key in wanted));
+  return (
+    Object.entries(wanted).every(([key, value]) => says(live[key], value)) &&
+    more.every((key) => key in DEFAULTS && JSON.stringify(live[key]) === JSON.stringify(DEFAULTS[key]))
+  );
+}
+
+const idOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.name}`;
+const specOf = (object: KubeObject): unknown => (object as KubeObject & { readonly spec?: unknown }).spec;
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,25 @@
+// All reconcilers of the access operator.
+import type { AnyReconciler } from "../../lib/reconcile/pass.ts";
+import { clusterBindingStatus, projectBindingStatus } from "./binding-status/reconciler.ts";
+import { clusterAccess } from "./cluster-access/reconciler.ts";
+import { globalRoleStatus } from "./globalrole-status/reconciler.ts";
+import { globalRoleBindingStatus } from "./globalrolebinding-status/reconciler.ts";
+import type { GuardState } from "./guard-watch.ts";
+import { templateFlatten } from "./template-flatten/reconciler.ts";
+
+export { guardAccess } from "./guard-watch.ts";
+export { cacheOptions } from "./wake.ts";
+
+/** `guards`: what is known about the hub's own admission policies at the moment of asking. */
+export const reconcilersWith = (guards: () => GuardState): readonly AnyReconciler[] =>
+  [
+    templateFlatten,
+    clusterBindingStatus,
+    projectBindingStatus,
+    globalRoleStatus,
+    globalRoleBindingStatus,
+    clusterAccess(guards),
+  ] as unknown as AnyReconciler[];
+
+/** What Roles are generated from; the process runs the same ones, with guards that it watches. */
+export const reconcilers = reconcilersWith(() => ({ is: "Unknown", because: "not asked yet" }));
