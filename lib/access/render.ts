@@ -77,6 +77,9 @@ export function render(input: RenderInput): Rendered {
   return out.done(members.claims);
 }
 
+/** The ClusterRole behind the right to make namespaces in a project: three parts, so no template's role has its name. */
+export const createNamespacesRole = (project: string): string => `drover:${project}:create-namespaces`;
+
 /** The groups that sets name: the only ones that the impersonator needs. */
 export function groupsIn(sets: readonly KnownSet[]): readonly string[] {
   const groups = new Set<string>();
@@ -130,7 +133,7 @@ function bindProject({ set, template, subjects, namespaces, clusterScoped }: Pro
     out.bind(projectBinding(project, template.name, set.part), namespace, role, subjects);
   }
   if (!template.capabilities.includes("CreateNamespaces")) return;
-  const role = `drover:${project}:create-namespaces`;
+  const role = createNamespacesRole(project);
   out.role(role, createNamespacesRules(project));
   out.bind(`${role}:${template.name}${set.part > 1 ? `:${set.part}` : ""}`, undefined, role, subjects);
 }

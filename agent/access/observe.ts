@@ -1,0 +1,66 @@
+// From the objects of hub and member to what the pure functions read.
+import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import type { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
+import { scopedResource } from "../../lib/access/render-rules.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
+import type { Namespace } from "../../lib/kube/core.ts";
+import type { SeenSet, SeenTemplate } from "./known.ts";
+
+export function seenSet({ metadata, spec }: AccessSet): SeenSet {
+  return {
+    name: metadata.name,
+    scope: spec.scope,
+    ...(spec.project === undefined ? {} : { project: { name: spec.project.name, uid: spec.project.uid } }),
+    epoch: spec.epoch,
+    part: spec.part,
+    bindings: spec.bindings,
+    ...(spec.index === undefined ? {} : { index: { sets: spec.index.sets, teardown: spec.index.teardown ?? false } }),
+  };
+}
+
+export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): SeenTemplate {
+  const accepted = status?.conditions?.some(({ type, status: is }) => type === "Accepted" && is === "True") ?? false;
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? "",
+    generation: metadata.generation ?? 0,
+    context: spec.context,
+    accepted,
+    rules: status?.rules ?? [],
+    capabilities: status?.capabilities ?? [],
+    ...(spec.externalClusterRole === undefined ? {} : { externalClusterRole: spec.externalClusterRole }),
+  };
+}
+
+export function memberNamespace({ metadata }: Namespace): MemberNamespace {
+  return {
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    terminating: metadata.deletionTimestamp !== undefined,
+  };
+}
+
+interface ResourceList {
+  readonly resources?: readonly { readonly name: string; readonly namespaced: boolean }[];
+}
+interface GroupList {
+  readonly groups?: readonly { readonly name: string; readonly versions: readonly { readonly groupVersion: string }[] }[];
+}
+
+/** "<group>/<plural>" of every cluster-scoped resource that the member serves now. A group that does not answer is left out. */
+export async function discoverClusterScoped(member: KubeClient, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const { groups = [] } = (await member.request("GET", "/apis", { signal })) as GroupList;
+  const paths = [
+    ["", "/api/v1"],
+    ...groups.flatMap(({ name, versions }) => versions.map(({ groupVersion }) => [name, `/apis/${groupVersion}`])),
+  ];
+  const found = new Set<string>();
+  for (const [group = "", path = ""] of paths) {
+    // An aggregated API whose server is away must not keep the others from being known.
+    const list = (await member.request("GET", path, { signal }).catch(() => ({}))) as ResourceList;
+    for (const { name, namespaced } of list.resources ?? []) if (!namespaced && !name.includes("/")) found.add(scopedResource(group, name));
+  }
+  return found;
+}

@@ -1,0 +1,84 @@
+// The agent's own copy of what it goes by, in its own cluster: started while the hub is away, it continues from here.
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { MANAGED_BY } from "../../lib/access/names.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
+import { Secret } from "../../lib/kube/core.ts";
+import { describe, type Log } from "../../lib/kube/log.ts";
+import { type Known, NOTHING } from "./known.ts";
+
+export const STATE_SECRET = "agent-state";
+const FIELD = "state.json.gz";
+/** A Secret holds at most 1 MiB; half of that packed is about 50,000 bindings. */
+const MAX_PACKED_BYTES = 512 * 1024;
+const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
+
+export interface State {
+  readonly known: Known;
+  /** How many objects were mended since the agent was installed. */
+  readonly healed: number;
+  /** The hub's clock minus ours, in milliseconds, as far as it matters. */
+  readonly hubAheadMs: number;
+}
+
+export class StateStore {
+  readonly #member: KubeClient;
+  readonly #namespace: string;
+  readonly #log: Log;
+  #written = "";
+  #wanted: string | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(member: KubeClient, namespace: string, log: Log) {
+    this.#member = member;
+    this.#namespace = namespace;
+    this.#log = log;
+  }
+
+  async load(signal: AbortSignal): Promise<State> {
+    const nothing: State = { known: NOTHING, healed: 0, hubAheadMs: 0 };
+    const secret = await this.#member.find(Secret, { namespace: this.#namespace, name: STATE_SECRET }, { signal });
+    const packed = secret?.data?.[FIELD];
+    if (packed === undefined) return nothing;
+    try {
+      const text = (await promisify(gunzip)(Buffer.from(packed, "base64"), { maxOutputLength: MAX_UNPACKED_BYTES })).toString("utf8");
+      this.#written = text;
+      return { ...nothing, ...(JSON.parse(text) as State) };
+    } catch (error) {
+      // Nothing is pruned for want of it: without an index nothing is done at all.
+      this.#log.error("the agent's own copy cannot be read; waiting for the hub", { error: describe(error) });
+      return nothing;
+    }
+  }
+
+  /** Writes the state unless it is what was written last. Several callers at once cost one more write at most; all wait for theirs. */
+  async save(state: State, signal: AbortSignal): Promise<void> {
+    this.#wanted = JSON.stringify(state);
+    while (this.#wanted !== undefined || this.#writing !== undefined) {
+      this.#writing ??= this.#write(signal).finally(() => {
+        this.#writing = undefined;
+      });
+      await this.#writing;
+    }
+  }
+
+  async #write(signal: AbortSignal): Promise<void> {
+    const text = this.#wanted;
+    this.#wanted = undefined;
+    if (text === undefined || text === this.#written) return;
+    let packed = await promisify(gzip)(text, { level: 1 });
+    if (packed.length > MAX_PACKED_BYTES) {
+      // An older copy would bring back what was withdrawn since; with none, a restart while the hub is away changes nothing at all.
+      this.#log.error("the agent's own copy is too large to be kept", { bytes: packed.length });
+      packed = await promisify(gzip)(JSON.stringify({ known: NOTHING }));
+    }
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: STATE_SECRET, namespace: this.#namespace, labels: MANAGED_BY },
+      data: { [FIELD]: packed.toString("base64") },
+    };
+    await this.#member.apply(Secret, secret, { fieldManager: "agent-state", signal });
+    this.#written = text;
+  }
+}

@@ -1,0 +1,72 @@
+// One tunnel to one proxy: an HTTP/1.1 Upgrade on TLS that is always verified.
+import { request } from "node:https";
+import type { Duplex } from "node:stream";
+import { REPLICA_HEADER, REPLICAS_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
+
+export interface Dialled {
+  readonly socket: Duplex;
+  /** Bytes that came with the handshake. */
+  readonly head: Buffer;
+  readonly replica: string;
+  /** How many proxies there are. */
+  readonly replicas: number;
+}
+
+/** The proxy answered, and not with a tunnel. */
+export class DialRefused extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface DialOptions {
+  readonly proxyURL: string;
+  readonly ca: string | undefined;
+  readonly cluster: string;
+  readonly token: string;
+  readonly signal: AbortSignal;
+}
+
+const TIMEOUT_MS = 15_000;
+const MAX_REFUSAL_BYTES = 4 * 1024;
+
+export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Promise<Dialled> {
+  const url = `${proxyURL.replace(/\/+$/, "")}/agents/${cluster}/tunnel`;
+  return new Promise((resolve, reject) => {
+    const headers = { connection: "Upgrade", upgrade: UPGRADE_TOKEN, authorization: `Bearer ${token}` };
+    const req = request(url, { headers, agent: false, signal, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) });
+    const timer = setTimeout(() => req.destroy(new Error(`GET ${url}: no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+    req.once("close", () => clearTimeout(timer));
+    req.on("error", reject);
+    req.on("upgrade", (res, socket, head) => {
+      clearTimeout(timer);
+      const replica = header(res.headers, REPLICA_HEADER);
+      const replicas = Number(header(res.headers, REPLICAS_HEADER) ?? "1");
+      const version = header(res.headers, VERSION_HEADER);
+      if (replica === undefined || version !== TUNNEL_VERSION || !Number.isSafeInteger(replicas) || replicas < 1) {
+        socket.destroy();
+        reject(new Error(`GET ${url}: a handshake without replica, or of a version other than ${TUNNEL_VERSION}`));
+        return;
+      }
+      socket.setNoDelay(true);
+      socket.setTimeout(0);
+      resolve({ socket, head, replica, replicas: Math.min(replicas, 64) });
+    });
+    req.on("response", (res) => {
+      let text = "";
+      res.on("error", () => {});
+      res.on("data", (piece: Buffer) => {
+        if (text.length < MAX_REFUSAL_BYTES) text += piece.toString("utf8");
+      });
+      res.on("end", () => reject(new DialRefused(res.statusCode ?? 0, `GET ${url}: ${res.statusCode} ${text.slice(0, 500)}`)));
+    });
+    req.end();
+  });
+}
+
+const header = (headers: NodeJS.Dict<string | string[]>, name: string): string | undefined => {
+  const value = headers[name.toLowerCase()];
+  return typeof value === "string" && value !== "" ? value : undefined;
+};
