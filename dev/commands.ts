@@ -1,5 +1,6 @@
 // `drover dev …`: development environments on this machine.
 import { Command, InvalidArgumentError } from "commander";
+import { demo } from "./demo.ts";
 import { Environment, HUB, type State } from "./environment.ts";
 import { withLock } from "./lock.ts";
 import { bringUp } from "./up.ts";
@@ -55,6 +56,15 @@ const up = async (o: { dir: string; clusters: string[]; nodes: number; proxies: 
   }
 };
 
+const runDemo = async (): Promise<void> => {
+  const { signal, dispose } = interruption();
+  try {
+    await demo({ once: process.env.DEMO_ONCE === "1", signal, print });
+  } finally {
+    dispose();
+  }
+};
+
 const describe = (environment: Environment): { state: State; stopped: string[] } => ({
   state: environment.state(),
   stopped: Object.keys(environment.contents.units)
@@ -89,6 +99,18 @@ const one =
   (name: string, o: { dir: string }): Promise<void> =>
     locked(o.dir, (environment) => work(environment, name));
 
+/** What a process logged before it failed takes several lines; the program's own way to print errors has one. */
+const reporting =
+  <A extends unknown[]>(work: (...args: A) => Promise<void>) =>
+  async (...args: A): Promise<void> => {
+    try {
+      await work(...args);
+    } catch (error) {
+      process.stderr.write(`drover: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exitCode = 1;
+    }
+  };
+
 /** The subcommand `dev` with all of its own. */
 export const devCommand = (): Command => {
   const dev = new Command("dev").description("development environments: a hub and member clusters on this machine");
@@ -98,23 +120,29 @@ export const devCommand = (): Command => {
     .option("--clusters <names>", "member clusters, separated by commas", names, ["east", "west"])
     .option("--nodes <count>", "nodes of each member", number(1), 3)
     .option("--proxies <count>", "replicas of the proxy", number(1), 1)
-    .action(up);
-  sub("status", "what runs; exit code 1 when something does not").option("-o, --output <format>", "json").action(status);
-  sub("down", "stop everything; the data stays").action(down);
+    .action(reporting(up));
+  sub("status", "what runs; exit code 1 when something does not").option("-o, --output <format>", "json").action(reporting(status));
+  sub("down", "stop everything; the data stays").action(reporting(down));
   sub("start", "start one process, for example agent:east")
     .argument("<process>")
-    .action(one((environment, name) => environment.start(name)));
+    .action(reporting(one((environment, name) => environment.start(name))));
   sub("stop", "stop one process")
     .argument("<process>")
-    .action(one((environment, name) => environment.stop(name)));
+    .action(reporting(one((environment, name) => environment.stop(name))));
   sub("restart", "stop one process and start it again")
     .argument("<process>")
     .action(
-      one(async (environment, name) => {
-        await environment.stop(name);
-        await environment.start(name);
-      }),
+      reporting(
+        one(async (environment, name) => {
+          await environment.stop(name);
+          await environment.start(name);
+        }),
+      ),
     );
+  dev
+    .command("demo")
+    .description("a whole environment and a short story in it; DEMO_ONCE=1 ends after the story")
+    .action(reporting(runDemo));
   return dev;
 };
 

@@ -1,0 +1,211 @@
+// The demo's story: each line of it is a real command, its output and its exit code. A step that does not happen as told ends it.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BINDING, CLUSTER, PROJECT_NAMESPACE, USER } from "./demo-site.ts";
+import type { Environment } from "./environment.ts";
+import { type CommandResult, runCommand } from "./kubectl.ts";
+import { SHOP } from "./kwok.ts";
+import { repositoryRoot } from "./root.ts";
+
+/** Somebody at a terminal: his own home, his own kubeconfig. */
+interface Person {
+  name: string;
+  env: Record<string, string>;
+}
+
+export interface Story {
+  environment: Environment;
+  password: string;
+  signal: AbortSignal;
+  print(line: string): void;
+}
+
+const LIMIT_MS = 30_000;
+
+const person = async (environment: Environment, name: string, kubeconfig?: string): Promise<Person> => {
+  const home = environment.path("people", name);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const path = [join(repositoryRoot(), "bin"), dirname(environment.contents.kubectl), process.env.PATH ?? "/usr/bin:/bin"].join(":");
+  return {
+    name,
+    env: { PATH: path, HOME: home, XDG_CONFIG_HOME: join(home, ".config"), KUBECONFIG: kubeconfig ?? join(home, "kubeconfig") },
+  };
+};
+
+const quoted = (args: readonly string[]): string => args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(" ");
+
+class Teller {
+  readonly #story: Story;
+
+  constructor(story: Story) {
+    this.#story = story;
+  }
+
+  say(text: string): void {
+    this.#story.print(`\n${text}`);
+  }
+
+  command(who: Person, args: readonly string[]): void {
+    this.#story.print(`\n  ${who.name}$ ${quoted(args)}`);
+  }
+
+  output({ stdout, stderr }: { stdout: string; stderr: string }, exit: string): void {
+    const lines = `${stdout}${stderr}`.trimEnd().split("\n");
+    for (const line of lines.filter((text) => text !== "")) this.#story.print(`    ${line}`);
+    this.#story.print(`    [${exit}]`);
+  }
+
+  /** Runs a command without telling of it. */
+  quietly(who: Person, args: readonly string[], input?: string): Promise<CommandResult> {
+    const [command = "", ...rest] = args;
+    return runCommand(command, rest, {
+      env: who.env,
+      cwd: who.env.HOME ?? "/",
+      signal: this.#story.signal,
+      ...(input === undefined ? {} : { input }),
+    });
+  }
+
+  /** Runs a command, tells it, and demands the outcome. */
+  async run(who: Person, args: readonly string[], expected: (result: CommandResult) => boolean, input?: string): Promise<CommandResult> {
+    this.command(who, args);
+    const result = await this.quietly(who, args, input);
+    this.output(result, `exit code ${result.code}`);
+    if (!expected(result)) throw new Error(`the story went another way: ${quoted(args)} ended with exit code ${result.code}`);
+    return result;
+  }
+
+  /** Repeats a command until the outcome is the expected one, and tells that last run and the time since `since`. */
+  async until(who: Person, args: readonly string[], expected: (result: CommandResult) => boolean, since: number): Promise<CommandResult> {
+    this.command(who, args);
+    for (;;) {
+      const result = await this.quietly(who, args);
+      const ms = Math.round(performance.now() - since);
+      if (expected(result)) {
+        this.output(result, `exit code ${result.code}, ${ms} ms after the change, kubectl's own time included`);
+        return result;
+      }
+      if (ms > LIMIT_MS) throw new Error(`the story went another way: ${quoted(args)} still ends with ${result.code}: ${result.stderr}`);
+      await sleep(5, undefined, { signal: this.#story.signal });
+    }
+  }
+}
+
+const worked = ({ code }: CommandResult): boolean => code === 0;
+const forbidden = ({ code, stderr }: CommandResult): boolean => code === 1 && stderr.includes("Forbidden");
+
+/** `kubectl logs -f` in the background. */
+class Follower {
+  readonly #child: ChildProcess;
+  readonly ended: Promise<{ code: number; at: number }>;
+  lines: string[] = [];
+  stderr = "";
+
+  constructor(who: Person, args: readonly string[]) {
+    const [command = "", ...rest] = args;
+    const child = spawn(command, rest, { env: who.env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    child.stdout.on("data", (part: Buffer) => {
+      this.lines.push(
+        ...part
+          .toString()
+          .split("\n")
+          .filter((line) => line !== ""),
+      );
+    });
+    child.stderr.on("data", (part: Buffer) => {
+      this.stderr += part.toString();
+    });
+    this.ended = new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => resolve({ code: code ?? -1, at: performance.now() }));
+    });
+    this.ended.catch(() => {});
+  }
+
+  get open(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Waits for so many lines. */
+  async atLeast(count: number, signal: AbortSignal): Promise<void> {
+    const limit = performance.now() + LIMIT_MS;
+    while (this.lines.length < count) {
+      if (!this.open) throw new Error(`the followed log ended early: ${this.stderr}`);
+      if (performance.now() > limit) throw new Error(`the followed log gave ${this.lines.length} lines only`);
+      await sleep(50, undefined, { signal });
+    }
+  }
+
+  stop(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
+/** Tells the whole story; throws when a step of it did not happen. */
+export const tellStory = async (story: Story): Promise<void> => {
+  const { environment, signal } = story;
+  const tell = new Teller(story);
+  const root = await person(environment, "root", environment.state().hub.adminKubeconfig);
+  const alice = await person(environment, USER);
+  const bindingFile = join(root.env.HOME ?? "", "alice-operates.json");
+  await writeFile(bindingFile, JSON.stringify(BINDING, null, 2));
+  const kubectl = (...args: string[]): string[] => ["kubectl", "--context", `drover-${CLUSTER}`, "-n", SHOP, ...args];
+  const getPods = kubectl("get", "pods");
+
+  tell.say(`${USER} logs in. In cluster ${CLUSTER} she may see nodes; the shop is not hers yet.`);
+  const login = [
+    "kubectl",
+    "drover",
+    "login",
+    environment.authUrl,
+    "--ca-file",
+    environment.path("ca.crt"),
+    "--username",
+    USER,
+    "--password-stdin",
+  ];
+  await tell.run(alice, login, worked, `${story.password}\n`);
+  await tell.run(alice, getPods, forbidden);
+
+  tell.say("The platform team applies a binding on the hub; the same command answers.");
+  await tell.run(root, ["kubectl", "apply", "-f", bindingFile], worked);
+  const pods = await tell.until(alice, getPods, worked, performance.now());
+  const pod = /^(web-\S+)/m.exec(pods.stdout)?.[1];
+  if (pod === undefined) throw new Error("the story went another way: no pod of the shop is listed");
+
+  tell.say("Her template holds pods/log and pods/exec.");
+  await tell.run(alice, kubectl("logs", pod, "--tail=2"), (result) => worked(result) && result.stdout !== "");
+  await tell.run(
+    alice,
+    kubectl("exec", pod, "--", "sh", "-c", "echo hello from a pod; exit 3"),
+    ({ code, stdout }) => code === 3 && stdout.includes("hello"),
+  );
+
+  tell.say("She follows a log. While it is open, the binding is deleted.");
+  const follow = kubectl("logs", "-f", pod, "--tail=1");
+  const follower = new Follower(alice, follow);
+  try {
+    tell.command(alice, follow);
+    await follower.atLeast(2, signal);
+    for (const line of follower.lines) story.print(`    ${line}`);
+    story.print("    [still open]");
+    await tell.run(root, ["kubectl", "delete", BINDING.kind.toLowerCase(), BINDING.metadata.name, "-n", PROJECT_NAMESPACE], worked);
+    const deleted = performance.now();
+    await tell.until(alice, getPods, forbidden, deleted);
+    const timeout = sleep(LIMIT_MS, undefined, { signal }).then(() => {
+      throw new Error("the story went another way: the followed log is still open");
+    });
+    timeout.catch(() => {});
+    const { code, at } = await Promise.race([follower.ended, timeout]);
+    tell.command(alice, follow);
+    tell.output(
+      { stdout: "", stderr: follower.stderr },
+      `ended, exit code ${code}, ${Math.max(0, Math.round(at - deleted))} ms after the deletion`,
+    );
+  } finally {
+    follower.stop();
+  }
+};
