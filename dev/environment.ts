@@ -141,6 +141,13 @@ export class Environment {
     return unit;
   }
 
+  /** Adds a process, or changes how it is run from its next start on. Logs of all of them lie side by side. */
+  define(name: string, unit: Unit): void {
+    const { running } = this.contents.units[name] ?? {};
+    const spec = { ...unit.spec, log: this.path("logs", `${name.replace(":", "-")}.log`) };
+    this.contents.units[name] = { ...unit, spec, ...(running ? { running } : {}) };
+  }
+
   isRunning(name: string): boolean {
     const running = this.contents.units[name]?.running;
     return running !== undefined && isAlive(running);

@@ -70,7 +70,7 @@ const startDrover = async (run: Run, o: HubProcess): Promise<void> => {
   const health = { host: "127.0.0.1", port: environment.port(o.healthPort) };
   await writeFile(join(directory, "config.json"), JSON.stringify({ kubeconfig, health, ...o.config }, null, 2), { mode: 0o600 });
   const check: Check = { url: `http://127.0.0.1:${health.port}/readyz` };
-  environment.contents.units[o.name] = { spec: droverSpec(o.bundle, directory), check, graceMs: GRACE_MS };
+  environment.define(o.name, { spec: droverSpec(o.bundle, directory), check, graceMs: GRACE_MS });
   await environment.start(o.name, run);
 };
 

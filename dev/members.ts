@@ -15,12 +15,15 @@ const GRACE_MS = 5000;
 export const registerCluster = async (run: Run, cluster: string): Promise<void> => {
   const { environment, signal } = run;
   const name = `agent:${cluster}`;
-  if (environment.isRunning(name)) return;
+  const known = name in environment.contents.units && (await hasCluster(run, cluster));
+  if (known && environment.isRunning(name)) return;
   const kubectl = adminKubectl(environment, cluster, signal);
   const directory = environment.path("run", `agent-${cluster}`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const registrationTokenFile = join(directory, "registration-token");
-  if (!(name in environment.contents.units)) {
+  if (!known) {
+    // A Cluster that somebody deleted is made, and registered, anew.
+    if (environment.isRunning(name)) await environment.stop(name);
     const manifest = await adminKubectl(environment, HUB, signal).drover(["import", cluster]);
     await kubectl.run(["apply", "-f", "-"], manifest);
     const token = await kubectl.run(["get", "secret", "agent-registration", "-n", SYSTEM, "-o", "jsonpath={.data.token}"]);
@@ -40,7 +43,7 @@ export const registerCluster = async (run: Run, cluster: string): Promise<void> 
   await writeFile(join(directory, "config.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
   // An agent must start, and go on, while its hub is away: it counts as started when it answers at all.
   const check = { url: `http://127.0.0.1:${port}/healthz` };
-  environment.contents.units[name] = { spec: droverSpec("agent", directory), check, graceMs: GRACE_MS };
+  environment.define(name, { spec: droverSpec("agent", directory), check, graceMs: GRACE_MS });
   await environment.start(name, run);
 };
 
@@ -49,17 +52,23 @@ interface ClusterStatus {
   status?: { conditions?: { type: string; status: string; reason: string; message: string }[] };
 }
 
-/** Waits until each Cluster, the hub's own included, has the condition Ready. */
-export const waitForClusters = async ({ environment, signal }: Run): Promise<void> => {
-  const plane = environment.plane(HUB);
-  const wanted = [HUB, ...environment.contents.clusters];
+const listClusters = async ({ environment }: Run): Promise<ClusterStatus[]> => {
+  const { server, admin } = environment.plane(HUB);
+  const answer = await httpRequest({ url: `${server}/apis/drover.dev/v1alpha1/clusters`, ca: environment.contents.ca.cert, ...admin });
+  return (JSON.parse(answer.body) as { items?: ClusterStatus[] }).items ?? [];
+};
+
+const hasCluster = async (run: Run, cluster: string): Promise<boolean> =>
+  (await listClusters(run)).some(({ metadata }) => metadata.name === cluster);
+
+/** Waits until each of these Clusters, and the hub's own, has the condition Ready. */
+export const waitForClusters = async (run: Run, clusters: readonly string[]): Promise<void> => {
+  const { signal } = run;
   const until = performance.now() + READY_LIMIT_MS;
   for (;;) {
     signal.throwIfAborted();
-    const url = `${plane.server}/apis/drover.dev/v1alpha1/clusters`;
-    const answer = await httpRequest({ url, ca: environment.contents.ca.cert, ...plane.admin });
-    const { items = [] } = JSON.parse(answer.body) as { items?: ClusterStatus[] };
-    const waiting = wanted.flatMap((name) => {
+    const items = await listClusters(run);
+    const waiting = [HUB, ...clusters].flatMap((name) => {
       const conditions = items.find(({ metadata }) => metadata.name === name)?.status?.conditions ?? [];
       const ready = conditions.find(({ type }) => type === "Ready");
       return ready?.status === "True" ? [] : [`${name}: ${ready ? `${ready.reason}: ${ready.message}` : "no condition Ready yet"}`];

@@ -1,6 +1,6 @@
 // The clusters of a development environment without anything of Drover: control planes, and in members kwok with its pods.
 import { join } from "node:path";
-import { AUTHORITY, type Environment, HUB, type Unit } from "./environment.ts";
+import { AUTHORITY, type Environment, HUB } from "./environment.ts";
 import { Kubectl } from "./kubectl.ts";
 import { type Component, prepareControlPlane } from "./kubernetes.ts";
 import { memberObjects, prepareKwok } from "./kwok.ts";
@@ -55,19 +55,16 @@ const preparePlane = async ({ environment, binaries }: Run, name: string): Promi
       scheduler: port("scheduler"),
     },
   });
-  const units: Record<string, Unit> = Object.fromEntries(
-    componentsOf(name).map((component) => [
-      `${component}:${name}`,
-      { spec: plane.specs[component], check: plane.checks[component], graceMs: GRACE_MS[component] },
-    ]),
-  );
+  for (const component of componentsOf(name)) {
+    const unit = { spec: plane.specs[component], check: plane.checks[component], graceMs: GRACE_MS[component] };
+    environment.define(`${component}:${name}`, unit);
+  }
   if (name !== HUB) {
     const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: binaries.kwok, serving, plane, port: port("kwok") });
-    units[`kwok:${name}`] = { spec: kwok.kwok, check: kwok.check, graceMs: 0 };
-    units[`container-log:${name}`] = { spec: kwok.logs, graceMs: 0 };
+    environment.define(`kwok:${name}`, { spec: kwok.kwok, check: kwok.check, graceMs: 0 });
+    environment.define(`container-log:${name}`, { spec: kwok.logs, graceMs: 0 });
   }
   contents.planes[name] = plane;
-  Object.assign(contents.units, units);
   await environment.save();
 };
 

@@ -72,7 +72,7 @@ const choosePorts = async (environment: Environment): Promise<() => void> => {
 };
 
 const prepareDirectory = async (environment: Environment): Promise<void> => {
-  await mkdir(environment.path("home"), { recursive: true, mode: 0o700 });
+  for (const name of ["home", "logs"]) await mkdir(environment.path(name), { recursive: true, mode: 0o700 });
   await writeFile(environment.path("ca.crt"), environment.contents.ca.cert);
   // Made once; whoever reads the file later reads the password that was set.
   await writeFile(environment.path("admin-password"), randomBytes(18).toString("base64url"), { mode: 0o600, flag: "wx" }).catch(
@@ -97,14 +97,15 @@ class Underway {
 }
 
 interface Site {
+  /** The members of this call; an environment may have more. */
+  clusters: readonly string[];
   environment: Environment;
   signal: AbortSignal;
   reaper: Reaper;
   underway: Underway;
 }
 
-const tasks = ({ environment, signal, reaper, underway }: Site): ListrTask<Context>[] => {
-  const { clusters } = environment.contents;
+const tasks = ({ clusters, environment, signal, reaper, underway }: Site): ListrTask<Context>[] => {
   const step =
     (work: (run: Run) => Promise<void>) =>
     ({ run }: Context): Promise<void> =>
@@ -146,7 +147,7 @@ const tasks = ({ environment, signal, reaper, underway }: Site): ListrTask<Conte
           { concurrent: true },
         ),
     },
-    { title: "Every cluster is Ready, its guards probed", task: step(waitForClusters) },
+    { title: "Every cluster is Ready, its guards probed", task: step((run) => waitForClusters(run, clusters)) },
   ];
 };
 
@@ -165,7 +166,7 @@ export const bringUp = (o: UpOptions): Promise<Environment> =>
     const underway = new Underway();
     const signal = AbortSignal.any([o.signal, failure.signal]);
     try {
-      const list = new Listr<Context>(tasks({ environment, signal, reaper, underway }), {
+      const list = new Listr<Context>(tasks({ clusters: o.clusters, environment, signal, reaper, underway }), {
         concurrent: false,
         registerSignalListeners: false,
         fallbackRenderer: "simple",

@@ -1,5 +1,6 @@
 // Child processes: run to their end, or left running and read line by line.
 import { type ChildProcess, spawn } from "node:child_process";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { directory, scratch } from "./state.ts";
 
@@ -20,7 +21,13 @@ export interface RunOptions {
 const root = join(import.meta.dirname, "..", "..");
 
 /** HOME is the stories' own: nothing of the machine's user is read, nothing is left with him. */
-const environment = (extra: Readonly<Record<string, string>> = {}) => ({ ...process.env, HOME: scratch("home"), ...extra });
+const environment = (extra: Readonly<Record<string, string>> = {}) => ({
+  ...process.env,
+  // Where the embedded Kubernetes was built to; with another home alone it would be built again.
+  XDG_CACHE_HOME: process.env.XDG_CACHE_HOME || join(homedir(), ".cache"),
+  HOME: scratch("home"),
+  ...extra,
+});
 
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
   const started = performance.now();
