@@ -1,10 +1,17 @@
 // The processes of the hub and where each says what it does.
 import { access as authAccess, namespacedAccess as authNamespaced } from "../../auth/access.ts";
+import { reconcilers as accessReconcilers, guardAccess } from "../../operators/access/reconcilers.ts";
 import { namespacedAccess as identityNamespaced, reconcilers as identityReconcilers } from "../../operators/identity/reconcilers.ts";
 import type { Component } from "./rights.ts";
 
 export const COMPONENTS: readonly Component[] = [
   { name: "auth", source: "auth/access.ts", declared: { access: authAccess, namespacedAccess: authNamespaced }, leads: false },
+  {
+    name: "operator-access",
+    source: "operators/access/reconcilers.ts",
+    declared: { reconcilers: accessReconcilers, access: guardAccess.cluster, namespacedAccess: guardAccess.namespaced },
+    leads: true,
+  },
   {
     name: "operator-identity",
     source: "operators/identity/reconcilers.ts",

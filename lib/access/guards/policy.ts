@@ -36,7 +36,13 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
     metadata,
     spec: {
       failurePolicy: "Fail",
-      matchConstraints: { resourceRules: guard.matches },
+      // Defaults are written out: applying the same file again then changes nothing, by whatever means it is applied.
+      matchConstraints: {
+        matchPolicy: "Equivalent",
+        namespaceSelector: {},
+        objectSelector: {},
+        resourceRules: guard.matches.map((match) => ({ ...match, scope: "*" })),
+      },
       ...(guard.unless && {
         matchConditions: Object.entries(guard.unless).map(([name, expression]) => ({
           name: `not-${name}`,

@@ -1,0 +1,112 @@
+// What a member's owner applies to make his cluster a member: the agent, its accounts, and all the rights it will ever have.
+// Pure; `kubectl drover import` prints it.
+import { encodeGroup } from "../../lib/access/group-name.ts";
+import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import type { KubeObject } from "../../lib/kube/object.ts";
+import { agentPod } from "./pod.ts";
+import { agentRights, ceilingBinding, impersonatorRights, probeRights } from "./rights.ts";
+
+export interface AgentManifestInput {
+  /** Name of the Cluster. */
+  readonly cluster: string;
+  /** Base URLs without a slash at the end. */
+  readonly authURL: string;
+  readonly proxyURLs: readonly string[];
+  /** The authorities behind those URLs' certificates. */
+  readonly caPEM: string;
+  readonly registrationToken: string;
+  /** The ClusterRole that bounds what Drover can grant in the member. */
+  readonly ceiling: string;
+  /** provider:group; with a ceiling below cluster-admin the only groups whose members get in. */
+  readonly groups: readonly string[];
+  readonly image: string;
+  /** Of the hub's own agent: the hub's API server as a pod sees it. */
+  readonly hubURL?: string;
+}
+
+export const AGENT_LABELS = { "app.kubernetes.io/name": "drover-agent", "app.kubernetes.io/part-of": "drover" } as const;
+
+const UNBOUNDED = "cluster-admin";
+const IN_CLUSTER_CA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+/** In the order in which they must be applied. */
+export function agentManifest(input: AgentManifestInput): readonly KubeObject[] {
+  return [
+    systemNamespace(),
+    serviceAccount("agent"),
+    serviceAccount("impersonator"),
+    ...agentRights(),
+    ceilingBinding(input.ceiling),
+    ...guardProbe(),
+    // With cluster-admin the agent keeps this role itself, after the groups of its sets; otherwise RBAC lets it not.
+    ...(input.ceiling === UNBOUNDED ? [] : impersonatorRights([EVERYONE, ...input.groups.map(groupOf)])),
+    configMap(input),
+    registrationSecret(input.registrationToken),
+    agentPod(input.image),
+  ];
+}
+
+/** Account and rights of the probe that tries whether the guards refuse; the hub needs them before it has an agent. */
+export const guardProbe = (): readonly KubeObject[] => [serviceAccount("guard-probe"), ...probeRights()];
+
+/** The same on the hub and in members. Drover's own pods keep to the strictest Pod Security level. */
+export const systemNamespace = (): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: {
+    name: SYSTEM_NAMESPACE,
+    labels: {
+      "app.kubernetes.io/part-of": "drover",
+      "pod-security.kubernetes.io/enforce": "restricted",
+      "pod-security.kubernetes.io/enforce-version": "latest",
+      "pod-security.kubernetes.io/warn": "restricted",
+      "pod-security.kubernetes.io/warn-version": "latest",
+    },
+  },
+});
+
+/** Throws for a name that no group may have: the Cluster's schema admits some that only the provider can judge. */
+function groupOf(group: string): string {
+  const [provider = "", ...rest] = group.split(":");
+  const encoded = encodeGroup(rest.join(":"));
+  if (encoded === undefined) throw new Error(`no group can be called ${JSON.stringify(group)}`);
+  return groupSubject(provider, encoded);
+}
+
+const serviceAccount = (name: string): KubeObject =>
+  ({
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name, namespace: SYSTEM_NAMESPACE, labels: AGENT_LABELS },
+    // Only the agent's own pod mounts a token; the agent asks for those of the other accounts.
+    automountServiceAccountToken: false,
+  }) as KubeObject;
+
+function configMap({ cluster, authURL, proxyURLs, caPEM, hubURL }: AgentManifestInput): KubeObject {
+  const config = {
+    cluster,
+    namespace: SYSTEM_NAMESPACE,
+    authURL,
+    proxyURLs,
+    caFile: "/etc/drover/ca.crt",
+    ...(hubURL !== undefined && { hubURL, hubCAFile: IN_CLUSTER_CA }),
+    registrationTokenFile: "/etc/drover-registration/token",
+    health: { host: "0.0.0.0", port: 8081 },
+  };
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "agent-config", namespace: SYSTEM_NAMESPACE, labels: AGENT_LABELS },
+    data: { "agent.json": `${JSON.stringify(config, null, 2)}\n`, "ca.crt": caPEM },
+  } as KubeObject;
+}
+
+const registrationSecret = (token: string): KubeObject =>
+  ({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "agent-registration", namespace: SYSTEM_NAMESPACE, labels: AGENT_LABELS },
+    type: "Opaque",
+    // Not stringData: applied by the server's own merge that would show up as a difference for ever.
+    data: { token: Buffer.from(token, "utf8").toString("base64") },
+  }) as KubeObject;

@@ -1,0 +1,47 @@
+// The agent's Deployment: one pod that keeps to the Pod Security level `restricted`.
+import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import type { KubeObject } from "../../lib/kube/object.ts";
+
+const labels = { "app.kubernetes.io/name": "drover-agent", "app.kubernetes.io/part-of": "drover" };
+const HEALTH_PORT = 8081;
+
+export const agentPod = (image: string): KubeObject =>
+  ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "drover-agent", namespace: SYSTEM_NAMESPACE, labels },
+    spec: {
+      replicas: 1,
+      // Two agents at once would mend each other's work.
+      strategy: { type: "Recreate" },
+      selector: { matchLabels: { "app.kubernetes.io/name": "drover-agent" } },
+      template: { metadata: { labels }, spec: podSpec(image) },
+    },
+  }) as KubeObject;
+
+const podSpec = (image: string) => ({
+  serviceAccountName: "agent",
+  automountServiceAccountToken: true,
+  securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532, seccompProfile: { type: "RuntimeDefault" } },
+  containers: [
+    {
+      name: "agent",
+      image,
+      command: ["node", "/drover/agent.mjs", "--config", "/etc/drover/agent.json"],
+      ports: [{ name: "health", containerPort: HEALTH_PORT }],
+      livenessProbe: { httpGet: { path: "/healthz", port: "health" }, periodSeconds: 10, failureThreshold: 6 },
+      readinessProbe: { httpGet: { path: "/readyz", port: "health" }, periodSeconds: 5 },
+      resources: { requests: { cpu: "50m", memory: "96Mi" }, limits: { memory: "512Mi" } },
+      securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+      volumeMounts: [
+        { name: "config", mountPath: "/etc/drover", readOnly: true },
+        { name: "registration", mountPath: "/etc/drover-registration", readOnly: true },
+      ],
+    },
+  ],
+  volumes: [
+    { name: "config", configMap: { name: "agent-config" } },
+    // Worth nothing once it was used, and may be deleted then.
+    { name: "registration", secret: { secretName: "agent-registration", optional: true, defaultMode: 0o440 } },
+  ],
+});
