@@ -3,7 +3,7 @@
 // over everything, which reads only caches, thinks in pure functions and writes only differences.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { clusterNamespace, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { clusterNamespace, HUB, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, INVENTORY_LABEL, type Rendered, render } from "../../lib/access/render.ts";
 import type { Claim } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
@@ -116,6 +116,10 @@ export class AccessLoop {
     return this.#last;
   }
 
+  get hubAheadMs(): number {
+    return this.#hubAheadMs;
+  }
+
   /** Whether the impersonator may pass this group on. */
   knowsGroup(group: string): boolean {
     return this.#groups.has(group);
@@ -197,11 +201,7 @@ export class AccessLoop {
     if (this.#tearingDown) return undefined;
     const wentBack = this.#look();
     if (this.#known.sets.cluster === undefined) return undefined; // never heard of any access: nothing is an order
-    if (isTeardown(this.#known)) {
-      this.#tearingDown = true;
-      this.#options.onTeardown();
-      return undefined;
-    }
+    if (isTeardown(this.#known)) return this.#giveUp();
     const now = new Date(Date.now() + this.#hubAheadMs);
     const sets = Object.values(this.#known.sets);
     const namespaces = this.#namespaces.list().map(memberNamespace);
@@ -236,6 +236,17 @@ export class AccessLoop {
       { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, wentBack, now, sets },
       signal,
     );
+  }
+
+  #giveUp(): undefined {
+    if (this.#options.cluster === HUB) {
+      // Drover itself lives here; whatever was meant, the access that there is stays.
+      this.#options.log.error("the access sets of the hub ask for a teardown, which is never done there");
+      return undefined;
+    }
+    this.#tearingDown = true;
+    this.#options.onTeardown();
+    return undefined;
   }
 
   /** Takes in what the hub's caches hold; until both have a first list, the agent goes by its own copy. */

@@ -49,6 +49,7 @@ export class GuardKeeper {
   #refusedAt: number | undefined;
   /** Grows with each change of a guard: an answer to a probe made before it says nothing. */
   #changes = 0;
+  #stopped = false;
 
   constructor(options: GuardKeeperOptions) {
     this.#options = options;
@@ -86,6 +87,11 @@ export class GuardKeeper {
     await this.#queue.run(signal);
   }
 
+  /** Nothing is healed any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Takes the guards away: the last thing before the agent itself goes. */
   async removeAll(signal: AbortSignal): Promise<void> {
     for (const object of [...this.#wanted].reverse()) await this.#applier.remove(kindOf(object), object.metadata, { signal });
@@ -106,7 +112,8 @@ export class GuardKeeper {
     this.#queue.add(KEY);
   }
 
-  async #keep(signal: AbortSignal): Promise<{ againAfterMs: number }> {
+  async #keep(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
+    if (this.#stopped) return undefined;
     for (const wanted of this.#wanted) {
       const known = this.#intact.has(idOf(wanted));
       const { object, outcome } = await this.#applier.apply(kindOf(wanted), wanted, { signal });

@@ -49,6 +49,11 @@ export class TokenSource<F extends Fresh> {
     if (current?.token === token && performance.now() - current.madeAt > LEAST_AGE_MS) this.#wake.abort();
   }
 
+  /** As `reject`, for who does not know which token it was. */
+  rejectCurrent(): void {
+    if (this.#current !== undefined) this.reject(this.#current.token);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       this.#wake = new AbortController();

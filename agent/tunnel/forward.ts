@@ -21,6 +21,8 @@ export interface ForwardOptions {
   /** Base URL of the own API server; may have a path prefix. */
   readonly server: string;
   readonly ca?: string;
+  /** The name that the server's certificate must carry, when it is not the host of `server`. */
+  readonly serverName?: string;
   /** Token of the impersonator; throws while there is none. */
   readonly token: () => string;
   /** The groups that the impersonator may pass on; others give nothing here and are left out. */
@@ -118,8 +120,13 @@ export class Forwarder {
     }
   }
 
-  #tls(): { ca?: string; rejectUnauthorized: true } {
-    return { ...(this.#options.ca === undefined ? {} : { ca: this.#options.ca }), rejectUnauthorized: true };
+  #tls(): { ca?: string; servername?: string; rejectUnauthorized: true } {
+    const { ca, serverName } = this.#options;
+    return {
+      ...(ca === undefined ? {} : { ca }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      rejectUnauthorized: true,
+    };
   }
 }
 

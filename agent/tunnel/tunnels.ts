@@ -24,10 +24,13 @@ const BACKOFF = { baseMs: 100, capMs: 10_000 };
 /** Where a load balancer chooses the replica, a dial may hit one that is covered: how often to try for the others. */
 const COVERED_PAUSE_MS = 5_000;
 const PROBE_MS = 2_000;
+const DRAIN_MS = 1_000;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #sessions = new Map<string, Session>();
+  /** Lets go of each session's worker when the agent stops. */
+  readonly #releases = new Set<() => void>();
   readonly #workers: Promise<void>[] = [];
   #replicas = 1;
 
@@ -43,8 +46,13 @@ export class Tunnels {
   async run(signal: AbortSignal): Promise<void> {
     this.#grow(this.#options.proxyURLs.length, signal);
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    for (const session of this.#sessions.values()) session.close("the agent is stopping");
+    const sessions = [...this.#sessions.values()];
+    for (const session of sessions) session.close("the agent is stopping");
+    for (const release of this.#releases) release();
     await Promise.all(this.#workers);
+    // The proxies end the tunnels when what is open is over; streams without an end do not keep the agent.
+    await Promise.race([Promise.all(sessions.map(({ closed }) => closed)), pause(DRAIN_MS, new AbortController().signal)]);
+    for (const session of sessions) session.destroy(new TunnelError(TunnelCode.Done, "the agent has stopped"));
   }
 
   #grow(count: number, signal: AbortSignal): void {
@@ -96,12 +104,14 @@ export class Tunnels {
     other?.destroy(new TunnelError(TunnelCode.Timeout, "replaced by a newer tunnel"));
     this.#sessions.set(replica, session);
     log.info("tunnel open", { replica });
-    if (signal.aborted) session.close("the agent is stopping");
+    if (signal.aborted) draining.resolve();
     const ended = session.closed.then((error) => {
       if (this.#sessions.get(replica) === session) this.#sessions.delete(replica);
       log.info("tunnel over", { replica, reason: error?.message ?? "drained" });
     });
-    await Promise.race([ended, draining.promise, stopped(signal)]);
+    this.#releases.add(draining.resolve);
+    await Promise.race([ended, draining.promise]);
+    this.#releases.delete(draining.resolve);
     if (this.#sessions.get(replica) === session) this.#sessions.delete(replica);
     return true;
   }
@@ -119,9 +129,3 @@ async function answers(session: Session): Promise<boolean> {
     clearTimeout(timer);
   }
 }
-
-const stopped = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
