@@ -1,0 +1,214 @@
+// The client and its ways to connect, against a real API server.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
+import { until } from "../testing/until.ts";
+import { Cache } from "./cache.ts";
+import {
+  ApiError,
+  ConnectionError,
+  type Fence,
+  FencedError,
+  isAlreadyExists,
+  isConflict,
+  isInvalid,
+  isNotFound,
+  KubeClient,
+  TimeoutError,
+} from "./client.ts";
+import { connectionFromKubeconfig } from "./connection.ts";
+import { ConfigMap, Namespace, ServiceAccount } from "./core.ts";
+
+let plane: TestControlPlane;
+let admin: KubeClient;
+const namespace = "client";
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  admin = new KubeClient(plane.adminConnection());
+  await admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+}, 900_000);
+afterAll(async () => {
+  await admin?.close();
+  await plane?.stop();
+}, 60_000);
+
+const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, namespace },
+  data,
+});
+const failure = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+test("create, get, replace, patch, apply, delete do what they say, and errors say what was wrong", async () => {
+  const key = { name: "a", namespace };
+  expect(await admin.find(ConfigMap, key)).toBeUndefined();
+  expect(isNotFound(await failure(admin.get(ConfigMap, key)))).toBe(true);
+  const made = await admin.create(ConfigMap, configMap("a", { x: "1" }));
+  expect(isAlreadyExists(await failure(admin.create(ConfigMap, configMap("a"))))).toBe(true);
+  expect((await admin.patch(ConfigMap, key, { data: { y: "2" } }, { type: "merge" })).data).toEqual({ x: "1", y: "2" });
+  expect((await admin.patch(ConfigMap, key, [{ op: "remove", path: "/data/y" }], { type: "json" })).data).toEqual({ x: "1" });
+  expect(isConflict(await failure(admin.replace(ConfigMap, made)))).toBe(true);
+  const applied = await admin.apply(ConfigMap, configMap("a", { x: "3" }), { fieldManager: "one" });
+  expect(applied.data).toEqual({ x: "3" });
+  const unforced = admin.apply(ConfigMap, configMap("a", { x: "4" }), { fieldManager: "two", force: false });
+  expect(isConflict(await failure(unforced))).toBe(true);
+  expect(isInvalid(await failure(admin.create(ConfigMap, configMap("NOT VALID"))))).toBe(true);
+  expect((await admin.apply(ConfigMap, configMap("a", { x: "5" }), { fieldManager: "one", dryRun: true })).data).toEqual({ x: "5" });
+  expect((await admin.get(ConfigMap, key)).data).toEqual({ x: "3" });
+  expect(isConflict(await failure(admin.delete(ConfigMap, key, { uid: "0b5e7a3e-0000-0000-0000-000000000000" })))).toBe(true);
+  expect(isConflict(await failure(admin.delete(ConfigMap, key, { resourceVersion: made.metadata.resourceVersion })))).toBe(true);
+  await admin.delete(ConfigMap, key, { uid: made.metadata.uid });
+  expect(isNotFound(await failure(admin.delete(ConfigMap, key)))).toBe(true);
+});
+
+test("find says undefined only for an object that is not there, not for a kind that is not served", async () => {
+  const Unserved = { apiVersion: "nowhere.drover.dev/v1", kind: "Thing", plural: "things", namespaced: false };
+  expect(await failure(admin.find(Unserved, { name: "a" }))).toBeInstanceOf(ApiError);
+});
+
+test("a list of 5,000 objects comes in pages that show one moment, and a cache holds all of them", async () => {
+  const total = 5_000;
+  const names = Array.from({ length: total }, (_, index) => `many-${String(index).padStart(4, "0")}`);
+  await Promise.all(
+    names.map((name) => admin.create(ConfigMap, { ...configMap(name), metadata: { name, namespace, labels: { many: "yes" } } })),
+  );
+  const { items, resourceVersion } = await admin.list(ConfigMap, { namespace, labelSelector: "many" });
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(names);
+  expect(items[0]).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });
+  expect(Number(resourceVersion)).toBeGreaterThan(0);
+  const audited = (await readFile(plane.auditLog, "utf8"))
+    .split("\n")
+    .filter((line) => line.includes("limit=500") && line.includes("labelSelector=many"));
+  expect(audited).toHaveLength(total / 500);
+  const stop = new AbortController();
+  const cache = new Cache(admin, ConfigMap, { namespace, labelSelector: "many" });
+  cache.start(stop.signal);
+  await cache.synced;
+  expect(cache.size).toBe(total);
+  await admin.delete(ConfigMap, { name: "many-2500", namespace });
+  await until(() => cache.size === total - 1, "the deletion arrives");
+  stop.abort();
+}, 120_000);
+
+test("a fenced client reads, but does not write when the fence is closed or about to close", async () => {
+  let remainingMs = 0;
+  const fence: Fence = { mayWrite: () => remainingMs > 0, remainingMs: () => remainingMs };
+  const fenced = admin.fenced(fence);
+  await fenced.list(Namespace);
+  for (const ms of [0, 100]) {
+    remainingMs = ms;
+    expect(await failure(fenced.create(ConfigMap, configMap("fenced")))).toBeInstanceOf(FencedError);
+    expect(await failure(fenced.delete(ConfigMap, { name: "fenced", namespace }))).toBeInstanceOf(FencedError);
+  }
+  remainingMs = 5_000;
+  await fenced.create(ConfigMap, configMap("fenced"));
+});
+
+test("a server that does not answer is a TimeoutError, one that is not there a ConnectionError, one with a foreign certificate too", async () => {
+  const hasty = new KubeClient(plane.adminConnection(), { timeoutMs: 500 });
+  await plane.kill("apiserver", "SIGSTOP");
+  try {
+    expect(await failure(hasty.list(Namespace))).toBeInstanceOf(TimeoutError);
+  } finally {
+    await plane.kill("apiserver", "SIGCONT");
+  }
+  await hasty.close();
+  const nobody = new KubeClient({ ...plane.adminConnection(), server: "https://127.0.0.1:9" });
+  expect(await failure(nobody.list(Namespace))).toBeInstanceOf(ConnectionError);
+  await nobody.close();
+  const { ca: _, ...distrusting } = plane.adminConnection();
+  const suspicious = new KubeClient(distrusting);
+  expect(String(await failure(suspicious.list(Namespace)))).toContain("certificate");
+  await suspicious.close();
+  expect(() => new KubeClient({ server: plane.server.replace("https", "http") })).toThrow("https");
+}, 30_000);
+
+test("an abort ends a request at once, with the caller's reason", async () => {
+  const stop = new AbortController();
+  await plane.kill("apiserver", "SIGSTOP");
+  try {
+    const pending = failure(admin.list(Namespace, { signal: stop.signal }));
+    stop.abort(new Error("never mind"));
+    expect(await pending).toMatchObject({ message: "never mind" });
+  } finally {
+    await plane.kill("apiserver", "SIGCONT");
+  }
+});
+
+test("a hundred watches leave requests their connections", async () => {
+  const stop = new AbortController();
+  const { resourceVersion } = await admin.list(Namespace);
+  const watches = Array.from({ length: 100 }, async () => {
+    const events = admin.watch(Namespace, { resourceVersion, signal: stop.signal });
+    return (await events.next()).value?.object.metadata.name;
+  });
+  await admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: "seen-by-all" } });
+  expect(new Set(await Promise.all(watches))).toEqual(new Set(["seen-by-all"]));
+  stop.abort();
+});
+
+test("every way to say who one is in a kubeconfig works, and what rotates is read again", async () => {
+  const account = { name: "robot", namespace };
+  await admin.create(ServiceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+  const whoAmI = async (user: object): Promise<string> => {
+    const client = new KubeClient(await connectionFromKubeconfig(await kubeconfig(user)));
+    const body = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+    try {
+      const answer = (await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body })) as Review;
+      return answer.status.userInfo.username;
+    } finally {
+      await client.close();
+    }
+  };
+  interface Review {
+    readonly status: { readonly userInfo: { readonly username: string } };
+  }
+  const { token } = await admin.requestToken(account, { expirationSeconds: 600 });
+  const alice = plane.clientCertificate("alice");
+  const robot = "system:serviceaccount:client:robot";
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  const file = async (name: string, content: string): Promise<string> => {
+    const path = join(plane.directory, name);
+    await writeFile(path, content, { mode: 0o700 });
+    return path;
+  };
+  const credential = (status: object): string =>
+    JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status });
+  const plugin = async (name: string, status: object) => ({
+    exec: {
+      apiVersion: "client.authentication.k8s.io/v1",
+      interactiveMode: "Never",
+      command: await file(name, `#!/bin/sh\ncat <<'END'\n${credential(status)}\nEND\n`),
+    },
+  });
+  expect(await whoAmI({ token })).toBe(robot);
+  expect(await whoAmI({ tokenFile: await file("token", `${token}\n`) })).toBe(robot);
+  expect(await whoAmI({ "client-certificate-data": base64(alice.cert), "client-key-data": base64(alice.key) })).toBe("alice");
+  expect(await whoAmI({ "client-certificate": await file("a.crt", alice.cert), "client-key": await file("a.key", alice.key) })).toBe(
+    "alice",
+  );
+  expect(await whoAmI(await plugin("exec-token", { token }))).toBe(robot);
+  expect(await whoAmI(await plugin("exec-cert", { clientCertificateData: alice.cert, clientKeyData: alice.key }))).toBe("alice");
+}, 30_000);
+
+async function kubeconfig(user: object, cluster: object = {}): Promise<string> {
+  const path = join(plane.directory, `kubeconfig-${Math.random()}`);
+  const ca = Buffer.from(plane.ca).toString("base64");
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server: plane.server, "certificate-authority-data": ca, ...cluster } }],
+    users: [{ name: "u", user }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    "current-context": "x",
+  };
+  await writeFile(path, JSON.stringify(config));
+  return path;
+}
