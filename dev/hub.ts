@@ -2,10 +2,8 @@
 // with the token of its own ServiceAccount and nothing else.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { loadAll } from "js-yaml";
 import { ADMIN_USER, AUTHORITY, type Check, droverSpec, type Environment, HUB } from "./environment.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
-import type { Kubectl } from "./kubectl.ts";
 import { Authority } from "./pki.ts";
 import { adminKubectl, type Run } from "./planes.ts";
 import { repositoryRoot } from "./root.ts";
@@ -15,29 +13,15 @@ export const SYSTEM = "drover-system";
 /** Long enough for whoever leaves an environment up over a week-end and finds it working on Monday. */
 const TOKEN_LIFE = "168h";
 
-/** Pods of these would be a second copy of the processes that run here. */
-const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "PodDisruptionBudget", "HorizontalPodAutoscaler"]);
-const FIRST = new Set(["CustomResourceDefinition", "Namespace"]);
-
-interface Manifest {
-  kind: string;
-  metadata: { name: string };
-}
-
-/** Renders a kustomization and applies it without its workloads, in the order that kinds and namespaces need. */
-const applyKustomization = async (kubectl: Kubectl, path: string): Promise<void> => {
-  const rendered = await kubectl.run(["kustomize", path]);
-  const objects = (loadAll(rendered) as (Manifest | null)[]).filter((object) => object !== null).filter(({ kind }) => !WORKLOADS.has(kind));
-  const first = objects.filter(({ kind }) => FIRST.has(kind));
-  if (first.length > 0) await kubectl.apply(first);
-  const kinds = first.filter(({ kind }) => kind === "CustomResourceDefinition").map(({ metadata }) => `crd/${metadata.name}`);
-  if (kinds.length > 0) await kubectl.run(["wait", "--for=condition=Established", "--timeout=60s", ...kinds]);
-  const rest = objects.filter(({ kind }) => !FIRST.has(kind));
-  if (rest.length > 0) await kubectl.apply(rest);
-};
-
+/** Everything of the hub but the pods: what they would run runs here as processes. */
 export const applyHub = async ({ environment, signal }: Run): Promise<void> => {
-  await applyKustomization(adminKubectl(environment, HUB, signal), join(repositoryRoot(), "deploy/bases/hub"));
+  const kubectl = adminKubectl(environment, HUB, signal);
+  const apply = (path: string): Promise<string> =>
+    kubectl.run(["apply", "--server-side", "--force-conflicts", "-k", join(repositoryRoot(), path)]);
+  // Objects of a kind cannot be applied in the same breath as the kind.
+  await apply("deploy/bases/crds");
+  await kubectl.run(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+  await apply("deploy/bases/hub-config");
 };
 
 /** Writes a token of the ServiceAccount and a kubeconfig that reads it into the directory; returns the kubeconfig's path. */
@@ -87,7 +71,7 @@ const servingFiles = async (environment: Environment, name: string): Promise<{ c
 };
 
 /** The URLs by which agents and people reach this hub, as the clusters operator and agents are told. */
-export const endpoints = (environment: Environment): { authURL: string; proxyURLs: string[]; caFile: string } => ({
+const endpoints = (environment: Environment): { authURL: string; proxyURLs: string[]; caFile: string } => ({
   authURL: environment.authUrl,
   proxyURLs: environment.proxyUrls,
   caFile: environment.path("ca.crt"),

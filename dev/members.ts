@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { droverSpec, HUB } from "./environment.ts";
 import { httpRequest } from "./http.ts";
-import { accountKubeconfig, endpoints, SYSTEM } from "./hub.ts";
+import { accountKubeconfig, SYSTEM } from "./hub.ts";
 import { adminKubectl, type Run } from "./planes.ts";
 
 const READY_LIMIT_MS = 120_000;
@@ -31,12 +31,16 @@ export const registerCluster = async (run: Run, cluster: string): Promise<void> 
   }
   const kubeconfig = await accountKubeconfig(run, cluster, "agent", directory);
   const port = environment.port(`agent-health:${cluster}`);
+  const settings = await kubectl.run(["get", "configmap", "agent-config", "-n", SYSTEM, "-o", "json"]);
+  const { data } = JSON.parse(settings) as { data: { "agent.json": string; "ca.crt": string } };
+  const caFile = join(directory, "ca.crt");
+  await writeFile(caFile, data["ca.crt"]);
+  // The manifest's own settings; only what a pod would find elsewhere is told anew.
   const config = {
-    cluster,
+    ...(JSON.parse(data["agent.json"]) as object),
     kubeconfig,
-    namespace: SYSTEM,
-    ...endpoints(environment),
-    ...(cluster === HUB ? { hubURL: environment.plane(HUB).server, hubCAFile: environment.path("ca.crt") } : {}),
+    caFile,
+    ...(cluster === HUB ? { hubURL: environment.plane(HUB).server, hubCAFile: caFile } : {}),
     registrationTokenFile,
     health: { host: "127.0.0.1", port },
   };
