@@ -1,0 +1,102 @@
+// The demo as a person runs it. Everything of it carries the mark of the run in its environment, by which leftovers are found.
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { repositoryRoot } from "./root.ts";
+
+let scratch: string;
+let mark: string;
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "drover-demo-test-"));
+  mark = `DROVER_RUN_MARK=${scratch}`;
+});
+afterEach(async () => {
+  await rm(scratch, { recursive: true, force: true });
+});
+
+const processes = (): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(mark);
+      } catch {
+        return false;
+      }
+    });
+
+const start = (
+  env: Record<string, string> = {},
+): { output(): string; ended: Promise<number | null>; interrupt(signal: NodeJS.Signals): void } => {
+  const child = spawn(join(repositoryRoot(), "bin/drover"), ["dev", "demo"], {
+    env: { ...process.env, TMPDIR: scratch, DROVER_RUN_MARK: scratch, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (part: Buffer) => {
+      text += part.toString();
+    });
+  }
+  return {
+    output: () => text,
+    ended: new Promise((resolve) => child.on("close", (code) => resolve(code))),
+    interrupt: (signal) => process.kill(-(child.pid ?? 0), signal),
+  };
+};
+
+const nothingLeft = async (): Promise<void> => {
+  const until = performance.now() + 20_000;
+  while ((processes().length > 0 || (await readdir(scratch)).length > 0) && performance.now() < until) await sleep(100);
+  expect(processes()).toEqual([]);
+  expect(await readdir(scratch)).toEqual([]);
+};
+
+test("the demo tells its story with real commands, ends with 0 and leaves no process and no file", async () => {
+  const demo = start({ DEMO_ONCE: "1" });
+  const code = await demo.ended;
+  const told = demo.output();
+  expect({ code, told }).toEqual({ code: 0, told: expect.stringContaining("Forbidden") });
+  // In this order.
+  const moments = [
+    /logged in as alice/,
+    /\[exit code 1\]/,
+    /alice-operates created/,
+    /\[exit code 0, \d+ ms after/,
+    /hello from a pod/,
+    /\[exit code 3\]/,
+    /\[still open\]/,
+    /deleted/,
+    /\[exit code 1, \d+ ms after/,
+    /\[ended, exit code \d+, \d+ ms after the deletion\]/,
+  ];
+  let rest = told;
+  for (const moment of moments) {
+    expect(rest).toMatch(moment);
+    rest = rest.slice(rest.search(moment) + 1);
+  }
+  await nothingLeft();
+}, 600_000);
+
+test.each(["SIGINT", "SIGKILL"] as const)(
+  "%s while it starts leaves nothing behind",
+  async (signal) => {
+    const demo = start({ DEMO_ONCE: "1" });
+    while (!demo.output().includes("Control planes")) {
+      expect(processes().length).toBeGreaterThan(0);
+      await sleep(50);
+    }
+    // Half-way: some servers run, others are just being started.
+    while (processes().length < 8) await sleep(50);
+    demo.interrupt(signal);
+    expect(await demo.ended).not.toBe(0);
+    await nothingLeft();
+  },
+  300_000,
+);
