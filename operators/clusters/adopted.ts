@@ -1,0 +1,33 @@
+// The namespace of a cluster on the hub, as the reconcilers that work inside it see it.
+import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { clusterNamespace } from "../../lib/access/names.ts";
+import { scopeOfNamespace } from "../../lib/access/scope.ts";
+import { Namespace } from "../../lib/kube/core.ts";
+import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
+import type { Reader, Watch } from "../../lib/reconcile/contract.ts";
+
+/** True while the cluster's namespace exists, is the very one that became Drover's, and is not going. */
+export function hasOwnNamespace(cluster: Cluster, read: Reader): boolean {
+  const found = read.get(Namespace, clusterNamespace(cluster.metadata.name));
+  if (found.is !== "present") return false;
+  const { uid, deletionTimestamp } = found.value.metadata;
+  return uid !== undefined && uid === cluster.status?.namespaceUID && deletionTimestamp === undefined;
+}
+
+/** The cluster in whose own namespace an object lies. */
+export function clusterAround({ metadata }: KubeObject): readonly Key[] {
+  const scope = scopeOfNamespace(metadata.namespace ?? "");
+  return scope && scope.project === undefined ? [{ name: scope.cluster }] : [];
+}
+
+/** Wakes a cluster for what happens in its namespace. */
+export const inClusterNamespace = (kind: Kind<KubeObject>): Watch => ({ kind, toSubjects: clusterAround });
+
+/** Wakes a cluster for its namespace itself. */
+export const ownNamespaceWatch: Watch = {
+  kind: Namespace,
+  toSubjects: ({ metadata }) => {
+    const scope = scopeOfNamespace(metadata.name);
+    return scope && scope.project === undefined ? [{ name: scope.cluster }] : [];
+  },
+};

@@ -1,0 +1,40 @@
+// cluster-agent-rights
+// Makes in each cluster's namespace what its agent needs on the hub: the account `agent`, its rights there, auth's right to
+// give it tokens, and the Lease and ClusterReport that it may patch but not create.
+import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
+import { AGENT, GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
+import { Lease, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { hasOwnNamespace, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
+import { type Observed, plan } from "./plan.ts";
+
+const RBAC = "rbac.authorization.k8s.io";
+const ALL = ["get", "list", "watch", "create", "patch", "delete"];
+const namedAgent = [AGENT];
+
+export const clusterAgentRights: Reconciler<Cluster, Observed, never> = {
+  name: "cluster-agent-rights",
+  subject: Cluster,
+  watches: [ownNamespaceWatch, inClusterNamespace(ServiceAccount), inClusterNamespace(RoleBinding)],
+  owns: { conditions: [], kinds: [ServiceAccount, RoleBinding, Lease, ClusterReport] },
+  access: [
+    { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["serviceaccounts"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: namedAgent, verbs: ["create", "patch"] },
+    { apiGroups: [RBAC], resources: ["rolebindings"], verbs: ALL },
+    { apiGroups: [RBAC], resources: ["clusterroles"], resourceNames: [HUB_ROLE.clusterAgent, HUB_ROLE.agentTokenMinter], verbs: ["bind"] },
+    {
+      apiGroups: ["coordination.k8s.io"],
+      resources: ["leases"],
+      resourceNames: namedAgent,
+      verbs: ["get", "list", "watch", "create", "patch"],
+    },
+    { apiGroups: [GROUP], resources: ["clusterreports"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["clusterreports"], resourceNames: namedAgent, verbs: ["create", "patch"] },
+    { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
+  ],
+  observe: async (cluster, read) => ({ ownNamespace: hasOwnNamespace(cluster, read) }),
+  plan,
+};

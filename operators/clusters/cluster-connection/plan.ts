@@ -1,0 +1,85 @@
+import type { ReasonOf } from "../../../crds/schema/condition.ts";
+import { type Cluster, Connected, NamespaceReady, Ready, Registered } from "../../../crds/v1alpha1/cluster.ts";
+import type { ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
+import { CLUSTER_SET } from "../../../lib/access/names.ts";
+import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
+import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
+import type { Observed } from "./observe.ts";
+
+export type Status = Omit<NonNullable<Cluster["status"]>, "conditions" | "namespaceUID">;
+
+/** A time that changes with each heartbeat would make every one of them a write and wake everybody who watches clusters. */
+const HEARTBEAT_NOTED_EVERY_MS = 5 * 60_000;
+
+export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): Plan<Status> {
+  const unreadable = [lease, report].find((reading) => reading.is === "unreadable");
+  if (unreadable) {
+    const unknown = (type: string): ConditionIntent => ({ type, status: "Unknown", reason: "Unreadable", message: unreadable.because });
+    return { conditions: [unknown(Connected.type), unknown(Ready.type)], status: statusNow(cluster), finalizer: "none" };
+  }
+  const heartbeat = lastHeartbeat(lease.is === "present" ? lease.value : undefined);
+  const reported = report.is === "present" ? (report.value.status ?? {}) : {};
+  const connected = connectedCondition(heartbeat, now);
+  return {
+    conditions: [connected, readyCondition(cluster, connected, reported)],
+    status: { ...factsOf(reported), ...noted(cluster, heartbeat, connected.status === "True") },
+    finalizer: "none",
+    ...(heartbeat !== undefined &&
+      connected.status === "True" && {
+        again: { afterMs: heartbeat + SILENCE_MS - now.getTime(), because: "the next heartbeat may stay away" },
+      }),
+  };
+}
+
+function connectedCondition(heartbeat: number | undefined, now: Date): ConditionIntent {
+  const { type } = Connected;
+  if (heartbeat === undefined) return { type, status: "False", reason: Connected.NeverConnected, message: "no heartbeat was seen yet" };
+  if (isRecent(heartbeat, now)) return { type, status: "True", reason: Connected.Connected, message: "" };
+  const message = `the last heartbeat came at ${timeOf(heartbeat)}`;
+  return { type, status: "False", reason: Connected.HeartbeatLost, message };
+}
+
+function readyCondition(cluster: Cluster, connected: ConditionIntent, report: ReportStatus): ConditionIntent {
+  const not = (reason: ReasonOf<typeof Ready>, message: string): ConditionIntent => ({
+    type: Ready.type,
+    status: "False",
+    reason,
+    message,
+  });
+  const condition = (type: string) => cluster.status?.conditions?.find((one) => one.type === type);
+  const holds = (type: string): boolean => condition(type)?.status === "True";
+  if (cluster.metadata.deletionTimestamp) return not("Deleting", "");
+  if (!cluster.spec.import) return not("EngineUnsupported", "this version manages existing clusters only: use `import: {}`");
+  if (!holds(NamespaceReady.type)) return not("NamespaceNotReady", condition(NamespaceReady.type)?.message ?? "");
+  if (!holds(Registered.type)) return not("NotRegistered", condition(Registered.type)?.message ?? "");
+  if (connected.status !== "True") return not("NotConnected", connected.message);
+  if (report.healthy === false) return not("Unhealthy", "the cluster's API server does not say that it is ready");
+  if (report.guards?.state !== "Enforced") return not("GuardsNotEnforced", report.guards?.message ?? "the agent has not probed them yet");
+  if (!report.access?.epochs?.some(({ set }) => set === CLUSTER_SET)) return not("AccessNotApplied", "the agent has applied nothing yet");
+  return { type: Ready.type, status: "True", reason: Ready.Ready, message: "" };
+}
+
+function factsOf({ kubernetesVersion, agentVersion, nodes }: ReportStatus): Status {
+  return {
+    ...(kubernetesVersion !== undefined && { kubernetesVersion }),
+    ...(agentVersion !== undefined && { agentVersion }),
+    ...(nodes !== undefined && { nodes: { total: nodes.total, ready: nodes.ready } }),
+  };
+}
+
+/** Exact while the agent is silent, and within five minutes while it is not. */
+function noted(cluster: Cluster, heartbeat: number | undefined, connected: boolean): Status {
+  if (heartbeat === undefined) return {};
+  const { lastHeartbeatTime } = cluster.status ?? {};
+  const age = lastHeartbeatTime === undefined ? Number.POSITIVE_INFINITY : heartbeat - Date.parse(lastHeartbeatTime);
+  const keep = connected && age >= 0 && age < HEARTBEAT_NOTED_EVERY_MS;
+  return { lastHeartbeatTime: keep && lastHeartbeatTime !== undefined ? lastHeartbeatTime : timeOf(heartbeat) };
+}
+
+/** What is in the status already: leaving a field out of an apply would remove it. */
+function statusNow({ status = {} }: Cluster): Status {
+  const { conditions: _, namespaceUID: __, ...rest } = status;
+  return rest;
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

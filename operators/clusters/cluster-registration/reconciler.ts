@@ -1,0 +1,45 @@
+// cluster-registration
+// Prepares the registration of each cluster's agent: a token whose hash lies in ClusterRegistration/agent, and the manifest to apply in
+// the member, as a Secret. Makes a new token when the old one ran out unused, and takes both away once an agent is on record.
+import { Cluster, Registered } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
+import { AGENT, GROUP, MANIFEST_SECRET, PATH, REGISTRATION_SECRET } from "../../../lib/access/names.ts";
+import type { CacheOptions } from "../../../lib/kube/cache.ts";
+import { Secret } from "../../../lib/kube/core.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
+import { type Observed, observe } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+/** The manifests only, and of these what is not secret: plans, logs and errors cannot show what is not there. */
+export const manifestCache: CacheOptions<Secret> = {
+  name: MANIFEST_SECRET,
+  transform: ({ data: _, stringData: __, ...rest }) => rest,
+};
+
+/** `settings`: a digest of all in the process's configuration that goes into manifests. */
+export function clusterRegistration(settings: string): Reconciler<Cluster, Observed, never> {
+  return {
+    name: "cluster-registration",
+    subject: Cluster,
+    watches: [ownNamespaceWatch, inClusterNamespace(ClusterRegistration), inClusterNamespace(Secret)],
+    owns: { conditions: [Registered.type], kinds: [] },
+    access: [
+      { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
+      { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
+      { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
+      { apiGroups: [GROUP], resources: ["clusterregistrations"], verbs: ["get", "list", "watch"] },
+      { apiGroups: [GROUP], resources: ["clusterregistrations"], resourceNames: [AGENT], verbs: ["create", "patch"] },
+      { apiGroups: [""], resources: ["secrets"], resourceNames: [MANIFEST_SECRET], verbs: ["list", "watch"] },
+      {
+        apiGroups: [""],
+        resources: ["secrets"],
+        resourceNames: [MANIFEST_SECRET, REGISTRATION_SECRET],
+        verbs: ["get", "create", "patch", "delete"],
+      },
+      { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
+    ],
+    observe: async (cluster, read) => observe(cluster, read, settings),
+    plan,
+  };
+}

@@ -1,0 +1,55 @@
+import type { ReasonOf } from "../../../crds/schema/condition.ts";
+import { type Cluster, TornDown } from "../../../crds/v1alpha1/cluster.ts";
+import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
+import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
+import type { Observed } from "./observe.ts";
+
+/** An agent that answers gets so many times the grace period: even one that never finishes does not keep a cluster for good. */
+const PATIENCE = 10;
+
+export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
+  const { deletionTimestamp } = cluster.metadata;
+  if (!deletionTimestamp) return { conditions: [], finalizer: "hold" };
+  const { registration, report, lease, graceSeconds } = observed;
+  const unreadable = [registration, report, lease].find((reading) => reading.is === "unreadable");
+  if (unreadable) return { conditions: [tornDown("Unknown", "Unreadable", unreadable.because)], finalizer: "hold" };
+  if (registration.is !== "present" || !registration.value.status?.publicKey) return last(cluster, tornDown("True", "NothingToDo", ""));
+  if (report.is === "present" && report.value.status?.teardown === "Done") return last(cluster, tornDown("True", "Done", ""));
+
+  const heartbeat = lastHeartbeat(lease.is === "present" ? lease.value : undefined);
+  const connected = isRecent(heartbeat, now);
+  const graceMs = graceSeconds * 1000 * (connected ? PATIENCE : 1);
+  const left = Date.parse(deletionTimestamp) + graceMs - now.getTime();
+  if (left > 0) {
+    // Whichever comes first: the grace period ends, or the agent falls silent.
+    const silence = connected && heartbeat !== undefined ? heartbeat + SILENCE_MS - now.getTime() : Number.POSITIVE_INFINITY;
+    const message = connected ? "the agent removes Drover's objects" : "the agent does not answer; waiting for the grace period to end";
+    return {
+      conditions: [tornDown("False", "CleaningUp", message)],
+      finalizer: "hold",
+      again: { afterMs: Math.max(0, Math.min(left, silence)), because: "the grace period" },
+    };
+  }
+  const why = connected ? `the agent did not finish within ${graceMs / 1000} s` : `the agent could not be reached for ${graceSeconds} s`;
+  return last(cluster, tornDown("False", "LeftBehind", `${why}. Left in the cluster: ${LEFT}`));
+}
+
+const LEFT =
+  "namespace drover-system with the agent, ClusterRoles, ClusterRoleBindings and RoleBindings labelled app.kubernetes.io/managed-by=drover, " +
+  "and the ValidatingAdmissionPolicies drover-*. To remove them: kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies," +
+  "clusterrolebindings,clusterroles -l app.kubernetes.io/managed-by=drover; kubectl delete rolebindings -A -l app.kubernetes.io/managed-by=drover; " +
+  "kubectl delete namespace drover-system";
+
+/** How it ended is said first and lets go in the next pass: the status of an object that is gone tells nobody anything. */
+function last(cluster: Cluster, condition: ConditionIntent): Plan<never> {
+  const said = cluster.status?.conditions?.some(({ type, reason }) => type === condition.type && reason === condition.reason);
+  if (said) return { conditions: [condition], finalizer: "release" };
+  return { conditions: [condition], finalizer: "hold", again: { afterMs: 0, because: "the end was said" } };
+}
+
+const tornDown = (status: ConditionIntent["status"], reason: ReasonOf<typeof TornDown>, message: string): ConditionIntent => ({
+  type: TornDown.type,
+  status,
+  reason,
+  message,
+});

@@ -1,0 +1,36 @@
+// hub-template-readers
+// Keeps one ClusterRoleBinding that lets the agents of all clusters read templates: the only right of theirs outside their namespaces.
+// Its subject is the namespace that Drover lives in, so that nobody works on that binding twice at once.
+import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
+import type { CacheOptions } from "../../../lib/kube/cache.ts";
+import { ClusterRoleBinding, Namespace } from "../../../lib/kube/core.ts";
+import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { systemNamespaceFor } from "../system-subject.ts";
+import { type Observed, plan } from "./plan.ts";
+
+const RBAC = "rbac.authorization.k8s.io";
+
+/** Only the one binding: the process may not see others. */
+export const templateReadersCache: CacheOptions<ClusterRoleBinding> = { name: HUB_ROLE.templateReaders };
+
+export const hubTemplateReaders: Reconciler<Namespace, Observed, never> = {
+  name: "hub-template-readers",
+  subject: Namespace,
+  watches: [systemNamespaceFor(Cluster)],
+  owns: { conditions: [], kinds: [ClusterRoleBinding] },
+  access: [
+    { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
+    {
+      apiGroups: [RBAC],
+      resources: ["clusterrolebindings"],
+      resourceNames: [HUB_ROLE.templateReaders],
+      verbs: ["get", "list", "watch", "create", "patch", "delete"],
+    },
+    { apiGroups: [RBAC], resources: ["clusterroles"], resourceNames: [HUB_ROLE.templateReaders], verbs: ["bind"] },
+    { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
+  ],
+  observe: async (_namespace, read) => ({ clusters: read.list(Cluster) }),
+  plan,
+};

@@ -1,0 +1,50 @@
+import { NamespaceReady, type Project } from "../../../crds/v1alpha1/project.ts";
+import { LABEL, projectNamespace } from "../../../lib/access/names.ts";
+import { scopeOfNamespace } from "../../../lib/access/scope.ts";
+import type { Plan } from "../../../lib/reconcile/contract.ts";
+import { type Backing, judgeBacking, removeBacking, type Status } from "../backing.ts";
+import type { Observed } from "./observe.ts";
+
+export function plan(project: Project, { cluster, namespace, foreign }: Observed): Plan<Status> {
+  const { type } = NamespaceReady;
+  const { name, deletionTimestamp } = project.metadata;
+  const scope = scopeOfNamespace(project.metadata.namespace ?? "");
+  const adoptedUID = project.status?.namespaceUID;
+  const known = adoptedUID === undefined ? {} : { namespaceUID: adoptedUID };
+  if (!scope || scope.project !== undefined) {
+    const message = `namespace ${project.metadata.namespace ?? ""} is not that of a cluster`;
+    return { conditions: [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }], finalizer: "none" };
+  }
+  const backing: Backing = {
+    name: projectNamespace(scope.cluster, name),
+    labels: { [LABEL.backsCluster]: scope.cluster, [LABEL.backsProject]: name },
+    adoptedUID,
+    found: namespace,
+    foreign,
+  };
+  // A cluster that went first changes nothing about that: what was made for the project goes with it.
+  if (deletionTimestamp) return { conditions: [], status: known, ...removeBacking(backing) };
+  if (cluster.is === "unreadable") {
+    return {
+      conditions: [{ type, status: "Unknown", reason: NamespaceReady.Unreadable, message: cluster.because }],
+      status: known,
+      finalizer: held(adoptedUID),
+    };
+  }
+  if (cluster.is === "absent" || cluster.value.metadata.deletionTimestamp || !cluster.value.status?.namespaceUID) {
+    const message = `cluster ${scope.cluster} does not have namespace ${project.metadata.namespace} (yet)`;
+    return {
+      conditions: [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }],
+      status: known,
+      finalizer: held(adoptedUID),
+    };
+  }
+  const verdict = judgeBacking(backing);
+  const { apply, status, is: reason } = verdict;
+  if (verdict.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
+  const condition = { type, status: verdict.is === "Unreadable" ? "Unknown" : "False", reason, message: verdict.message } as const;
+  return { apply, status, conditions: [condition], finalizer: verdict.is === "NameTaken" ? "none" : "hold" };
+}
+
+/** While a namespace of ours is there, the Project must not go without it. */
+const held = (adoptedUID: string | undefined): "hold" | "none" => (adoptedUID === undefined ? "none" : "hold");

@@ -1,0 +1,47 @@
+// project-namespace
+// Keeps the namespace `project-<cluster>--<name>` on the hub for each Project, labelled as its backing namespace.
+// Refuses one that somebody else made or prepared. Removes it with the Project.
+import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { NamespaceReady, Project } from "../../../crds/v1alpha1/project.ts";
+import { clusterNamespace, GROUP, PATH } from "../../../lib/access/names.ts";
+import { scopeOfNamespace } from "../../../lib/access/scope.ts";
+import { Namespace, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
+import { type Key, type KubeObject, keyOf } from "../../../lib/kube/object.ts";
+import type { Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
+import type { Status } from "../backing.ts";
+import { foreignAccess } from "../foreign.ts";
+import { type Observed, observe } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const inProjectNamespace = ({ metadata }: KubeObject): readonly Key[] => projectBackedBy(metadata.namespace ?? "");
+const clusterChanged: Watch = {
+  kind: Cluster,
+  toSubjects: ({ metadata }, read) => read.list(Project, { namespace: clusterNamespace(metadata.name) }).map(keyOf),
+};
+
+export const projectNamespaceReconciler: Reconciler<Project, Observed, Status> = {
+  name: "project-namespace",
+  subject: Project,
+  watches: [
+    { kind: Namespace, toSubjects: ({ metadata }) => projectBackedBy(metadata.name) },
+    { kind: RoleBinding, toSubjects: inProjectNamespace },
+    { kind: ServiceAccount, toSubjects: inProjectNamespace },
+    clusterChanged,
+  ],
+  owns: { conditions: [NamespaceReady.type], kinds: [Namespace] },
+  access: [
+    { apiGroups: [GROUP], resources: ["projects"], verbs: ["get", "list", "watch", "patch"] },
+    { apiGroups: [GROUP], resources: ["projects/status"], verbs: ["get", "patch"] },
+    { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
+    { nonResourceURLs: [PATH.backingNamespaces], verbs: ["use"] },
+    ...foreignAccess,
+  ],
+  observe,
+  plan,
+};
+
+function projectBackedBy(namespace: string): readonly Key[] {
+  const scope = scopeOfNamespace(namespace);
+  return scope?.project === undefined ? [] : [{ name: scope.project, namespace: clusterNamespace(scope.cluster) }];
+}
