@@ -1,4 +1,6 @@
 // The watched cache against a real API server that is killed, compacted, frozen and cut off.
+import { cp, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { Relay } from "../testing/relay.ts";
@@ -151,6 +153,31 @@ test("no change is lost while connections break again and again", async () => {
     expect(told.length).toBeGreaterThan(20);
   });
 }, 60_000);
+
+test("a server that was restored from a backup is listed anew, instead of being watched from its future", async () => {
+  const data = join(plane.directory, "etcd");
+  const restart = async (between: () => Promise<void>): Promise<void> => {
+    await plane.kill("apiserver");
+    await plane.kill("etcd");
+    await between();
+    await plane.start("etcd");
+    await plane.start("apiserver");
+  };
+  await write("a", "1");
+  await restart(() => cp(data, `${data}-backup`, { recursive: true }));
+  const { told, value } = await started(admin);
+  await write("lost", "1");
+  await write("a", "2");
+  await until(() => value("lost") === "1" && value("a") === "2", "what will be lost is seen");
+  await restart(async () => {
+    await rm(data, { recursive: true });
+    await rename(`${data}-backup`, data);
+  });
+  await until(() => value("a") === "1" && value("lost") === undefined, "the past is seen");
+  expect(told).toEqual(["+a", "+lost", "~a", "-lost", "~a"]);
+  await until(() => write("a", "3").then(() => true), "the API server takes writes");
+  await until(() => value("a") === "3", "the watch goes on from there");
+}, 120_000);
 
 test("objects outside the cache's selection are not covered, those in it are", async () => {
   const { cache } = await started(admin, { name: "a" });

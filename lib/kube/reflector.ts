@@ -25,6 +25,9 @@ export interface ReflectorOptions extends Selection {
 /** A watch that lived so long was healthy, however it ended. */
 const HEALTHY_MS = 10_000;
 
+/** Restoring a backup takes longer than this. */
+const LONG_BREAK_MS = 30_000;
+
 /** A look is one small request: a server that needs longer is not well. */
 const LOOK_MS = 10_000;
 
@@ -36,8 +39,8 @@ export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions;
   /** Where to go on; undefined: only a list helps. */
   #resourceVersion: string | undefined;
-  /** After a break in the connection the server may have become another one, with older storage: look before going on. */
-  #doubtful = false;
+  /** Since when the connection is broken. The server may have become another one meanwhile, with older storage. */
+  #lostAt: number | undefined;
   #failures = 0;
   #lists = 0;
   #watches = 0;
@@ -77,7 +80,7 @@ export class Reflector<T extends KubeObject> {
   #note(error: unknown): void {
     const { log, onError } = this.#options;
     if (isGone(error)) this.#resourceVersion = undefined;
-    else if (!(error instanceof ApiError)) this.#doubtful = true;
+    else if (!(error instanceof ApiError)) this.#lostAt ??= performance.now();
     if (error instanceof ApiError && error.retryAfterSeconds !== undefined) this.#retryAfterMs = error.retryAfterSeconds * 1000;
     onError(error);
     log.warn("watch interrupted", {
@@ -92,8 +95,8 @@ export class Reflector<T extends KubeObject> {
   async #once(signal: AbortSignal): Promise<void> {
     const { namespace, labelSelector, fieldSelector } = this.#options;
     const selection = { namespace, labelSelector, fieldSelector };
-    if (this.#doubtful && this.#resourceVersion !== undefined) await this.#look(this.#resourceVersion, signal);
-    this.#doubtful = false;
+    if (this.#lostAt !== undefined && this.#resourceVersion !== undefined) await this.#look(this.#resourceVersion, this.#lostAt, signal);
+    this.#lostAt = undefined;
     if (this.#resourceVersion === undefined) {
       if (this.#lists++ > 0) this.#options.onRelist();
       const { items, resourceVersion } = await this.#client.list(this.#kind, { ...selection, signal });
@@ -126,8 +129,13 @@ export class Reflector<T extends KubeObject> {
   /**
    * A server restored from a backup counts from an older version on. A watch from a version in its future would stay silent until the
    * server got there again, and everything in between would be lost: so a list of one item shows first where the server is.
+   * After a long break it may even have got there already, and only a whole list is safe.
    */
-  async #look(resourceVersion: string, signal: AbortSignal): Promise<void> {
+  async #look(resourceVersion: string, lostAt: number, signal: AbortSignal): Promise<void> {
+    if (performance.now() - lostAt > LONG_BREAK_MS) {
+      this.#resourceVersion = undefined;
+      return;
+    }
     const path = this.#kind.apiVersion.includes("/") ? `/apis/${this.#kind.apiVersion}` : `/api/${this.#kind.apiVersion}`;
     const { namespace } = this.#options;
     const scope = namespace === undefined ? "" : `/namespaces/${namespace}`;

@@ -1,0 +1,89 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { connectionFromKubeconfig, tokenFrom } from "./connection.ts";
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "drover-connection-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+const file = async (name: string, content: unknown): Promise<string> => {
+  const path = join(directory, name);
+  await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+};
+const kubeconfig = (cluster: object, user: object = {}, name = "x") => ({
+  clusters: [{ name, cluster }],
+  users: [{ name, user }],
+  contexts: [{ name, context: { cluster: name, user: name } }],
+  "current-context": name,
+});
+const server = "https://hub.example:6443/clusters/east";
+
+test("server with its path prefix, authority, server name, static token and impersonation are taken over", async () => {
+  const cluster = { server, "certificate-authority-data": Buffer.from("PEM").toString("base64"), "tls-server-name": "hub" };
+  const connection = await connectionFromKubeconfig(await file("whole", kubeconfig(cluster, { token: "secret", as: "alice" })));
+  expect(connection).toMatchObject({ server, ca: "PEM", serverName: "hub", headers: { "impersonate-user": "alice" } });
+  expect(await connection.token?.()).toBe("secret");
+});
+
+test("a server whose certificate would not be verified, or that has none, is refused", async () => {
+  const use = async (cluster: object) => connectionFromKubeconfig(await file("refused", kubeconfig(cluster)));
+  await expect(use({ server, "insecure-skip-tls-verify": true })).rejects.toThrow("insecure-skip-tls-verify");
+  await expect(use({ server: "http://hub.example" })).rejects.toThrow("https");
+  await expect(use({ server, "proxy-url": "http://proxy.example" })).rejects.toThrow("proxy-url");
+});
+
+test("a context can be named, and one that does not exist is an error that names it", async () => {
+  const one = kubeconfig({ server: "https://one.example" }, {}, "one");
+  const two = kubeconfig({ server: "https://two.example" }, {}, "two");
+  const both = {
+    ...one,
+    clusters: [...one.clusters, ...two.clusters],
+    users: [...one.users, ...two.users],
+    contexts: [...one.contexts, ...two.contexts],
+  };
+  const path = await file("both", both);
+  expect((await connectionFromKubeconfig(path)).server).toBe("https://one.example");
+  expect((await connectionFromKubeconfig(path, "two")).server).toBe("https://two.example");
+  await expect(connectionFromKubeconfig(path, "three")).rejects.toThrow('"three"');
+});
+
+test("of several files in KUBECONFIG the first that names something wins, and missing ones are left out", async () => {
+  const before = process.env.KUBECONFIG;
+  const first = await file("first", kubeconfig({ server: "https://first.example" }));
+  const second = await file("second", { ...kubeconfig({ server: "https://second.example" }), "current-context": "other" });
+  process.env.KUBECONFIG = ["", join(directory, "missing"), first, second].join(":");
+  try {
+    expect((await connectionFromKubeconfig()).server).toBe("https://first.example");
+  } finally {
+    if (before === undefined) delete process.env.KUBECONFIG;
+    else process.env.KUBECONFIG = before;
+  }
+});
+
+test("a token file is named relative to its kubeconfig", async () => {
+  await file("robot.token", "from-file\n");
+  const connection = await connectionFromKubeconfig(await file("with-file", kubeconfig({ server }, { tokenFile: "robot.token" })));
+  expect(await connection.token?.()).toBe("from-file");
+});
+
+test("a token file is read again after a few seconds, and while it cannot be read the last token stays in use", async () => {
+  let now = 0;
+  const path = await file("rotating", "first");
+  const token = tokenFrom(path, () => now);
+  expect(await token()).toBe("first");
+  await file("rotating", "second");
+  expect(await token()).toBe("first");
+  now += 6_000;
+  expect(await token()).toBe("second");
+  await rm(path);
+  now += 6_000;
+  expect(await token()).toBe("second");
+  await file("rotating", "third");
+  expect(await token()).toBe("third");
+  await expect(tokenFrom(join(directory, "never"))()).rejects.toThrow("ENOENT");
+});

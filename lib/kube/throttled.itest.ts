@@ -1,0 +1,77 @@
+// The client against a real API server that handles one request at a time and refuses every other with 429 and Retry-After.
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
+import { until } from "../testing/until.ts";
+import { Cache } from "./cache.ts";
+import { ApiError, KubeClient } from "./client.ts";
+import { ClusterRoleBinding, ConfigMap, Namespace } from "./core.ts";
+
+let plane: TestControlPlane;
+let admin: KubeClient;
+let client: KubeClient;
+const namespace = "throttled";
+
+beforeAll(async () => {
+  const apiserverArgs = ["--enable-priority-and-fairness=false", "--max-requests-inflight=1", "--max-mutating-requests-inflight=1"];
+  plane = await startControlPlane({ apiserverArgs });
+  admin = new KubeClient(plane.adminConnection());
+  await admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+  // The group system:masters is never refused; a cluster-admin by binding is.
+  await admin.create(ClusterRoleBinding, {
+    apiVersion: ClusterRoleBinding.apiVersion,
+    kind: ClusterRoleBinding.kind,
+    metadata: { name: "throttled" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "User", name: "busy", apiGroup: "rbac.authorization.k8s.io" }],
+  });
+  client = new KubeClient({ server: plane.server, ca: plane.ca, ...plane.clientCertificate("busy") });
+  await until(() => client.list(ConfigMap, { namespace }).then(() => true), "the binding works");
+}, 900_000);
+afterAll(async () => {
+  await client?.close();
+  await admin?.close();
+  await plane?.stop();
+}, 60_000);
+
+/** How many requests of that kind the API server refused with 429. */
+const refused = (verb: string): number =>
+  readFileSync(plane.auditLog, "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"code":429') && line.includes(`"verb":"${verb}"`) && line.includes('"username":"busy"')).length;
+
+const configMap = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } });
+
+test("writes that are refused with 429 are asked again after the time that the server names, and all succeed", async () => {
+  const began = performance.now();
+  const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
+  await Promise.all(names.map((name) => client.create(ConfigMap, configMap(name))));
+  expect((await client.list(ConfigMap, { namespace })).items.filter(({ metadata }) => metadata.name.startsWith("c"))).toHaveLength(40);
+  const refusals = refused("create");
+  expect(refusals).toBeGreaterThan(0);
+  expect(performance.now() - began).toBeGreaterThan(1_000);
+  // Waiting pays: far fewer refusals than asking again at once would collect in these seconds.
+  expect(refusals).toBeLessThan(400);
+}, 60_000);
+
+test("a refusal surfaces with its Retry-After when the time limit leaves no room to wait for it", async () => {
+  const hasty = new KubeClient({ server: plane.server, ca: plane.ca, ...plane.clientCertificate("busy") }, { timeoutMs: 900 });
+  const results = await Promise.allSettled(Array.from({ length: 60 }, () => hasty.list(ConfigMap, { namespace })));
+  const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason as ApiError] : []));
+  expect(errors.length).toBeGreaterThan(0);
+  for (const error of errors) {
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ code: 429, retryAfterSeconds: 1 });
+  }
+  await hasty.close();
+});
+
+test("many caches that start at once on such a server all come to hold what is there, and follow it", async () => {
+  const stop = new AbortController();
+  const caches = Array.from({ length: 12 }, () => new Cache(client, ConfigMap, { namespace }));
+  for (const cache of caches) cache.start(stop.signal);
+  await Promise.all(caches.map((cache) => cache.synced));
+  await admin.create(ConfigMap, configMap("last"));
+  for (const cache of caches) await until(() => cache.get({ name: "last", namespace }) !== undefined, "the cache follows");
+  stop.abort();
+}, 60_000);
