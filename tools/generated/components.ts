@@ -1,6 +1,7 @@
 // The processes of the hub and where each says what it does.
 import { access as authAccess, namespacedAccess as authNamespaced } from "../../auth/access.ts";
 import { reconcilers as accessReconcilers, guardAccess } from "../../operators/access/reconcilers.ts";
+import { reconcilers as clustersReconcilers } from "../../operators/clusters/reconcilers.ts";
 import { namespacedAccess as identityNamespaced, reconcilers as identityReconcilers } from "../../operators/identity/reconcilers.ts";
 import type { Component } from "./rights.ts";
 
@@ -10,6 +11,12 @@ export const COMPONENTS: readonly Component[] = [
     name: "operator-access",
     source: "operators/access/reconcilers.ts",
     declared: { reconcilers: accessReconcilers, access: guardAccess.cluster, namespacedAccess: guardAccess.namespaced },
+    leads: true,
+  },
+  {
+    name: "operator-clusters",
+    source: "operators/clusters/reconcilers.ts",
+    declared: { reconcilers: clustersReconcilers },
     leads: true,
   },
   {
