@@ -1,0 +1,163 @@
+// The applier against a real API server: what it skips would have changed nothing, and what apply cannot mend is made anew.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { KubeClient } from "../kube/client.ts";
+import { ClusterRole, ConfigMap, Namespace, ResourceQuota, Role, RoleBinding } from "../kube/core.ts";
+import type { Kind, KubeObject } from "../kube/object.ts";
+import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
+import { Applier } from "./applier.ts";
+import { isUndrifted } from "./drift.ts";
+
+let plane: TestControlPlane;
+let admin: KubeClient;
+const namespace = "applier";
+const manager = "test-applier";
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  admin = new KubeClient(plane.adminConnection());
+  await admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+}, 900_000);
+afterAll(async () => {
+  await admin?.close();
+  await plane?.stop();
+}, 60_000);
+
+/** An applier without caches, with a record of the requests it sent. */
+function applier(): { applier: Applier; sent: string[] } {
+  const sent: string[] = [];
+  return { applier: new Applier({ client: admin, fieldManager: manager, onWrite: (_kind, outcome) => sent.push(outcome) }), sent };
+}
+
+const role = (name: string, rules: Role["rules"], labels: Record<string, string> = {}): Role => ({
+  apiVersion: Role.apiVersion,
+  kind: Role.kind,
+  metadata: { name, namespace, ...(Object.keys(labels).length > 0 ? { labels } : {}) },
+  ...(rules === undefined ? {} : { rules }),
+});
+const binding = (name: string, roleName: string, users: readonly string[]): RoleBinding => ({
+  apiVersion: RoleBinding.apiVersion,
+  kind: RoleBinding.kind,
+  metadata: { name, namespace },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: roleName },
+  subjects: users.map((name) => ({ kind: "User", apiGroup: "rbac.authorization.k8s.io", name })),
+});
+
+test("the first apply creates, the same again sends nothing, another one changes", async () => {
+  const { applier: one, sent } = applier();
+  const outcome = async (users: string[]) => (await one.apply(RoleBinding, binding("b", "view", users))).outcome;
+  expect(await outcome(["alice"])).toBe("created");
+  expect(await outcome(["alice"])).toBe("unchanged");
+  expect(await outcome(["alice", "bob"])).toBe("changed");
+  expect(sent).toEqual(["created", "changed"]);
+  // So does an applier that has no memory of having sent it.
+  const { applier: other, sent: sentByOther } = applier();
+  expect((await other.apply(RoleBinding, binding("b", "view", ["alice", "bob"]))).outcome).toBe("unchanged");
+  expect(sentByOther).toEqual([]);
+});
+
+test("what the server writes differently than it was sent is sent once, and not at every look", async () => {
+  const { applier: one, sent } = applier();
+  const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace }, spec: { hard: { cpu: "2000m" } } };
+  for (let round = 0; round < 3; round++) await one.apply(ResourceQuota, quota);
+  expect((await admin.get(ResourceQuota, { name: "q", namespace })).spec?.hard).toEqual({ cpu: "2" });
+  expect(sent).toEqual(["created"]);
+});
+
+test("a binding with another roleRef and a role that aggregates others are deleted and made anew", async () => {
+  const { applier: one, sent } = applier();
+  await admin.create(RoleBinding, binding("squatted", "cluster-admin", ["mallory"]));
+  const { object, outcome } = await one.apply(RoleBinding, binding("squatted", "view", ["alice"]));
+  expect([outcome, object.roleRef.name, object.subjects?.map(({ name }) => name)]).toEqual(["changed", "view", ["alice"]]);
+  const key = { name: "drover:viewer" };
+  await admin.create(ClusterRole, {
+    apiVersion: ClusterRole.apiVersion,
+    kind: ClusterRole.kind,
+    metadata: key,
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { anything: "goes" } }] },
+  });
+  const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }];
+  await one.apply(ClusterRole, { apiVersion: ClusterRole.apiVersion, kind: ClusterRole.kind, metadata: key, rules } as ClusterRole);
+  const live = await admin.get(ClusterRole, key);
+  expect(live.rules).toEqual(rules);
+  expect(live.aggregationRule).toBeUndefined();
+  expect(sent).toEqual(["recreated", "changed", "recreated", "changed"]);
+});
+
+test("a removal means the very object that was meant, happens once, and is content when nothing is there", async () => {
+  const { applier: one, sent } = applier();
+  const { object } = await one.apply(Role, role("r", []));
+  const uid = object.metadata.uid ?? "";
+  expect(await one.remove(Role, { name: "r", namespace, uid: "another" })).toBe(false);
+  await admin.patch(Role, { name: "r", namespace }, { metadata: { finalizers: ["test.drover.dev/wait"] } }, { type: "merge" });
+  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(true);
+  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(false);
+  await admin.patch(Role, { name: "r", namespace }, { metadata: { finalizers: [] } }, { type: "merge" });
+  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(false);
+  expect(sent).toEqual(["created", "deleted"]);
+});
+
+test("whatever we and others wrote before: an intent that is skipped would have changed nothing, and after an apply it is skipped", async () => {
+  const label = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.constantFrom("1", "2"), { maxKeys: 3, noNullPrototype: true });
+  const rule = fc.record(
+    {
+      apiGroups: fc.constant([""]),
+      resources: fc.subarray(["pods", "secrets"], { minLength: 1 }),
+      resourceNames: fc.subarray(["x", "y"], { minLength: 1 }),
+      verbs: fc.subarray(["get", "list"], { minLength: 1 }),
+    },
+    { requiredKeys: ["apiGroups", "resources", "verbs"], noNullPrototype: true },
+  );
+  const intent = fc.oneof(
+    fc.record({
+      kind: fc.constant(Role as Kind<KubeObject>),
+      labels: label,
+      content: fc.array(rule, { maxLength: 2 }).map((rules) => ({ rules })),
+    }),
+    fc.record({
+      kind: fc.constant(ConfigMap as Kind<KubeObject>),
+      labels: label,
+      content: label.map((data) => (Object.keys(data).length > 0 ? { data } : {})),
+    }),
+  );
+  const step = fc.record({ who: fc.constantFrom("we", "foreign apply", "foreign patch"), intent });
+  let number = 0;
+  let skipped = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), fc.boolean(), async (steps, isRole) => {
+      const kind = (isRole ? Role : ConfigMap) as Kind<KubeObject>;
+      const name = `drift-${number++}`;
+      const objectOf = ({ labels, content }: { labels: Record<string, string>; content: object }): KubeObject =>
+        ({
+          apiVersion: kind.apiVersion,
+          kind: kind.kind,
+          metadata: { name, namespace, ...(Object.keys(labels).length > 0 ? { labels } : {}) },
+          ...content,
+        }) as KubeObject;
+      const fitting = steps.filter((one) => one.intent.kind === kind);
+      let live: KubeObject | undefined;
+      for (const { who, intent: wanted } of fitting) {
+        const object = objectOf(wanted);
+        if (who === "foreign apply") live = await admin.apply(kind, object, { fieldManager: "foreign" });
+        else if (who === "foreign patch" && live !== undefined)
+          live = await admin.patch(
+            kind,
+            { name, namespace },
+            { metadata: { labels: wanted.labels }, ...wanted.content },
+            { type: "merge", fieldManager: "kubectl-edit" },
+          );
+        else live = await admin.apply(kind, object, { fieldManager: manager });
+        const skip = isUndrifted(object, live, manager);
+        const after = await admin.apply(kind, object, { fieldManager: manager });
+        if (skip) {
+          skipped++;
+          expect(after.metadata.resourceVersion).toBe(live.metadata.resourceVersion);
+        }
+        expect({ object, undrifted: isUndrifted(object, after, manager), after }).toMatchObject({ undrifted: true });
+        live = after;
+      }
+    }),
+    { numRuns: 120 },
+  );
+  expect(skipped).toBeGreaterThan(20);
+}, 60_000);
