@@ -179,6 +179,10 @@ export class Environment {
     await this.save();
   }
 
+  async stopIfRunning(name: string): Promise<void> {
+    if (this.isRunning(name)) await this.stop(name);
+  }
+
   /** Stops what this object started, or all; servers last, so that their clients can still say goodbye. */
   async stopAll(which: "all" | "started here" = "all"): Promise<void> {
     const names = which === "all" ? Object.keys(this.contents.units) : [...this.#startedHere];

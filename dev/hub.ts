@@ -35,6 +35,16 @@ export const accountKubeconfig = async (run: Run, plane: string, account: string
   return path;
 };
 
+/** Writes config.json; says whether it differs from what was there: another number of proxies changes what all are told. */
+export const writeConfig = async (directory: string, config: object): Promise<boolean> => {
+  const path = join(directory, "config.json");
+  const text = `${JSON.stringify(config, null, 2)}\n`;
+  const before = await readFile(path, "utf8").catch(() => undefined);
+  if (before === text) return false;
+  await writeFile(path, text, { mode: 0o600 });
+  return true;
+};
+
 interface HubProcess {
   name: string;
   bundle: string;
@@ -47,12 +57,13 @@ const GRACE_MS = 5000;
 
 const startDrover = async (run: Run, o: HubProcess): Promise<void> => {
   const { environment } = run;
-  if (environment.isRunning(o.name)) return;
   const directory = environment.path("run", o.name.replace(":", "-"));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const kubeconfig = await accountKubeconfig(run, HUB, o.account, directory);
   const health = { host: "127.0.0.1", port: environment.port(o.healthPort) };
-  await writeFile(join(directory, "config.json"), JSON.stringify({ kubeconfig, health, ...o.config }, null, 2), { mode: 0o600 });
+  const isNew = await writeConfig(directory, { kubeconfig: join(directory, "kubeconfig"), health, ...o.config });
+  if (environment.isRunning(o.name) && !isNew) return;
+  await environment.stopIfRunning(o.name);
+  await accountKubeconfig(run, HUB, o.account, directory);
   const check: Check = { url: `http://127.0.0.1:${health.port}/readyz` };
   environment.define(o.name, { spec: droverSpec(o.bundle, directory), check, graceMs: GRACE_MS });
   await environment.start(o.name, run);

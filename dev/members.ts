@@ -5,48 +5,55 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { droverSpec, HUB } from "./environment.ts";
 import { httpRequest } from "./http.ts";
-import { accountKubeconfig, SYSTEM } from "./hub.ts";
+import { accountKubeconfig, SYSTEM, writeConfig } from "./hub.ts";
 import { adminKubectl, type Run } from "./planes.ts";
 
 const READY_LIMIT_MS = 120_000;
 const GRACE_MS = 5000;
 
-/** Registers the cluster unless its agent is already set up, and sees that the agent runs. */
-export const registerCluster = async (run: Run, cluster: string): Promise<void> => {
-  const { environment, signal } = run;
-  const name = `agent:${cluster}`;
-  const known = name in environment.contents.units && (await hasCluster(run, cluster));
-  if (known && environment.isRunning(name)) return;
+/** Applies in the cluster what `kubectl drover import` prints, and keeps the registration token as the agent's pod would find it. */
+const applyManifest = async ({ environment, signal }: Run, cluster: string, tokenFile: string): Promise<void> => {
   const kubectl = adminKubectl(environment, cluster, signal);
-  const directory = environment.path("run", `agent-${cluster}`);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const registrationTokenFile = join(directory, "registration-token");
-  if (!known) {
-    // A Cluster that somebody deleted is made, and registered, anew.
-    if (environment.isRunning(name)) await environment.stop(name);
-    const manifest = await adminKubectl(environment, HUB, signal).drover(["import", cluster]);
-    await kubectl.run(["apply", "-f", "-"], manifest);
-    const token = await kubectl.run(["get", "secret", "agent-registration", "-n", SYSTEM, "-o", "jsonpath={.data.token}"]);
-    await writeFile(registrationTokenFile, Buffer.from(token, "base64"), { mode: 0o600 });
-  }
-  const kubeconfig = await accountKubeconfig(run, cluster, "agent", directory);
-  const port = environment.port(`agent-health:${cluster}`);
-  const settings = await kubectl.run(["get", "configmap", "agent-config", "-n", SYSTEM, "-o", "json"]);
-  const { data } = JSON.parse(settings) as { data: { "agent.json": string; "ca.crt": string } };
+  const manifest = await adminKubectl(environment, HUB, signal).drover(["import", cluster]);
+  await kubectl.run(["apply", "-f", "-"], manifest);
+  const token = await kubectl.run(["get", "secret", "agent-registration", "-n", SYSTEM, "-o", "jsonpath={.data.token}"]);
+  await writeFile(tokenFile, Buffer.from(token, "base64"), { mode: 0o600 });
+};
+
+/** The manifest's own settings; only what a pod would find elsewhere is told anew. True when they are not those of before. */
+const writeSettings = async ({ environment, signal }: Run, cluster: string, directory: string, tokenFile: string): Promise<boolean> => {
+  const kubectl = adminKubectl(environment, cluster, signal);
+  const { data } = JSON.parse(await kubectl.run(["get", "configmap", "agent-config", "-n", SYSTEM, "-o", "json"])) as {
+    data: { "agent.json": string; "ca.crt": string };
+  };
   const caFile = join(directory, "ca.crt");
   await writeFile(caFile, data["ca.crt"]);
-  // The manifest's own settings; only what a pod would find elsewhere is told anew.
-  const config = {
+  return writeConfig(directory, {
     ...(JSON.parse(data["agent.json"]) as object),
-    kubeconfig,
+    proxyURLs: environment.proxyUrls,
+    kubeconfig: join(directory, "kubeconfig"),
     caFile,
     ...(cluster === HUB ? { hubURL: environment.plane(HUB).server, hubCAFile: caFile } : {}),
-    registrationTokenFile,
-    health: { host: "127.0.0.1", port },
-  };
-  await writeFile(join(directory, "config.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
+    registrationTokenFile: tokenFile,
+    health: { host: "127.0.0.1", port: environment.port(`agent-health:${cluster}`) },
+  });
+};
+
+/** Registers the cluster unless that was done, and sees that its agent runs. A Cluster that somebody deleted is made, and registered, anew. */
+export const registerCluster = async (run: Run, cluster: string): Promise<void> => {
+  const { environment } = run;
+  const name = `agent:${cluster}`;
+  const directory = environment.path("run", `agent-${cluster}`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const tokenFile = join(directory, "registration-token");
+  const known = name in environment.contents.units && (await hasCluster(run, cluster));
+  if (!known) await applyManifest(run, cluster, tokenFile);
+  const isNew = await writeSettings(run, cluster, directory, tokenFile);
+  if (known && !isNew && environment.isRunning(name)) return;
+  await environment.stopIfRunning(name);
+  await accountKubeconfig(run, cluster, "agent", directory);
   // An agent must start, and go on, while its hub is away: it counts as started when it answers at all.
-  const check = { url: `http://127.0.0.1:${port}/healthz` };
+  const check = { url: `http://127.0.0.1:${environment.port(`agent-health:${cluster}`)}/healthz` };
   environment.define(name, { spec: droverSpec("agent", directory), check, graceMs: GRACE_MS });
   await environment.start(name, run);
 };
