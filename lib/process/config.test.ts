@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { defineConfig, HEALTH, LEADER_ELECTION, readConfig } from "./config.ts";
+
+interface Config {
+  readonly url: string;
+  readonly health: { readonly host: string; readonly port: number };
+  readonly leaderElection: { readonly leaseDurationSeconds: number; readonly renewDeadlineSeconds: number };
+  readonly peers: readonly { readonly name: string }[];
+  readonly mode: "a" | "b";
+}
+const definition = defineConfig<Config>(
+  {
+    type: "object",
+    required: ["url"],
+    properties: {
+      url: { type: "string", minLength: 1 },
+      health: HEALTH,
+      leaderElection: LEADER_ELECTION,
+      peers: { type: "array", items: { type: "object", required: ["name"], properties: { name: { type: "string" } } }, default: [] },
+      mode: { type: "string", enum: ["a", "b"], default: "a" },
+    },
+  },
+  ({ leaderElection }) =>
+    leaderElection.renewDeadlineSeconds >= leaderElection.leaseDurationSeconds
+      ? "leaderElection.renewDeadlineSeconds must be less than leaseDurationSeconds"
+      : undefined,
+);
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "drover-config-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+test("what is left out gets its default, at every depth, and nothing can be changed afterwards", () => {
+  const config = definition.parse({ url: "x", health: { port: 8080 } });
+  expect(config).toMatchObject({
+    health: { host: "127.0.0.1", port: 8080 },
+    leaderElection: { leaseDurationSeconds: 15 },
+    peers: [],
+    mode: "a",
+  });
+  expect(Object.isFrozen(config) && Object.isFrozen(config.health) && Object.isFrozen(config.peers)).toBe(true);
+});
+
+test("one parse does not leak into the next", () => {
+  expect(definition.parse({ url: "x" })).not.toBe(definition.parse({ url: "x" }));
+  expect(definition.parse({ url: "x", health: { port: 1 } }).health.port).toBe(1);
+  expect(definition.parse({ url: "x" }).health.port).toBe(0);
+});
+
+test.each([
+  [{ url: "x", colour: "red" }, 'unknown key "colour"'],
+  [{ url: "x", health: { prot: 1 } }, 'unknown key "health.prot"'],
+  [{ url: "x", peers: [{ name: "a", nmae: "b" }] }, 'unknown key "peers.0.nmae"'],
+  [{}, "the configuration must have required property 'url'"],
+  [{ url: 7 }, '"url" must be string'],
+  [{ url: "x", health: { port: 70_000 } }, '"health.port" must be <= 65535'],
+  [{ url: "x", mode: "c" }, '"mode" must be one of a, b'],
+  [
+    { url: "x", leaderElection: { renewDeadlineSeconds: 20 } },
+    "leaderElection.renewDeadlineSeconds must be less than leaseDurationSeconds",
+  ],
+  ["text", "the configuration must be object"],
+])("%j is refused with one line that says why", (value, message) => {
+  expect(() => definition.parse(value)).toThrow(message);
+});
+
+test("a file that is missing or no JSON is named in the one line", async () => {
+  expect(() => readConfig(join(directory, "none.json"), definition)).toThrow(/none\.json: no such file$/);
+  await writeFile(join(directory, "bad.json"), '{\n "url": \n}');
+  expect(() => readConfig(join(directory, "bad.json"), definition)).toThrow(/bad\.json: [^\n]*JSON[^\n]*$/);
+});
