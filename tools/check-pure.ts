@@ -1,13 +1,10 @@
 // Checks that pure files cannot reach the clock, randomness, the process, timers, the console or any I/O:
-// every plan.ts and everything in lib/access and lib/identity, tests aside. What they import must be pure as well, or types only.
+// every plan.ts and everything in lib/access and lib/identity, tests aside, and whatever these import for more than its types.
 import { posix } from "node:path";
-import { type Import, readSource, repositoryFiles } from "./source.ts";
+import { readSource, repositoryFiles } from "./source.ts";
 
 const isPure = (path: string): boolean =>
   path.endsWith(".ts") && !/\.(test|itest|e2e)\.ts$/.test(path) && (path.endsWith("/plan.ts") || /^lib\/(access|identity)\//.test(path));
-
-/** Files that hold only data and functions of their arguments, although not named as pure. */
-const knownPure = /^(crds\/(?!.*(test|itest)\.ts$).*|lib\/kube\/object\.ts|lib\/kube\/core\.ts|lib\/reconcile\/contract\.ts)$/;
 
 /** Functions of their arguments alone, in modules of Node. */
 const pureBuiltins: Readonly<Record<string, readonly string[]>> = {
@@ -23,19 +20,26 @@ const forbidden = new Set([
 ]);
 
 const problems: string[] = [];
-for (const path of repositoryFiles().filter(isPure)) {
-  const source = readSource(path);
-  for (const name of source.uses) if (forbidden.has(name)) problems.push(`${path}: uses ${name}, but is a pure file`);
-  for (const wanted of source.imports) if (!mayImport(path, wanted)) problems.push(`${path}: imports ${wanted.from}, which is not pure`);
-}
+const checked = new Set<string>();
+for (const path of repositoryFiles().filter(isPure)) check(path, path);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-function mayImport(path: string, { from, names, typeOnly }: Import): boolean {
-  if (typeOnly) return true;
+/** `because`: the pure file that leads here, itself for one that is pure by its name. */
+function check(path: string, because: string): void {
+  if (checked.has(path)) return;
+  checked.add(path);
+  const source = readSource(path);
+  const role = path === because ? "is a pure file" : `is imported by the pure file ${because}`;
+  for (const name of source.uses) if (forbidden.has(name)) problems.push(`${path}: uses ${name}, but ${role}`);
+  for (const { from, names, typeOnly } of source.imports) {
+    if (typeOnly) continue;
+    if (from.startsWith(".")) check(posix.join(posix.dirname(path), from), because);
+    else if (!isPureBuiltin(from, names)) problems.push(`${path}: imports ${from}, but ${role}`);
+  }
+}
+
+function isPureBuiltin(from: string, names: readonly string[]): boolean {
   const builtin = pureBuiltins[from];
-  if (builtin) return names.length > 0 && names.every((name) => builtin.includes(name));
-  if (!from.startsWith(".")) return false;
-  const target = posix.join(posix.dirname(path), from);
-  return isPure(target) || knownPure.test(target);
+  return builtin !== undefined && names.length > 0 && names.every((name) => builtin.includes(name));
 }

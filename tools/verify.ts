@@ -8,7 +8,7 @@ const node = process.execPath;
 const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
 const checks: readonly { readonly name: string; readonly command: readonly string[] }[] = [
-  { name: "format and lint", command: [bin("biome"), "ci", "--error-on-warnings", "."] },
+  { name: "format and lint", command: [bin("biome"), "ci", "--colors=off", "--error-on-warnings", "."] },
   { name: "types", command: [bin("tsc"), "-p", "."] },
   { name: "import rules", command: [node, "tools/check-deps.ts"] },
   { name: "pure files are pure", command: [node, "tools/check-pure.ts"] },
