@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type ApiError, KubeClient } from "../lib/kube/client.ts";
 import { type Kind, type KubeObject, keyOf } from "../lib/kube/object.ts";
 import { scratchFile, startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
@@ -10,6 +10,8 @@ import { KINDS } from "./kinds.ts";
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, "..");
+
+jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
 let client: KubeClient;

@@ -31,6 +31,8 @@ const binding = (metadata: KubeObject["metadata"], kind: string, role: string, a
 /** What the agent needs for its own work, whatever the ceiling is. RBAC counts it as held: a template could pass on this much beyond the ceiling. */
 const BASE: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch", "patch"] },
+  // The last step of leaving a cluster.
+  { apiGroups: [""], resources: ["namespaces"], resourceNames: [SYSTEM_NAMESPACE], verbs: ["delete"] },
   { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
   {
     apiGroups: [RBAC],
@@ -43,7 +45,6 @@ const BASE: readonly PolicyRule[] = [
     verbs: ["get", "list", "watch", "create", "update", "patch", "delete"],
   },
   { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
-  { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
   { nonResourceURLs: ["/version", "/readyz"], verbs: ["get"] },
   // Drover's own paths: what capabilities of templates become in a member.
   { nonResourceURLs: ["/drover.dev/*"], verbs: ["use"] },

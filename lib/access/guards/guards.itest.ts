@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
@@ -17,6 +17,8 @@ import { hubGuards } from "./bundle.ts";
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, "../../..");
 const RBAC = "rbac.authorization.k8s.io";
+
+jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
 let admin: KubeClient;
