@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type CommandResult, runCommand } from "./kubectl.ts";
@@ -38,7 +38,7 @@ test("two builds at once give one result, and a third finds it", async () => {
   expect((await readdir(one.stdout.trim())).sort()).toEqual(["kwok", "stages.yaml"]);
 }, 600_000);
 
-test("a build that is killed does not hold up the next one", async () => {
+test("a build that is killed neither holds up the next one nor leaves anything in the cache", async () => {
   const env = await environment();
   const first = spawn(process.execPath, [script, "kwok"], { env, detached: true, stdio: "ignore" });
   const gone = new Promise<void>((resolve) => first.on("close", () => resolve()));
@@ -48,7 +48,9 @@ test("a build that is killed does not hold up the next one", async () => {
   }
   process.kill(-(first.pid ?? 0), "SIGKILL");
   await gone;
-  expect((await build()).code).toBe(0);
+  const next = await build();
+  expect(next.code).toBe(0);
+  expect(await readdir(join(cache, "drover/kwok"))).toEqual([basename(next.stdout.trim())]);
 }, 600_000);
 
 test("without Go, and with an old one, the build says in one line what to install", async () => {

@@ -4,7 +4,7 @@ import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { withLock } from "./lock.ts";
@@ -124,6 +124,11 @@ const compile = (part: Part, args: readonly string[], cwd: string, progress: (li
 
 const build = async (part: Part, target: string, progress: (line: string) => void): Promise<void> => {
   const { directory } = await sourcesOf(part);
+  const beside = dirname(target);
+  await mkdir(beside, { recursive: true });
+  // Builds that were killed; with the lock held nobody else is at it.
+  const left = (await readdir(beside)).filter((name) => name.startsWith(`${basename(target)}.`));
+  await Promise.all(left.map((name) => rm(join(beside, name), { recursive: true, force: true })));
   const scratch = `${target}.${process.pid}`;
   const out = join(scratch, "out");
   await mkdir(out, { recursive: true });
