@@ -91,25 +91,17 @@ test("deleting a cluster whose agent answers leaves nothing of Drover's in the m
 });
 
 test("deleting a cluster whose agent does not answer ends as well, and says what is left in the member", async () => {
-  await dev("stop", `agent:${LOST}`);
-  await hub().must(["delete", "cluster", LOST, "--wait=false"]);
-  let said = "";
-  await until(
-    "the Cluster is gone",
-    async () => {
-      const shown = await hub().run([
-        "get",
-        "cluster",
-        LOST,
-        "-o",
-        'jsonpath={.status.conditions[?(@.type=="TornDown")].reason}: {.status.conditions[?(@.type=="TornDown")].message}',
-      ]);
-      if (shown.code === 0 && shown.stdout !== ": ") said = shown.stdout;
-      return isGone(LOST)();
-    },
-    300_000,
-  );
-  expect(said).toMatch(/^LeftBehind: .+/);
+  const tornDown = '{.status.conditions[?(@.type=="TornDown")].reason}: {.status.conditions[?(@.type=="TornDown")].message}{"\\n"}';
+  const watch = hub().start(["get", "cluster", LOST, "-w", "-o", `jsonpath=${tornDown}`]);
+  try {
+    await until("the watch has begun", () => (watch.stdout().includes("\n") ? true : not(watch.stderr())));
+    await dev("stop", `agent:${LOST}`);
+    await hub().must(["delete", "cluster", LOST, "--wait=false"]);
+    await until("the Cluster is gone", isGone(LOST), 300_000);
+    await until("the condition was seen", () => (/^LeftBehind: .*kubectl delete/m.test(watch.stdout()) ? true : not(watch.stdout())));
+  } finally {
+    await watch.stop();
+  }
   expect((await remains(LOST)).length).toBeGreaterThan(0);
   expect(isForbidden(await kim.kubectl(LOST).run(["get", "pods", "-n", "cd-web"]))).toBe(true);
 });
