@@ -6,11 +6,9 @@ import { sourceOf } from "./limiter.ts";
 export interface ConnectionBounds {
   readonly perSource: number;
   readonly all: number;
-  /** A connection that has not finished its TLS handshake by then is closed. */
-  readonly handshakeMs: number;
 }
 
-export function boundConnections(server: Server, { perSource, all, handshakeMs }: ConnectionBounds): void {
+export function boundConnections(server: Server, { perSource, all }: ConnectionBounds): void {
   const open = new Map<string, number>();
   let total = 0;
   server.on("connection", (socket: Socket) => {
@@ -22,7 +20,6 @@ export function boundConnections(server: Server, { perSource, all, handshakeMs }
     }
     open.set(source, ofSource);
     total += 1;
-    socket.setTimeout(handshakeMs, () => socket.destroy());
     socket.once("close", () => {
       total -= 1;
       const left = (open.get(source) ?? 1) - 1;

@@ -51,7 +51,8 @@ async function main({ config, log, metrics, signal }: Process<AuthConfig>): Prom
   const certificate = await readCertificate(config.tls);
   const { perSource, all } = config.connections;
   const server = createServer(context, { ...certificate, connectionsPerSource: perSource, connections: all }, log);
-  await server.listen(config.listen);
+  // A copy: fastify writes into what it is given, and the configuration is frozen.
+  await server.listen({ ...config.listen });
   log.info("listening", { url: `https://${config.listen.host}:${(server.server.address() as AddressInfo).port}` });
   await followCertificate(server.server, config.tls, certificate, log, signal);
   await server.close();

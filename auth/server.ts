@@ -14,6 +14,8 @@ const BODY_BYTES = 16 * 1024;
 const HEADER_BYTES = 8 * 1024;
 /** For the handshake, for the head and for the whole request; whoever is slower is cut off. */
 const PATIENCE_MS = 10_000;
+/** For reading the answer to what was not HTTP. */
+const GOODBYE_MS = 1000;
 
 export interface ServerOptions {
   /** PEM. */
@@ -49,6 +51,8 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
     },
     requestTimeout: patienceMs,
     keepAliveTimeout: patienceMs,
+    // Of silence after the handshake, which no other limit covers; long enough for a login that waits in line.
+    connectionTimeout: 2 * patienceMs,
     bodyLimit: BODY_BYTES,
     genReqId: () => randomUUID(),
     // A client may not choose the id under which it appears in the audit record.
@@ -59,7 +63,7 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: refuseMalformed,
   });
-  boundConnections(server.server, { perSource: options.connectionsPerSource, all: options.connections, handshakeMs: patienceMs });
+  boundConnections(server.server, { perSource: options.connectionsPerSource, all: options.connections });
   server.removeContentTypeParser("text/plain");
   server.addHook("onSend", async (_request, reply) => {
     reply.headers(HEADERS);
@@ -107,12 +111,14 @@ function schemaMessage(
   return `${field}: ${problem.message ?? "is not as expected"}`;
 }
 
-/** What is not even HTTP: answered in one write, and the connection is closed. */
+/** What is not even HTTP: answered in one write, and the connection is closed. Before the handshake is done there is nothing to answer with. */
 function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  if (socket.destroyed || !socket.writable) return;
-  const code = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-  const text = { 431: "Request Header Fields Too Large", 408: "Request Timeout", 400: "Bad Request" }[code];
+  const code = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ""] ?? 400;
+  if (socket.destroyed || !socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? "")) return void socket.destroy();
+  const text = { 431: "Request Header Fields Too Large", 408: "Request Timeout" }[code] ?? "Bad Request";
   const body = JSON.stringify(statusBody(code, "the request is not well-formed, too large or too slow"));
   const head = `HTTP/1.1 ${code} ${text}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body, () => socket.destroy());
+  // Whoever does not read the answer is not waited for.
+  setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
 }
