@@ -30,6 +30,7 @@ await runProcess(
     });
     // A process that waits to lead is ready: it is what takes over.
     const health = await serveHealth({ ...config.health, metrics, checks: { caches: () => engine?.check() ?? true } });
+    log.info("listening", { url: `http://${config.health.host}:${health.port}` });
     try {
       await election.run(signal, async (term) => {
         const watch = new GuardWatch(connection, client, log);
@@ -44,6 +45,8 @@ await runProcess(
           signal: term,
         });
         await Promise.all([engine.done, watch.run(term)]);
+        engine = undefined;
+        guards = undefined;
       });
     } finally {
       await health.close();
