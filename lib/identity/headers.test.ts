@@ -1,0 +1,156 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { answerHeaders, SAFETY_HEADERS } from "./answer-headers.ts";
+import { judgeHeaders } from "./headers.ts";
+
+const clean = (raw: readonly string[]) => {
+  const judged = judgeHeaders(raw);
+  if (judged.is !== "clean") throw new Error(`${judged.is}`);
+  return judged;
+};
+
+describe("a client's headers", () => {
+  test.each([
+    "Impersonate-User",
+    "impersonate-group",
+    "IMPERSONATE-UID",
+    "Impersonate-Extra-Scopes",
+    "Impersonate-Something-Of-The-Future",
+    "Impersonate%2DUser",
+    "%49mpersonate-User",
+    "Impersonate%252DUser",
+    "Impersonate_User",
+    "X-Remote-User",
+    "x-remote-group",
+    "X-Remote-Extra-Scopes",
+    "X-Remote-Uid",
+    "X_Remote_User",
+    "%58-Remote-User",
+  ])("that name an identity are refused: %s", (header) => {
+    expect(judgeHeaders(["Accept", "*/*", header, "x"])).toMatchObject({ is: "identity", header });
+  });
+
+  test.each(["Impersonate-User, Impersonate-Group", "close, Authorization", "keep-alive,X-Custom", "Authorization", "te, Host"])(
+    "that ask to have others taken away are refused: Connection: %s",
+    (value) => {
+      expect(judgeHeaders(["Connection", value])).toMatchObject({ is: "malformed" });
+    },
+  );
+
+  test.each(["gzip, chunked", "identity", "chunked, chunked", "xchunked"])("with another Transfer-Encoding are refused: %s", (value) => {
+    expect(judgeHeaders(["Transfer-Encoding", value])).toMatchObject({ is: "malformed" });
+  });
+
+  test("go on as they were, with repeats, order and case", () => {
+    const raw = ["Accept", "a", "X-Custom", "1", "x-custom", "2", "Content-Length", "3", "Empty", ""];
+    expect(clean(raw).headers).toEqual(raw);
+  });
+
+  test("lose credentials, cookies, hop-by-hop headers and claims about the way", () => {
+    const dropped = [
+      ...["Authorization", "Bearer x", "Cookie", "a=b", "Proxy-Authorization", "x", "Host", "h", "Connection", "keep-alive"],
+      ...[
+        "Keep-Alive",
+        "timeout=5",
+        "TE",
+        "trailers",
+        "Trailer",
+        "Authorization",
+        "Transfer-Encoding",
+        "chunked",
+        "Expect",
+        "100-continue",
+      ],
+      ...["Forwarded", "for=1", "X-Forwarded-For", "1.2.3.4", "X-Forwarded-Host", "h", "X-Forwarded-Client-Cert", "c", "X-Real-IP", "1"],
+      ...["Upgrade", "websocket", "Via", "x", ":path", "/"],
+    ];
+    expect(clean([...dropped, "Accept", "a"]).headers).toEqual(["Accept", "a"]);
+  });
+
+  test("give the token and what else the steps need", () => {
+    const judged = clean([
+      "authorization",
+      "Bearer x",
+      "AUTHORIZATION",
+      "Bearer y",
+      "X-Forwarded-For",
+      "1",
+      "x-forwarded-for",
+      "2",
+      "User-Agent",
+      "kubectl",
+    ]);
+    expect(judged).toMatchObject({
+      authorization: ["Bearer x", "Bearer y"],
+      forwardedFor: "1, 2",
+      userAgent: "kubectl",
+      upgrade: undefined,
+    });
+  });
+
+  test("ask for an upgrade only when Connection says so too", () => {
+    expect(clean(["Upgrade", "websocket"]).upgrade).toBeUndefined();
+    expect(clean(["Connection", "keep-alive, Upgrade", "Upgrade", "SPDY/3.1"]).upgrade).toBe("SPDY/3.1");
+  });
+
+  test("lose a bearer token among the WebSocket subprotocols, and keep the others", () => {
+    const protocols = "v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.ZHJ2X3g, v4.channel.k8s.io";
+    expect(clean(["Sec-WebSocket-Protocol", protocols]).headers).toEqual([
+      "Sec-WebSocket-Protocol",
+      "v5.channel.k8s.io, v4.channel.k8s.io",
+    ]);
+    expect(clean(["sec-websocket-protocol", "Base64url.Bearer.authorization.k8s.io.ZHJ2X3g"]).headers).toEqual([]);
+  });
+
+  test("never carry an identity or a credential on, whatever they are", () => {
+    const token = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}$/);
+    const name = fc.oneof(
+      token,
+      fc.tuple(fc.constantFrom("impersonate-", "Impersonate-", "X-Remote-", "x-forwarded-", "IMPERSONATE_"), token).map(([a, b]) => a + b),
+      fc.constantFrom("Authorization", "authorization", "Cookie", "Connection", "Upgrade"),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, fc.string({ maxLength: 10 })), { maxLength: 6 }), (pairs) => {
+        const judged = judgeHeaders(pairs.flat());
+        const names = pairs.map(([n]) => n.toLowerCase().replaceAll("_", "-"));
+        if (names.some((n) => n.startsWith("impersonate-") || n.startsWith("x-remote-"))) {
+          expect(judged.is).not.toBe("clean");
+          return;
+        }
+        if (judged.is !== "clean") return;
+        for (let i = 0; i < judged.headers.length; i += 2) {
+          expect(judged.headers[i]?.toLowerCase()).not.toMatch(
+            /^(impersonate|x-remote|x-forwarded-|authorization$|cookie$|connection$|upgrade$)/,
+          );
+        }
+      }),
+    );
+  });
+});
+
+describe("a cluster's answer", () => {
+  test("loses what would act on the whole host, and is sandboxed", () => {
+    const raw = [
+      "Content-Type",
+      "text/html",
+      "Set-Cookie",
+      "a=b",
+      "set-cookie",
+      "c=d",
+      "Alt-Svc",
+      "x",
+      "Clear-Site-Data",
+      "*",
+      "Content-Security-Policy",
+      "script-src *",
+    ];
+    expect(answerHeaders([...raw, "X-Content-Type-Options", "sniff"])).toEqual(["Content-Type", "text/html", ...SAFETY_HEADERS]);
+  });
+
+  test("keeps repeats, such as the API server's warnings", () => {
+    expect(answerHeaders(["Warning", "299 - a", "Warning", "299 - b", "Transfer-Encoding", "chunked"])).toEqual([
+      ...["Warning", "299 - a", "Warning", "299 - b"],
+      ...SAFETY_HEADERS,
+    ]);
+  });
+});

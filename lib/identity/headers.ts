@@ -1,0 +1,113 @@
+// Which of a client's headers go on, and which end the request. What could be read as an identity is refused, never cleaned away.
+
+export type Judged =
+  | {
+      readonly is: "clean";
+      /** Names and values in turn, for the cluster: without credentials, hop-by-hop headers and claims about the way. */
+      readonly headers: string[];
+      readonly authorization: readonly string[];
+      /** The protocol to which the client wants to change, as it wrote it. */
+      readonly upgrade: string | undefined;
+      readonly forwardedFor: string | undefined;
+      readonly userAgent: string | undefined;
+    }
+  | { readonly is: "identity"; readonly header: string; readonly impersonation: boolean }
+  | { readonly is: "malformed"; readonly because: string };
+
+/** They mean one connection only (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "expect",
+  "host",
+];
+/** Credentials end here, and cookies mean nothing on this host. */
+const CREDENTIALS = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"];
+/** What the client claims about the way that the request took. */
+const CLAIMS = ["forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"];
+const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...CREDENTIALS, ...CLAIMS]);
+
+/** All that `Connection` may name. Anything else asks to have a header taken away on the way. */
+const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection"]);
+
+/** A WebSocket subprotocol that carries a bearer token: it is for us, not for the cluster. */
+const BEARER_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
+
+/** `raw`: names and values in turn, as they came; pseudo-headers of HTTP/2 (":path" and so on) are skipped. Pure, total. */
+export function judgeHeaders(raw: readonly string[]): Judged {
+  const headers: string[] = [];
+  const authorization: string[] = [];
+  let upgrade: string | undefined;
+  let asksUpgrade = false;
+  let forwardedFor: string | undefined;
+  let userAgent: string | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    const value = raw[i + 1] ?? "";
+    if (name.startsWith(":")) continue;
+    const lower = name.toLowerCase();
+    const identity = identityIn(lower);
+    if (identity !== undefined) return { is: "identity", header: name, impersonation: identity === "impersonate-" };
+    if (lower.startsWith("x-forwarded-")) {
+      if (lower === "x-forwarded-for") forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
+      continue;
+    }
+    if (!DROPPED.has(lower)) {
+      if (lower === "user-agent") userAgent = value;
+      if (lower !== "sec-websocket-protocol") headers.push(name, value);
+      else if (withoutBearer(value) !== "") headers.push(name, withoutBearer(value));
+      continue;
+    }
+    if (lower === "authorization") authorization.push(value);
+    else if (lower === "upgrade") upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
+    else if (lower === "connection") {
+      const options = listOf(value);
+      if (options.some((option) => !CONNECTION_OPTIONS.has(option))) return { is: "malformed", because: "Connection names a header" };
+      asksUpgrade ||= options.includes("upgrade");
+    } else if (lower === "transfer-encoding" && value.trim().toLowerCase() !== "chunked") {
+      return { is: "malformed", because: "Transfer-Encoding may only be chunked" };
+    }
+  }
+  return { is: "clean", headers, authorization, upgrade: asksUpgrade ? upgrade : undefined, forwardedFor, userAgent };
+}
+
+/**
+ * The prefix under which a name could be read as an identity, by anybody on the way: in any case, percent-encoded, and with
+ * underscores, which some servers take for hyphens. `lower` is in lower case.
+ */
+function identityIn(lower: string): "impersonate-" | "x-remote-" | undefined {
+  const first = lower.charCodeAt(0);
+  // Fast way out for almost every header: none of these begins with i, x, an escape or an odd character.
+  if (first !== 0x69 && first !== 0x78 && first > 0x61 && !lower.includes("%")) return undefined;
+  const reading = unescaped(lower).toLowerCase().replaceAll("_", "-").trim();
+  if (reading.startsWith("impersonate-")) return "impersonate-";
+  return reading.startsWith("x-remote-") ? "x-remote-" : undefined;
+}
+
+/** Decoded until nothing changes, at most three times. */
+function unescaped(text: string): string {
+  let reading = text;
+  for (let i = 0; i < 3 && reading.includes("%"); i++) {
+    reading = reading.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+  return reading;
+}
+
+const listOf = (value: string): string[] =>
+  value
+    .split(",")
+    .map((option) => option.trim().toLowerCase())
+    .filter((option) => option !== "");
+
+const withoutBearer = (value: string): string =>
+  value
+    .split(",")
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => protocol !== "" && !protocol.toLowerCase().startsWith(BEARER_SUBPROTOCOL))
+    .join(", ");
