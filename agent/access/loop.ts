@@ -3,7 +3,7 @@
 // over everything, which reads only caches, thinks in pure functions and writes only differences.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { clusterNamespace, HUB, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { clusterNamespace, HUB, LABEL, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, INVENTORY_LABEL, type Rendered, render } from "../../lib/access/render.ts";
 import type { Claim } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
@@ -193,8 +193,11 @@ export class AccessLoop {
     const done = await carryOut(steps, { applier: this.#applier, verified: this.#verified, settled: false, signal });
     const [problem] = [...done.failed, ...done.refused.map(({ object, message }) => new Error(`${object}: ${message}`))];
     if (problem !== undefined) throw problem;
-    const marked = this.#namespaces.list().filter(({ metadata }) => metadata.annotations?.[PROJECT_UID_ANNOTATION] !== undefined);
-    await inParallel(marked, 8, ({ metadata }) => this.#annotate({ namespace: metadata.name }, signal));
+    const marked = this.#namespaces
+      .list()
+      .filter(({ metadata }) => metadata.annotations?.[PROJECT_UID_ANNOTATION] ?? metadata.labels?.[LABEL.project]);
+    const patch = { metadata: { labels: { [LABEL.project]: null }, annotations: { [PROJECT_UID_ANNOTATION]: null } } };
+    await inParallel(marked, 8, ({ metadata }) => this.#patchNamespace(metadata.name, patch, signal));
   }
 
   async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
@@ -285,9 +288,12 @@ export class AccessLoop {
   }
 
   async #annotate({ namespace, uid }: Claim, signal: AbortSignal): Promise<void> {
-    const patch = { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: uid ?? null } } };
+    await this.#patchNamespace(namespace, { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: uid ?? null } } }, signal);
+  }
+
+  async #patchNamespace(name: string, patch: object, signal: AbortSignal): Promise<void> {
     try {
-      await this.#options.member.patch(Namespace, { name: namespace }, patch, { type: "merge", fieldManager: "agent-access", signal });
+      await this.#options.member.patch(Namespace, { name }, patch, { type: "merge", fieldManager: "agent-access", signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

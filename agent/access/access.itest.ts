@@ -1,0 +1,542 @@
+// The access loop with its guards against two real clusters: a hub with Drover's kinds, and a member with the import manifest applied,
+// on which the agent's parts run as the manifest's ServiceAccounts.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { Cache } from "../../lib/kube/cache.ts";
+import { isForbidden, KubeClient } from "../../lib/kube/client.ts";
+import {
+  ClusterRole,
+  ClusterRoleBinding,
+  Namespace,
+  RoleBinding,
+  Secret,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "../../lib/kube/core.ts";
+import { silent } from "../../lib/kube/log.ts";
+import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
+import { startHub, type TestHub } from "../../lib/testing/hub.ts";
+import { startMember, type TestMember } from "../../lib/testing/member.ts";
+import { until } from "../../lib/testing/until.ts";
+import { GuardKeeper } from "../guards/keeper.ts";
+import { tearDown } from "../teardown/teardown.ts";
+import { AccessLoop } from "./loop.ts";
+import { STATE_SECRET, StateStore } from "./state.ts";
+
+const RBAC = "rbac.authorization.k8s.io";
+const HUB_NAMESPACE = "cluster-east";
+const SET_UP_MS = 900_000;
+
+let hub: TestHub;
+let member: TestMember;
+let agent: TestAgent;
+
+/** The agent's access part, as agent.ts puts it together. */
+class TestAgent {
+  readonly guards: GuardKeeper;
+  readonly access: AccessLoop;
+  readonly client: KubeClient;
+  withdrawn = 0;
+  readonly teardown = Promise.withResolvers<void>();
+  readonly #stop = new AbortController();
+  readonly #hub: KubeClient;
+  readonly #probe: KubeClient;
+  readonly #running: Promise<unknown>;
+
+  constructor(connection: { agent: ConstructorParameters<typeof KubeClient>[0]; probe: ConstructorParameters<typeof KubeClient>[0] }) {
+    this.client = new KubeClient(connection.agent);
+    this.#probe = new KubeClient(connection.probe);
+    this.#hub = new KubeClient(hub.plane.adminConnection());
+    const log = silent;
+    this.guards = new GuardKeeper({
+      member: this.client,
+      probe: this.#probe,
+      log,
+      onChange: () => this.access.wake(),
+      onHealed: (count) => this.access.addHealed(count),
+    });
+    this.access = new AccessLoop({
+      cluster: "east",
+      namespace: "drover-system",
+      hub: this.#hub,
+      member: this.client,
+      store: new StateStore(this.client, "drover-system", log),
+      mayGrant: () => this.guards.enforced,
+      onWithdrawn: () => void this.withdrawn++,
+      onReport: () => {},
+      onTeardown: this.teardown.resolve,
+      log,
+    });
+    const { signal } = this.#stop;
+    this.#running = Promise.allSettled([this.guards.run(signal), this.access.run(signal)]);
+  }
+
+  get healed(): number {
+    return this.access.report?.healed ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await Promise.all([this.client.close(), this.#hub.close(), this.#probe.close()]);
+  }
+}
+
+const startAgent = async (): Promise<TestAgent> =>
+  new TestAgent({ agent: await member.connectionOf("agent"), probe: await member.connectionOf("guard-probe") });
+
+beforeAll(async () => {
+  [hub, member] = await Promise.all([startHub(), startMember()]);
+  await hub.apply(
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: HUB_NAMESPACE, labels: { [LABEL.backsCluster]: "east" } } },
+    template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]),
+    template("owner", "Project", [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }]),
+    template("viewer", "Cluster", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list"] }]),
+  );
+  await accept("reader", []);
+  await accept("owner", ["CreateNamespaces"]);
+  await accept("viewer", []);
+}, SET_UP_MS);
+
+afterAll(async () => {
+  await Promise.all([hub?.stop(), member?.stop()]);
+}, 120_000);
+
+let epoch = Date.now();
+let project = "";
+let count = 0;
+/** Each test has a project and a namespace of its own. */
+beforeEach(async () => {
+  project = `p${++count}`;
+  await member.apply(namespace(project, project));
+  agent = await startAgent();
+}, 60_000);
+afterEach(async () => {
+  await agent.stop();
+}, 60_000);
+
+const template = (name: string, context: "Cluster" | "Project", rules: object[]) => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "ClusterRoleTemplate",
+  metadata: { name },
+  spec: { displayName: name, context, rules },
+});
+
+/** What the access operator does with a template. */
+async function accept(name: string, capabilities: string[], accepted: "True" | "False" = "True"): Promise<void> {
+  const { spec, metadata } = await hub.admin.get(ClusterRoleTemplate, { name });
+  const condition = {
+    type: "Accepted",
+    status: accepted,
+    reason: accepted === "True" ? "Accepted" : "InheritanceCycle",
+    message: "",
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+    observedGeneration: metadata.generation,
+  };
+  const status = { rules: spec.rules, capabilities, conditions: [condition] };
+  await hub.admin.patch(ClusterRoleTemplate, { name }, { status }, { type: "merge", subresource: "status" });
+}
+
+const namespace = (name: string, inProject?: string) => ({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name, ...(inProject === undefined ? {} : { labels: { [LABEL.project]: inProject } }) },
+});
+
+interface Subject {
+  readonly kind: "User" | "Group";
+  readonly name: string;
+  readonly expiresAt?: string;
+}
+const user = (name: string, expiresAt?: string): Subject => ({
+  kind: "User",
+  name: `drover:user:${name}`,
+  ...(expiresAt ? { expiresAt } : {}),
+});
+type Bindings = { template: string; subjects: Subject[] }[];
+
+async function putSet(name: string, spec: object, atEpoch = ++epoch): Promise<void> {
+  await hub.admin.apply(
+    AccessSet,
+    {
+      apiVersion: "drover.dev/v1alpha1",
+      kind: "AccessSet",
+      metadata: { name, namespace: HUB_NAMESPACE },
+      spec: { epoch: atEpoch, part: 1, parts: 1, ...spec },
+    } as KubeObject,
+    { fieldManager: "test" },
+  );
+}
+const putProject = (bindings: Bindings, atEpoch?: number, uid = `uid-${project}`) =>
+  putSet(`project-${project}`, { scope: "Project", project: { name: project, uid }, bindings }, atEpoch);
+const putIndex = (sets: string[], bindings: Bindings = [], more: object = {}, atEpoch?: number) =>
+  putSet("cluster", { scope: "Cluster", bindings, index: { sets: ["cluster", ...sets], ...more } }, atEpoch);
+
+/** Grants `reader` in the test's project, and waits until it is in effect. */
+async function grant(...subjects: Subject[]): Promise<void> {
+  await putProject([{ template: "reader", subjects }]);
+  await putIndex([`project-${project}`]);
+  await until(async () => (await users()).join() === subjects.map(({ name }) => name).join(), "the grant is in effect");
+}
+
+const bindingKey = (): Key => ({ namespace: project, name: `drover:${project}:reader` });
+const users = async (): Promise<string[]> => ((await member.admin.find(RoleBinding, bindingKey()))?.subjects ?? []).map(({ name }) => name);
+const mayList = async (name: string, more: object = { resource: "pods", verb: "list", namespace: project }): Promise<boolean> => {
+  const spec = { user: `drover:user:${name}`, groups: ["drover:authenticated"], resourceAttributes: more };
+  const body = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec };
+  const answer = await member.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
+  return (answer as { status: { allowed: boolean } }).status.allowed;
+};
+const exists = async (kind: Kind<KubeObject>, key: Key): Promise<boolean> => (await member.admin.find(kind, key)) !== undefined;
+const conditionOf = async (set: string) =>
+  (await hub.admin.get(AccessSet, { name: set, namespace: HUB_NAMESPACE })).status?.conditions?.[0];
+
+describe("granting and withdrawing", () => {
+  test("a grant becomes a binding, its status says which epoch is in effect, and the index withdraws it", async () => {
+    await grant(user("alice"));
+    expect(await mayList("alice")).toBe(true);
+    expect(await mayList("bob")).toBe(false);
+    await until(async () => (await conditionOf(`project-${project}`))?.reason === "Applied", "the set's status says Applied");
+    const set = await hub.admin.get(AccessSet, { name: `project-${project}`, namespace: HUB_NAMESPACE });
+    expect(set.status?.epoch).toBe(set.spec.epoch);
+    expect((await member.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION]).toBe(`uid-${project}`);
+
+    const before = agent.withdrawn;
+    await putIndex([]);
+    await until(async () => !(await mayList("alice")), "the grant is withdrawn");
+    await until(async () => !(await exists(ClusterRole, { name: "drover:reader" })), "the role that nothing is bound to is gone");
+    await until(() => agent.withdrawn > before, "the open streams are asked for");
+  });
+
+  test("a namespace that joins a project gets its bindings, and loses them when it leaves", async () => {
+    await grant(user("alice"));
+    await member.apply(namespace(`${project}-more`, project));
+    const key = { ...bindingKey(), namespace: `${project}-more` };
+    await until(() => exists(RoleBinding, key), "the binding in the new namespace");
+    await member.admin.patch(
+      Namespace,
+      { name: `${project}-more` },
+      { metadata: { labels: { [LABEL.project]: null } } },
+      { type: "merge" },
+    );
+    await until(async () => !(await exists(RoleBinding, key)), "the binding is gone");
+    const annotation = async () =>
+      (await member.admin.get(Namespace, { name: `${project}-more` })).metadata.annotations?.[PROJECT_UID_ANNOTATION];
+    await until(async () => (await annotation()) === undefined, "the project's UID is forgotten");
+  });
+
+  test("a project made anew under its old name does not inherit its namespaces", async () => {
+    await grant(user("alice"));
+    await putIndex([]);
+    await until(async () => !(await mayList("alice")), "the old project is gone");
+    await putProject([{ template: "reader", subjects: [user("mallory")] }], undefined, "uid-of-the-new-one");
+    await putIndex([`project-${project}`]);
+    await until(async () => (await conditionOf(`project-${project}`)) !== undefined, "the new set was worked on");
+    expect(await mayList("mallory")).toBe(false);
+    expect(agent.access.report?.refused[0]?.message).toContain("earlier project");
+  });
+
+  test("a template that is no longer accepted gives nothing, and rules that change reach the role", async () => {
+    await grant(user("alice"));
+    await accept("reader", [], "False");
+    await until(async () => !(await mayList("alice")), "nothing is granted by a template that is not accepted");
+    await accept("reader", []);
+    await until(() => mayList("alice"), "the template counts again");
+  });
+
+  test("an end date ends access by itself", async () => {
+    const end = new Date(Date.now() + 3_000).toISOString();
+    await grant(user("alice", end), user("bob"));
+    await until(async () => !(await mayList("alice")), "alice's access has ended");
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(end));
+    expect(await mayList("bob")).toBe(true);
+  });
+
+  test("the right to create namespaces in a project comes with the guard's path and not with wildcards", async () => {
+    await putProject([{ template: "owner", subjects: [user("olga")] }]);
+    await putIndex([`project-${project}`]);
+    await until(() => mayList("olga", { resource: "namespaces", verb: "create" }), "olga may create namespaces");
+    const asOlga = new KubeClient({ ...member.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
+    await expect(asOlga.create(Namespace, namespace(`${project}-x`) as Namespace)).rejects.toThrow(/claim-namespaces/);
+    await expect(asOlga.create(Namespace, namespace(`${project}-x`, "elsewhere") as Namespace)).rejects.toThrow(
+      /projects\/elsewhere\/namespaces/,
+    );
+    await asOlga.create(Namespace, namespace(`${project}-x`, project) as Namespace);
+    await until(() => mayList("olga", { resource: "pods", verb: "list", namespace: `${project}-x` }), "she is its owner");
+    await asOlga.close();
+  });
+});
+
+describe("absence and the past are no orders", () => {
+  test("sets and templates that vanish from the hub take nothing away", async () => {
+    await grant(user("alice"));
+    const sets = await hub.admin.list(AccessSet, { namespace: HUB_NAMESPACE });
+    for (const { metadata } of sets.items) await hub.admin.delete(AccessSet, { name: metadata.name, namespace: HUB_NAMESPACE });
+    await hub.admin.delete(ClusterRoleTemplate, { name: "reader" });
+    // The loop has seen it all once it has healed something that was deleted afterwards.
+    await member.admin.delete(RoleBinding, bindingKey());
+    await until(() => exists(RoleBinding, bindingKey()), "the binding is healed");
+    expect(await mayList("alice")).toBe(true);
+    await hub.apply(template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]));
+    await accept("reader", []);
+  });
+
+  test("a set whose epoch went back is refused, and says so", async () => {
+    await grant(user("alice"));
+    await putProject([{ template: "reader", subjects: [user("alice"), user("mallory")] }], epoch - 1_000_000);
+    await until(async () => (await conditionOf(`project-${project}`))?.reason === "EpochWentBack", "the set's status says so");
+    expect(await mayList("mallory")).toBe(false);
+    expect(await mayList("alice")).toBe(true);
+  });
+
+  test("an agent that restarts while the hub is away goes on from its own copy: nothing pruned, drift healed, end dates kept", async () => {
+    const end = new Date(Date.now() + 12_000).toISOString();
+    await grant(user("alice"), user("temp", end));
+    await agent.stop();
+    await hub.plane.kill("apiserver");
+    try {
+      await member.admin.delete(RoleBinding, bindingKey());
+      agent = await startAgent();
+      await until(() => mayList("alice"), "the binding is made anew without the hub");
+      await until(async () => !(await mayList("temp")), "the end date is kept without the hub");
+      expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(end));
+      expect(await mayList("alice")).toBe(true);
+    } finally {
+      await hub.plane.start("apiserver");
+    }
+    await putIndex([]);
+    await until(async () => !(await mayList("alice")), "the hub is heard again");
+  }, 120_000);
+
+  test("an agent without a copy of its own does nothing while the hub is away", async () => {
+    await grant(user("alice"));
+    await agent.stop();
+    await hub.plane.kill("apiserver");
+    try {
+      await member.admin.delete(Secret, { namespace: "drover-system", name: STATE_SECRET });
+      agent = await startAgent();
+      await until(() => agent.guards.enforced, "the agent is up");
+      expect(await mayList("alice")).toBe(true);
+    } finally {
+      await hub.plane.start("apiserver");
+    }
+    await putIndex([]);
+    await until(async () => !(await mayList("alice")), "the hub is heard again");
+  }, 120_000);
+});
+
+describe("drift", () => {
+  test("what somebody deletes or edits is mended at once, and counted", async () => {
+    await grant(user("alice"));
+    const before = agent.healed;
+    await member.admin.delete(RoleBinding, bindingKey());
+    await until(() => mayList("alice"), "the deleted binding is back");
+    const mallory = { kind: "User", apiGroup: RBAC, name: "drover:user:mallory" };
+    await member.admin.patch(RoleBinding, bindingKey(), { subjects: [mallory] }, { type: "merge" });
+    await until(async () => (await mayList("alice")) && !(await mayList("mallory")), "the edited binding is mended");
+    await member.admin.patch(ClusterRole, { name: "drover:reader" }, { rules: [] }, { type: "merge" });
+    await until(() => mayList("alice"), "the edited role is mended");
+    await until(() => agent.healed === before + 3, "all three are counted");
+  });
+
+  test("a binding of ours that no set asks for is removed", async () => {
+    await grant(user("alice"));
+    const { metadata, ...rest } = await member.admin.get(RoleBinding, bindingKey());
+    const planted = { ...rest, metadata: { name: "planted", namespace: project, labels: metadata.labels ?? {} } };
+    await member.admin.create(RoleBinding, planted);
+    await until(async () => !(await exists(RoleBinding, { namespace: project, name: "planted" })), "it is gone");
+  });
+
+  test("a name squatted with another roleRef, or a role with a foreign aggregationRule, is made anew and not merged", async () => {
+    await putIndex([]);
+    await until(async () => !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
+    await member.admin.create(RoleBinding, {
+      apiVersion: `${RBAC}/v1`,
+      kind: "RoleBinding",
+      metadata: { ...bindingKey() },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ kind: "User", apiGroup: RBAC, name: "drover:user:mallory" }],
+    });
+    await member.admin.create(ClusterRole, {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRole",
+      metadata: { name: "drover:reader" },
+      rules: [],
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: { "kubernetes.io/bootstrapping": "rbac-defaults" } }] },
+    });
+    await grant(user("alice"));
+    expect((await member.admin.get(RoleBinding, bindingKey())).roleRef.name).toBe("drover:reader");
+    await until(
+      async () => (await member.admin.get(ClusterRole, { name: "drover:reader" })).aggregationRule == null,
+      "the aggregation is gone",
+    );
+    expect(await mayList("mallory")).toBe(false);
+    await until(() => mayList("alice"), "alice holds what the template gives");
+  });
+});
+
+describe("guards", () => {
+  test("while the guards refuse nothing, nothing new is granted, what was granted stays, and taking away goes on", async () => {
+    await grant(user("alice"), user("bob"));
+    // Whoever holds every path is refused nothing: for the probe that looks like guards that are not in force.
+    const bypass = { name: "bypass" };
+    await member.admin.create(ClusterRoleBinding, {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRoleBinding",
+      metadata: bypass,
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ kind: "ServiceAccount", namespace: "drover-system", name: "guard-probe" }],
+    });
+    await agent.stop();
+    agent = await startAgent();
+    try {
+      await until(() => agent.guards.report.state === "Missing", "the probe got through");
+      await putProject([{ template: "reader", subjects: [user("alice"), user("carol")] }]);
+      await until(async () => !(await mayList("bob")), "bob's right is withdrawn");
+      await until(async () => (await conditionOf(`project-${project}`))?.reason === "GuardsNotEnforced", "the set's status says why");
+      expect(await mayList("alice")).toBe(true);
+      expect(await mayList("carol")).toBe(false);
+    } finally {
+      await member.admin.delete(ClusterRoleBinding, bypass);
+    }
+    await until(() => mayList("carol"), "with the guards in force carol gets her right");
+  });
+
+  test("policies that somebody deletes are made anew, and a grant made in the gap comes after them", async () => {
+    await grant(user("alice"));
+    const policies = await member.admin.list(ValidatingAdmissionPolicy, { labelSelector: "app.kubernetes.io/managed-by=drover" });
+    expect(policies.items.length).toBeGreaterThan(0);
+    const stop = new AbortController();
+    const born = new Map<string, number>();
+    const caches = [
+      new Cache<KubeObject>(member.admin, ValidatingAdmissionPolicy),
+      new Cache<KubeObject>(member.admin, ValidatingAdmissionPolicyBinding),
+    ];
+    for (const cache of caches) {
+      cache.onChange((now) => {
+        const uid = now?.metadata.uid ?? "";
+        if (now !== undefined && !born.has(uid)) born.set(uid, Number(now.metadata.resourceVersion));
+      });
+      cache.start(stop.signal);
+      await cache.synced;
+    }
+    for (const { metadata } of policies.items) {
+      await member.admin.delete(ValidatingAdmissionPolicyBinding, { name: metadata.name });
+      await member.admin.delete(ValidatingAdmissionPolicy, { name: metadata.name });
+    }
+    await putProject([{ template: "reader", subjects: [user("alice"), user("dave")] }]);
+    await until(() => mayList("dave"), "the grant arrives");
+    const granted = Number((await member.admin.get(RoleBinding, bindingKey())).metadata.resourceVersion);
+    for (const { metadata } of policies.items) {
+      for (const kind of [ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding]) {
+        const made = await member.admin.get<KubeObject>(kind, { name: metadata.name });
+        expect(made.metadata.uid).not.toBe(metadata.uid);
+        await until(() => born.has(made.metadata.uid ?? ""), "the watch has seen it made");
+        expect(born.get(made.metadata.uid ?? "")).toBeLessThan(granted);
+      }
+    }
+    stop.abort();
+  });
+
+  test("nobody but the agent writes bindings for people of Drover", async () => {
+    await putProject([{ template: "owner", subjects: [user("olga")] }]);
+    await putIndex([`project-${project}`]);
+    await until(() => mayList("olga", { group: RBAC, resource: "rolebindings", verb: "create", namespace: project }), "olga is an owner");
+    const asOlga = new KubeClient({ ...member.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
+    const friend: RoleBinding = {
+      apiVersion: `${RBAC}/v1`,
+      kind: "RoleBinding",
+      metadata: { name: "friend", namespace: project },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "view" },
+      subjects: [{ kind: "User", apiGroup: RBAC, name: "drover:user:friend" }],
+    };
+    const refusal = await asOlga.create(RoleBinding, friend).catch((error: unknown) => error);
+    expect(isForbidden(refusal)).toBe(true);
+    expect((refusal as Error).message).toContain("/drover.dev/managed-objects");
+    await asOlga.close();
+  });
+});
+
+describe("the impersonator", () => {
+  test("can do nothing by itself: a request whose impersonation headers were lost is refused with 403", async () => {
+    await grant({ kind: "Group", name: "drover:group:corp:devs" });
+    await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
+    const alone = new KubeClient(await member.connectionOf("impersonator"));
+    for (const path of [
+      "/api/v1/pods",
+      `/api/v1/namespaces/${project}/pods`,
+      "/api/v1/secrets",
+      "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    ]) {
+      expect(isForbidden(await alone.request("GET", path).catch((error: unknown) => error))).toBe(true);
+    }
+    await alone.close();
+  });
+
+  test("passes on people of Drover and the groups of the sets, and nobody of system:", async () => {
+    await grant({ kind: "Group", name: "drover:group:corp:devs" });
+    await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
+    const connection = await member.connectionOf("impersonator");
+    const list = async (headers: Record<string, string>) => {
+      const client = new KubeClient({ ...connection, headers });
+      try {
+        return await client.request("GET", `/api/v1/namespaces/${project}/pods`);
+      } finally {
+        await client.close();
+      }
+    };
+    await expect(list({ "impersonate-user": "drover:user:dora", "impersonate-group": "drover:group:corp:devs" })).resolves.toMatchObject({
+      kind: "PodList",
+    });
+    for (const group of ["system:masters", "drover:group:corp:others"]) {
+      await expect(list({ "impersonate-user": "drover:user:dora", "impersonate-group": group })).rejects.toThrow(/cannot impersonate/);
+    }
+    await expect(list({ "impersonate-user": "system:serviceaccount:kube-system:default" })).rejects.toThrow(/cannot impersonate/);
+  });
+});
+
+describe("teardown", () => {
+  test("leaves nothing of Drover in the member", async () => {
+    await grant(user("alice"));
+    await putIndex([], [], { teardown: true });
+    await agent.teardown.promise;
+    agent.guards.stop();
+    let told = false;
+    const steps = [
+      (signal: AbortSignal) => agent.access.removeAll(signal),
+      (signal: AbortSignal) => agent.guards.removeAll(signal),
+      async () => {
+        told = true;
+      },
+    ];
+    await tearDown({ cluster: "east", namespace: "drover-system", member: agent.client, steps, log: silent }, new AbortController().signal);
+    expect(told).toBe(true);
+    const kinds: Kind<KubeObject>[] = [
+      ClusterRole,
+      ClusterRoleBinding,
+      RoleBinding,
+      ValidatingAdmissionPolicy,
+      ValidatingAdmissionPolicyBinding,
+      Namespace,
+    ];
+    const left = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const kind of kinds) {
+        for (const { metadata } of (await member.admin.list(kind)).items) {
+          if (
+            /^drover/.test(metadata.name) ||
+            JSON.stringify(metadata.labels ?? {}).includes('"drover"') ||
+            metadata.annotations?.[PROJECT_UID_ANNOTATION]
+          )
+            found.push(`${kind.kind} ${metadata.name}`);
+        }
+      }
+      return found;
+    };
+    await until(async () => (await left()).length === 0, "nothing is left", 60_000).catch(async (error: Error) => {
+      throw new Error(`${error.message}: ${(await left()).join(", ")}`);
+    });
+  }, 120_000);
+});
