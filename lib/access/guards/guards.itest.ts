@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
+import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
 import { Identity } from "../../../crds/v1alpha1/identity.ts";
 import { Token } from "../../../crds/v1alpha1/token.ts";
 import { ApiError, isForbidden, KubeClient } from "../../kube/client.ts";
@@ -422,6 +423,26 @@ test("compiled kinds are written by their one writer, with the rights that deplo
   const operator = await account("operator-access", "drover-system");
   await operator.create(AccessSet, accessSet);
   await operator.create(ClusterMembers, clusterMembers);
+});
+
+test("attack 48: an agent, whatever RBAC it were given, writes its own cluster's report and no other's, and never what it is to apply", async () => {
+  for (const name of ["cluster-a", "cluster-b"]) {
+    await admin.create(Namespace, namespace(name));
+    const metadata = { name: "agent", namespace: name };
+    await admin.create(ClusterReport, { apiVersion: "drover.dev/v1alpha1", kind: "ClusterReport", metadata, spec: {} });
+    await admin.create(AccessSet, { ...accessSet, metadata: { name: "cluster", namespace: name } });
+  }
+  await grant("test:agent-a", [EVERYTHING], { kind: "ServiceAccount", name: "agent", namespace: "cluster-a" });
+  const own = await account("agent", "cluster-a");
+  const report = (where: string) =>
+    own.patch(ClusterReport, { name: "agent", namespace: where }, { status: { healthy: true } }, { type: "merge", subresource: "status" });
+  const set = (where: string, patch: object, subresource?: "status") =>
+    own.patch(AccessSet, { name: "cluster", namespace: where }, patch, { type: "merge", ...(subresource && { subresource }) });
+  await report("cluster-a");
+  await set("cluster-a", { status: { epoch: 1 } }, "status");
+  await refused(report("cluster-b"), "drover-compiled-kinds", "clusterreports are written by Drover itself");
+  await refused(set("cluster-b", { status: { epoch: 1 } }, "status"), "drover-compiled-kinds", "accesssets are written by Drover itself");
+  await refused(set("cluster-a", { spec: { epoch: 2 } }), "drover-compiled-kinds", "accesssets are written by Drover itself");
 });
 
 describe("attack 60: nobody prepares the namespace of a project that does not exist yet", () => {

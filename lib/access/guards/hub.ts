@@ -78,9 +78,9 @@ export const compiledKinds: Guard = {
   unless: { cleaner: CLEANERS },
   variables: {
     writers: `{
-  'accesssets': ${account("operator-access")} || (request.subResource == 'status' && ${isAgentOfNamespace}),
+  'accesssets': ${account("operator-access")} || (request.?subResource.orValue('') == 'status' && ${isAgentOfNamespace}),
   'clustermembers': ${account("operator-access")},
-  'clusterregistrations': ${account("operator-clusters")} || (request.subResource == 'status' && ${account("auth")}),
+  'clusterregistrations': ${account("operator-clusters")} || (request.?subResource.orValue('') == 'status' && ${account("auth")}),
   'clusterreports': ${account("operator-clusters")} || ${isAgentOfNamespace},
   'clusternodes': ${account("operator-clusters")} || ${isAgentOfNamespace}
 }`,
