@@ -1,13 +1,16 @@
 // The watched cache against a real API server that is killed, compacted, frozen and cut off.
 import { cp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { Relay } from "../testing/relay.ts";
 import { until } from "../testing/until.ts";
 import { Cache, type CacheOptions } from "./cache.ts";
 import { KubeClient } from "./client.ts";
 import { ConfigMap, Namespace } from "./core.ts";
+
+// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
 let admin: KubeClient;
@@ -22,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await admin?.close();
   await plane?.stop();
-}, 60_000);
+});
 beforeEach(async () => {
   stop = new AbortController();
   namespace = `cache-${++count}`;
@@ -81,7 +84,7 @@ test("a watch survives the API server being killed in the middle: changes made a
   await until(() => value("b") === "1", "the change after the restart");
   expect(told).toEqual(["+a", "+b"]);
   expect(counts.restarts).toBeGreaterThan(0);
-}, 120_000);
+});
 
 test("what was deleted, changed and made during a gap, behind a compaction, is told as such after a new list", async () => {
   await throughRelay(async (relay, client) => {
@@ -102,7 +105,7 @@ test("what was deleted, changed and made during a gap, behind a compaction, is t
     await write("kept", "2");
     await until(() => value("kept") === "2", "the watch after the new list");
   });
-}, 120_000);
+});
 
 test("a watch that falls silent is given up and goes on where it was, without a new list", async () => {
   await throughRelay(async (relay, client) => {
@@ -131,7 +134,7 @@ test("a frozen API server is noticed, its silence shows, and work goes on when i
   }
   await until(() => write("a", "2").then(() => true), "the API server takes writes");
   await until(() => value("a") === "2", "the change after the thaw");
-}, 60_000);
+});
 
 test("no change is lost while connections break again and again", async () => {
   await throughRelay(async (relay, client) => {
@@ -152,7 +155,7 @@ test("no change is lost while connections break again and again", async () => {
     expect(toldSo.sort()).toEqual(content(truth.items));
     expect(told.length).toBeGreaterThan(20);
   });
-}, 60_000);
+});
 
 test("a server that was restored from a backup is listed anew, instead of being watched from its future", async () => {
   const data = join(plane.directory, "etcd");
@@ -177,7 +180,7 @@ test("a server that was restored from a backup is listed anew, instead of being 
   expect(told).toEqual(["+a", "+lost", "~a", "-lost", "~a"]);
   await until(() => write("a", "3").then(() => true), "the API server takes writes");
   await until(() => value("a") === "3", "the watch goes on from there");
-}, 120_000);
+});
 
 test("objects outside the cache's selection are not covered, those in it are", async () => {
   const { cache } = await started(admin, { name: "a" });

@@ -25,7 +25,8 @@ export interface CacheOptions<T extends KubeObject> {
 
 type Listener<T> = (now: T | undefined, before: T | undefined) => void;
 
-const byName = (a: KubeObject, b: KubeObject): number =>
+/** The order of lists: by namespace, then by name. */
+export const byName = (a: KubeObject, b: KubeObject): number =>
   compareText(a.metadata.namespace ?? "", b.metadata.namespace ?? "") || compareText(a.metadata.name, b.metadata.name);
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -131,6 +132,11 @@ export class Cache<T extends KubeObject> {
       if (object !== undefined) objects.push(object);
     }
     return objects.sort(byName);
+  }
+
+  /** Whether an object, which need not be in here, would be found under this value of the index. */
+  isUnder(index: string, value: string, object: T): boolean {
+    return this.#indexes.get(index)?.keys(object).includes(value) ?? false;
   }
 
   /** Called after the store has changed, synchronously, also for what the first list brought. Returns how to stop. */

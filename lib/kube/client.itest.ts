@@ -1,7 +1,7 @@
 // The client and its ways to connect, against a real API server.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { until } from "../testing/until.ts";
 import { Cache } from "./cache.ts";
@@ -20,6 +20,9 @@ import {
 import { connectionFromKubeconfig } from "./connection.ts";
 import { ConfigMap, Namespace, ServiceAccount } from "./core.ts";
 
+// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+jest.setTimeout(120_000);
+
 let plane: TestControlPlane;
 let admin: KubeClient;
 const namespace = "client";
@@ -32,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await admin?.close();
   await plane?.stop();
-}, 60_000);
+});
 
 const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({
   apiVersion: "v1",
@@ -95,7 +98,7 @@ test("a list of 5,000 objects comes in pages that show one moment, and a cache h
   await admin.delete(ConfigMap, { name: "many-2500", namespace });
   await until(() => cache.size === total - 1, "the deletion arrives");
   stop.abort();
-}, 120_000);
+});
 
 test("a fenced client reads, but does not write when the fence is closed or about to close", async () => {
   let remainingMs = 0;
@@ -128,7 +131,7 @@ test("a server that does not answer is a TimeoutError, one that is not there a C
   expect(String(await failure(suspicious.list(Namespace)))).toContain("certificate");
   await suspicious.close();
   expect(() => new KubeClient({ server: plane.server.replace("https", "http") })).toThrow("https");
-}, 30_000);
+});
 
 test("an abort ends a request at once, with the caller's reason", async () => {
   const stop = new AbortController();
@@ -196,7 +199,7 @@ test("every way to say who one is in a kubeconfig works, and what rotates is rea
   );
   expect(await whoAmI(await plugin("exec-token", { token }))).toBe(robot);
   expect(await whoAmI(await plugin("exec-cert", { clientCertificateData: alice.cert, clientKeyData: alice.key }))).toBe("alice");
-}, 30_000);
+});
 
 async function kubeconfig(user: object, cluster: object = {}): Promise<string> {
   const path = join(plane.directory, `kubeconfig-${Math.random()}`);

@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+
+// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+jest.setTimeout(120_000);
 
 let directory: string;
 beforeAll(async () => {

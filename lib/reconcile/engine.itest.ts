@@ -1,6 +1,6 @@
 // The engine against a real API server: one small kind, whose subject wants a ConfigMap and a RoleBinding.
 import { readFileSync } from "node:fs";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import { type Fence, KubeClient } from "../kube/client.ts";
 import { ConfigMap, CustomResourceDefinition, Event, Namespace, RoleBinding } from "../kube/core.ts";
@@ -10,6 +10,9 @@ import { startControlPlane, type TestControlPlane } from "../testing/controlplan
 import { until } from "../testing/until.ts";
 import type { Effect, Plan, Reading, Reconciler } from "./contract.ts";
 import { type EngineOptions, type RunningEngine, startReconcilers } from "./engine.ts";
+
+// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+jest.setTimeout(120_000);
 
 interface Widget extends KubeObject {
   readonly spec?: { readonly size?: number; readonly role?: string; readonly ring?: boolean };
@@ -40,7 +43,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await admin?.close();
   await plane?.stop();
-}, 60_000);
+});
 beforeEach(async () => {
   namespace = `engine-${++count}`;
   stop = new AbortController();
@@ -307,6 +310,34 @@ test("one key is never worked on twice at once, while different keys are", async
   expect(worst).toBe(1);
   expect(together).toBeGreaterThan(1);
   expect(passes.get("a")).toBeGreaterThan(2);
+});
+
+test("a plan that counts on from what it wrote last counts each change once", async () => {
+  // Each new size counts on from the counter that the last pass wrote; a pass that saw the past would count from there.
+  const counting: Reconciler<Widget, { readonly all: readonly ConfigMap[] }, never> = {
+    ...widgetConfig,
+    observe: async (_subject, read) => ({ all: read.list(ConfigMap, { namespace }) }),
+    plan: ({ metadata: { name }, spec }, { all }) => {
+      const found = all.find(({ metadata }) => metadata.name === name)?.data;
+      const size = String(spec?.size);
+      const counter = String(Number(found?.counter ?? 0) + (found?.size === size ? 0 : 1));
+      const intent = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace }, data: { size, counter } } as ConfigMap;
+      return { apply: [intent], conditions: [{ type: "Ready", status: "True", reason: "Ready", message: counter }], finalizer: "hold" };
+    },
+  };
+  start(counting as unknown as typeof widgetConfig);
+  const names = ["a", "b", "c", "d", "e"];
+  await Promise.all(names.map((name) => admin.create(Widget, widget(name, { size: 1 }))));
+  const counters = async () => (await admin.list(ConfigMap, { namespace })).items.map(({ data }) => data?.counter).filter(Boolean);
+  for (let size = 1; size <= 12; size++) {
+    // The first size is there from the beginning: with it this waits until all have been counted once.
+    await Promise.all(names.map((name) => admin.patch(Widget, { name, namespace }, { spec: { size } }, { type: "merge" })));
+    await until(
+      async () => (await counters()).every((counter) => counter === String(size)) && (await counters()).length === names.length,
+      `all count ${size}`,
+    );
+  }
+  expect(await counters()).toEqual(names.map(() => "12"));
 });
 
 test("effects run through the table, and an effect without an executor is a failure", async () => {

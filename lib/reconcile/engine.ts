@@ -6,12 +6,13 @@ import { ApiError, type Fence, FencedError, type KubeClient } from "../kube/clie
 import { describe, type Log } from "../kube/log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { Applier } from "./applier.ts";
+import type { Reader, Watch } from "./contract.ts";
 import type { EffectTable } from "./effects.ts";
 import { type CacheLookup, kindString, Live } from "./live.ts";
 import { type EngineMetrics, metricsIn } from "./metrics.ts";
 import { type AnyReconciler, Pass } from "./pass.ts";
 import { Queue } from "./queue.ts";
-import { readerOf } from "./reader.ts";
+import { readerOf, UnreadableError } from "./reader.ts";
 import { References } from "./references.ts";
 
 export interface EngineOptions {
@@ -100,7 +101,7 @@ class Engine {
 
   #add(reconciler: AnyReconciler): void {
     const { log, effects = {}, now = () => new Date() } = this.#options;
-    const read = readerOf(this.#cacheOf);
+    const read = readerOf(this.#cacheOf, this.#live);
     const references = new References();
     const client = this.#client;
     const applier = new Applier({
@@ -123,7 +124,7 @@ class Engine {
     for (const watch of reconciler.watches) {
       this.#cacheOf(watch.kind)?.onChange((is, was) => {
         // The old form too: what an object no longer points at must also hear of it.
-        for (const object of [is, was]) if (object !== undefined) for (const key of watch.toSubjects(object, read)) queue.add(key);
+        for (const object of [is, was]) if (object !== undefined) for (const key of subjectsOf(watch, object, read)) queue.add(key);
       });
     }
     // What a plan applied or removes wakes its subject without a declared watch: drift is seen, and the end of a deletion.
@@ -177,6 +178,16 @@ class Engine {
       retryInMs,
       error: describe(error),
     });
+  }
+}
+
+/** While a kind that a map looks into is not known yet, nobody is woken: once it is, every subject is worked on. */
+function subjectsOf(watch: Watch, object: KubeObject, read: Reader): readonly Key[] {
+  try {
+    return watch.toSubjects(object, read);
+  } catch (error) {
+    if (error instanceof UnreadableError) return [];
+    throw error;
   }
 }
 

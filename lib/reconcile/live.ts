@@ -14,7 +14,8 @@ export type CacheLookup = <T extends KubeObject>(kind: Kind<T>) => Cache<T> | un
 export class Live {
   readonly #client: KubeClient;
   readonly #cacheOf: CacheLookup;
-  readonly #written = new Map<string, KubeObject>();
+  /** By kind, then by key. */
+  readonly #written = new Map<string, Map<string, KubeObject>>();
 
   constructor(client: KubeClient, cacheOf: CacheLookup) {
     this.#client = client;
@@ -29,18 +30,31 @@ export class Live {
 
   /** The freshest form that is known without asking the server. */
   peek<T extends KubeObject>(kind: Kind<T>, key: Key): T | undefined {
-    const cache = this.#cacheOf(kind);
-    const id = `${kindString(kind)} ${keyString(key)}`;
-    const own = this.#written.get(id) as T | undefined;
-    // The cache has come as far as our write: from here on it knows better, also that the object is gone again.
-    if (own !== undefined && cache !== undefined && isAhead(own, cache)) return own;
-    this.#written.delete(id);
-    return cache?.get(key);
+    return this.#ahead(kind).get(keyString(key)) ?? this.#cacheOf(kind)?.get(key);
+  }
+
+  /** What this process wrote of a kind and the kind's cache has not seen yet; empty almost always. */
+  pending<T extends KubeObject>(kind: Kind<T>): readonly T[] {
+    return [...this.#ahead(kind).values()];
   }
 
   /** Remembers what the server answered to a write of ours. */
   wrote<T extends KubeObject>(kind: Kind<T>, object: T): void {
     const cache = this.#cacheOf(kind);
-    if (cache !== undefined && isAhead(object, cache)) this.#written.set(`${kindString(kind)} ${keyString(keyOf(object))}`, object);
+    if (cache === undefined || !isAhead(object, cache)) return;
+    const id = kindString(kind);
+    const written = this.#written.get(id) ?? new Map<string, KubeObject>();
+    this.#written.set(id, written.set(keyString(keyOf(object)), object));
+  }
+
+  /** Once a cache has come as far as a write of ours, it knows better: also that the object changed again, or is gone. */
+  #ahead<T extends KubeObject>(kind: Kind<T>): ReadonlyMap<string, T> {
+    const written = this.#written.get(kindString(kind)) as Map<string, T> | undefined;
+    const cache = this.#cacheOf(kind);
+    if (written === undefined || cache === undefined) return NONE;
+    for (const [key, object] of written) if (!isAhead(object, cache)) written.delete(key);
+    return written;
   }
 }
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
