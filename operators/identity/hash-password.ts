@@ -5,7 +5,13 @@ import { hashPassword, passwordMatches } from "../../lib/identity/scrypt.ts";
 import { Secret } from "../../lib/kube/core.ts";
 import type { Executor } from "../../lib/reconcile/effects.ts";
 import type { HashPassword } from "./user-account/plan.ts";
-import { redacted } from "./user-account/redact.ts";
+import { withHash, withoutCopies } from "./user-account/redact.ts";
+
+/**
+ * Whoever owns the last-applied annotation is taken for kubectl by `kubectl apply --server-side`, which then takes over, and removes, all else
+ * that this manager owns. So the annotation is written in kubectl's name, and the hash in our own.
+ */
+const KUBECTL = "kubectl-client-side-apply";
 
 /**
  * Replaces the plain password by its hash; keeps the hash that is there when it already is that password's.
@@ -18,7 +24,10 @@ export const runHashPassword: Executor<HashPassword> = async ({ subject, minPass
   const password = secret.data?.[PASSWORD_KEY];
   if (password !== undefined && passwordLength(decoded(password)) < minPasswordLength) return;
   const hash = await newHash(secret);
-  await client.replace(Secret, redacted(secret, hash), { fieldManager: "user-account", signal });
+  let current = secret;
+  const clean = withoutCopies(secret);
+  if (JSON.stringify(clean) !== JSON.stringify(secret)) current = await client.replace(Secret, clean, { fieldManager: KUBECTL, signal });
+  if (password !== undefined) await client.replace(Secret, withHash(current, hash), { fieldManager: "user-account", signal });
 };
 
 /** Undefined: the hash stays as it is. */

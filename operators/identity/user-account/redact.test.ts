@@ -1,10 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Secret } from "../../../lib/kube/core.ts";
-import { leaks, redacted } from "./redact.ts";
+import { leaks, withHash, withoutCopies } from "./redact.ts";
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+const redacted = (secret: Secret, hash: string | undefined): Secret => withHash(withoutCopies(secret), hash);
 
 /** A Secret as `kubectl apply` leaves it. */
 const applied = (password: string, part: "data" | "stringData" = "stringData", more: Record<string, string> = {}): Secret => {

@@ -6,17 +6,19 @@ const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 type Applied = Record<string, unknown>;
 
-/** The Secret with `hash` instead of its password. Other keys, labels and annotations stay as they are. */
-export function redacted(secret: Secret, hash: string | undefined): Secret {
-  const { [PASSWORD_KEY]: encoded, ...rest } = secret.data ?? {};
-  const { annotations, ...metadata } = secret.metadata;
+/** The Secret with annotations in which its password is not. Other annotations stay as they are, and so does the data. */
+export function withoutCopies(secret: Secret): Secret {
+  const { annotations } = secret.metadata;
+  if (annotations === undefined) return secret;
+  const encoded = secret.data?.[PASSWORD_KEY];
   const plain = encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString();
-  const kept = annotations === undefined ? undefined : cleanAnnotations(annotations, plain);
-  return {
-    ...secret,
-    metadata: { ...metadata, ...(kept === undefined ? {} : { annotations: kept }) },
-    data: { ...rest, ...(hash === undefined ? {} : { [HASH_KEY]: Buffer.from(hash).toString("base64") }) },
-  };
+  return { ...secret, metadata: { ...secret.metadata, annotations: cleanAnnotations(annotations, plain) } };
+}
+
+/** The Secret with a hash instead of its password; undefined leaves the hash that is there. */
+export function withHash(secret: Secret, hash: string | undefined): Secret {
+  const { [PASSWORD_KEY]: _password, ...rest } = secret.data ?? {};
+  return { ...secret, data: { ...rest, ...(hash === undefined ? {} : { [HASH_KEY]: Buffer.from(hash).toString("base64") }) } };
 }
 
 /** An annotation holds the password although the data no longer does: somebody wrote it back, or an older tool did. */
