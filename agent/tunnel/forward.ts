@@ -33,6 +33,9 @@ export interface ForwardOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** CONNECT would ask for another address, TRACE would show the identity that was added; no API server needs either. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export class Forwarder {
   readonly #options: ForwardOptions;
@@ -58,6 +61,10 @@ export class Forwarder {
       sendStatus(stream, 403, "Forbidden", `the agent refuses this request: ${reason}`);
       return;
     }
+    if (!METHODS.has(head.method)) {
+      sendStatus(stream, 405, "MethodNotAllowed", "the agent does not forward this method");
+      return;
+    }
     const groups = head.groups.filter(this.#options.knowsGroup);
     let outgoing: Outgoing;
     try {
@@ -68,7 +75,7 @@ export class Forwarder {
     }
     const over = this.#options.onBegin({ head, groups, end: (why) => stream.reset(TunnelCode.Revoked, why) });
     stream.once("close", over);
-    this.#send(stream, outgoing, !outgoing.hasBody && outgoing.upgrade === undefined);
+    this.#send(stream, outgoing, !outgoing.hasBody && outgoing.upgrade === undefined && REPEATABLE.has(head.method));
   }
 
   close(): void {
@@ -77,6 +84,7 @@ export class Forwarder {
 
   #send(stream: Stream, outgoing: Outgoing, mayRetry: boolean): void {
     let answered = false;
+    let again = false;
     let req: ClientRequest;
     try {
       req = request({
@@ -102,12 +110,18 @@ export class Forwarder {
     });
     req.on("upgrade", (res, socket, rest) => {
       answered = true;
-      joinRaw(stream, res, socket, rest);
+      if (outgoing.upgrade !== undefined) return joinRaw(stream, res, socket, rest);
+      socket.destroy();
+      stream.reset(TunnelCode.Unreachable, "the API server changed to a protocol that nobody asked for");
+    });
+    req.on("close", () => {
+      if (!answered && !stream.destroyed && !again) stream.reset(TunnelCode.Unreachable, "the API server gave no answer");
     });
     req.on("error", () => {
-      if (stream.destroyed) return;
+      if (stream.destroyed || answered) return;
       // A kept-alive connection that the server closed in that moment: nothing of the request was heard.
-      if (mayRetry && req.reusedSocket && !answered) {
+      if (mayRetry && req.reusedSocket) {
+        again = true;
         stream.off("close", gone);
         this.#send(stream, outgoing, false);
       } else stream.reset(TunnelCode.Unreachable, "the API server cannot be reached");
