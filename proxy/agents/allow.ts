@@ -1,0 +1,32 @@
+// What an agent may ask of the hub through the public endpoint. Its Role says the same again; this list is what strangers with a
+// stolen token of the hub meet first. Pure.
+import { AGENT, clusterNamespace, GROUP } from "../../lib/access/names.ts";
+
+const READ: readonly string[] = ["GET"];
+const OWN: readonly string[] = ["GET", "PATCH"];
+
+/** `path`: from "/" on, with the query. */
+export function mayAskHub(cluster: string, method: string, path: string): boolean {
+  const own = clusterNamespace(cluster);
+  const question = path.indexOf("?");
+  const segments = (question < 0 ? path : path.slice(0, question)).split("/").slice(1);
+  // Only what needs no decoding: none of the names below has an escape, so nothing can be spelled in two ways.
+  if (!segments.every((segment) => /^[a-z0-9.-]+$/.test(segment))) return false;
+  const [apis, group, version, ...rest] = segments;
+  if (apis !== "apis") return false;
+  if (group === "coordination.k8s.io" && version === "v1") {
+    return [...OWN, "PUT"].includes(method) && matches(rest, ["namespaces", own, "leases", AGENT]);
+  }
+  if (group !== GROUP || version !== "v1alpha1") return false;
+  if (READ.includes(method) && (matches(rest, ["clusterroletemplates"]) || matches(rest, ["clusterroletemplates", ANY]))) return true;
+  if (READ.includes(method) && (matches(rest, ["namespaces", own, "accesssets"]) || matches(rest, ["namespaces", own, "accesssets", ANY])))
+    return true;
+  if (method === "PATCH" && matches(rest, ["namespaces", own, "accesssets", ANY, "status"])) return true;
+  const report = ["namespaces", own, "clusterreports", AGENT];
+  return OWN.includes(method) && (matches(rest, report) || matches(rest, [...report, "status"]));
+}
+
+const ANY = Symbol("any name");
+
+const matches = (segments: readonly string[], pattern: readonly (string | typeof ANY)[]): boolean =>
+  segments.length === pattern.length && pattern.every((wanted, i) => wanted === ANY || wanted === segments[i]);

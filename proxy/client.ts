@@ -1,0 +1,126 @@
+// The client's side of a request, the same for HTTP/1.1 and HTTP/2. A client may leave at any moment: nothing here throws for it.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Readable, Writable } from "node:stream";
+import type { Refusal } from "./refusal.ts";
+import type { Incoming } from "./request.ts";
+
+export interface Client {
+  readonly incoming: Incoming;
+  /** undefined: the request has no body. */
+  readonly body: Readable | undefined;
+  /** Takes the answer's body, after `respond`; may be paused by a client that does not read. */
+  readonly sink: Writable;
+  /** Whether an answer has begun. */
+  readonly responded: boolean;
+  /** Begins the answer. Does nothing when the client has left. */
+  respond(status: number, headers: readonly string[]): void;
+  /** Breaks off an answer, so that the client can tell it from a complete one. */
+  abort(): void;
+  /** The answer is complete without the request's body: whoever goes on sending is cut off. */
+  stopReading(): void;
+  /** Calls once when the exchange is over, either way. */
+  onClose(listener: () => void): void;
+}
+
+/** How long a client may go on sending after it was refused: cut off at once, it might not get to read why. */
+const LINGER_MS = 5_000;
+
+/** Answers with a refusal, or breaks off what has begun. */
+export function refuse(client: Client, refusal: Refusal): void {
+  if (client.responded) return client.abort();
+  const { status, headers, body } = refusal.answer();
+  client.respond(status, headers);
+  client.sink.end(client.incoming.method === "HEAD" ? undefined : body);
+  if (client.body !== undefined) client.stopReading();
+}
+
+export function clientOfHttp1(req: IncomingMessage, res: ServerResponse): Client {
+  req.on("error", ignore);
+  res.on("error", ignore);
+  const hasBody = bodyOfHttp1(req.rawHeaders);
+  return {
+    incoming: {
+      method: req.method ?? "",
+      url: req.url ?? "",
+      rawHeaders: req.rawHeaders,
+      peer: req.socket.remoteAddress ?? "",
+    },
+    body: hasBody ? req : undefined,
+    sink: res,
+    get responded() {
+      return res.headersSent;
+    },
+    respond(status, headers) {
+      if (res.destroyed || res.headersSent) return;
+      try {
+        res.writeHead(status, headers as string[]);
+      } catch {
+        // A header that HTTP/1.1 cannot carry.
+        res.destroy();
+      }
+    },
+    abort: () => void res.destroy(),
+    stopReading: () => void setTimeout(() => req.complete || req.socket.destroy(), LINGER_MS).unref(),
+    onClose: (listener) => void res.once("close", listener),
+  };
+}
+
+export function clientOfHttp2(stream: ServerHttp2Stream, rawHeaders: readonly string[], flags: number): Client {
+  stream.on("error", ignore);
+  const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
+  if (!hasBody) stream.resume();
+  return {
+    incoming: {
+      method: pseudo(rawHeaders, ":method"),
+      url: pseudo(rawHeaders, ":path"),
+      rawHeaders,
+      peer: stream.session?.socket?.remoteAddress ?? "",
+    },
+    body: hasBody ? stream : undefined,
+    sink: stream,
+    get responded() {
+      return stream.headersSent;
+    },
+    respond(status, headers) {
+      if (stream.destroyed || stream.closed || stream.headersSent) return;
+      try {
+        stream.respond(headersOfHttp2(status, headers));
+      } catch {
+        stream.destroy();
+      }
+    },
+    stopReading: () => void stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)),
+    // With an error, so that the stream is reset and does not look complete.
+    abort: () => void stream.destroy(new Error("broken off")),
+    onClose: (listener) => void stream.once("close", listener),
+  };
+}
+
+function bodyOfHttp1(rawHeaders: readonly string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? "").toLowerCase();
+    if (name === "transfer-encoding" || (name === "content-length" && Number(rawHeaders[i + 1]) !== 0)) return true;
+  }
+  return false;
+}
+
+function pseudo(rawHeaders: readonly string[], name: string): string {
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i] === name) return rawHeaders[i + 1] ?? "";
+  return "";
+}
+
+function headersOfHttp2(status: number, raw: readonly string[]): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ":status": status };
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] ?? "").toLowerCase();
+    const value = raw[i + 1] ?? "";
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else headers[name] = [String(before), value];
+  }
+  return headers;
+}
+
+const ignore = (): void => {};

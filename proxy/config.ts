@@ -1,0 +1,92 @@
+// The configuration of the proxy. Unknown keys and contradictions stop the start.
+import { BlockList, isIP } from "node:net";
+import { hostname } from "node:os";
+import { defineConfig, HEALTH } from "../lib/process/config.ts";
+
+export interface ProxyConfig {
+  /** Absent: as a pod, or $KUBECONFIG. */
+  readonly kubeconfig?: string;
+  readonly health: { readonly host: string; readonly port: number };
+  /** Port 0: the operating system chooses; the log line "listening" says which. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM files; read again when they change. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string };
+  /** Different for each replica: agents keep a tunnel to every one, and tell them apart by it. Default: the host name, which pods have each their own. */
+  readonly replicaId: string;
+  /** How many replicas there are, so that agents know when they have reached them all. */
+  readonly replicas: number;
+  /** How long the hub may be silent before everybody is refused. */
+  readonly staleAfterSeconds: number;
+  /** Addresses or CIDRs of load balancers whose X-Forwarded-For is believed, for the audit record only. */
+  readonly trustForwardedFrom: readonly string[];
+  readonly limits: {
+    /** Open connections of clients and agents together. */
+    readonly connections: number;
+    /** Requests that one user may have open at once, watches and streams included. */
+    readonly openPerUser: number;
+    /** Requests per second of one agent to the hub, and how many it may make at once after a pause. */
+    readonly agentRequestsPerSecond: number;
+    readonly agentBurst: number;
+  };
+}
+
+export const proxyConfig = defineConfig<ProxyConfig>(
+  {
+    type: "object",
+    required: ["tls"],
+    properties: {
+      kubeconfig: { type: "string", minLength: 1 },
+      health: HEALTH,
+      listen: {
+        type: "object",
+        default: {},
+        properties: {
+          host: { type: "string", default: "127.0.0.1" },
+          port: { type: "integer", minimum: 0, maximum: 65535, default: 0 },
+        },
+      },
+      tls: {
+        type: "object",
+        required: ["certFile", "keyFile"],
+        properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
+      },
+      replicaId: { type: "string", pattern: "^[A-Za-z0-9._-]{1,63}$", default: hostname() },
+      replicas: { type: "integer", minimum: 1, maximum: 100, default: 1 },
+      staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
+      trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
+      limits: {
+        type: "object",
+        default: {},
+        properties: {
+          connections: { type: "integer", minimum: 1, default: 20_000 },
+          openPerUser: { type: "integer", minimum: 1, default: 500 },
+          agentRequestsPerSecond: { type: "integer", minimum: 1, default: 50 },
+          agentBurst: { type: "integer", minimum: 1, default: 200 },
+        },
+      },
+    },
+  },
+  ({ trustForwardedFrom }) => {
+    const wrong = trustForwardedFrom.find((entry) => !isCidr(entry));
+    return wrong === undefined ? undefined : `"trustForwardedFrom" has "${wrong}", which is neither an address nor a CIDR`;
+  },
+);
+
+/** The believed addresses as a list that can be asked. */
+export function trusted(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = "", prefix] = entry.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
+
+function isCidr(entry: string): boolean {
+  const [address = "", prefix, more] = entry.split("/");
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
+}

@@ -1,0 +1,80 @@
+// Step 6: the request goes through the tunnel, and its answer comes back. Backpressure holds in both directions: whoever does not
+// read stops his own request, and nobody else's.
+import { answerHeaders } from "../lib/identity/answer-headers.ts";
+import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
+import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
+import type { Session } from "../lib/tunnel/session.ts";
+import type { Stream } from "../lib/tunnel/stream.ts";
+import { type Client, refuse } from "./client.ts";
+import { interruption, notConnected } from "./interruption.ts";
+import { Refusal } from "./refusal.ts";
+
+/** How an exchange ended; bytes are those of the bodies. */
+export interface Outcome {
+  /** 0: the client left before an answer. */
+  readonly status: number;
+  readonly refusal?: Refusal;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface Exchange {
+  /** Ends it for a reason of the hub's; the client sees it broken off, or refused if nothing was answered yet. */
+  end(because: Refusal): void;
+}
+
+/** Sessions to the cluster; `except`: the one that just refused. */
+export type Pick = (except?: Session) => Session | undefined;
+
+/** `done` is called exactly once. */
+export function forward(client: Client, pick: Pick, cluster: string, head: RequestHead, done: (outcome: Outcome) => void): Exchange {
+  let stream: Stream | undefined;
+  let status = 0;
+  let refused: Refusal | undefined;
+  const stop = (refusal: Refusal): void => {
+    if (refused !== undefined) return; // the reset that follows an end of ours
+    refused = refusal;
+    if (!client.responded) status = refusal.status;
+    refuse(client, refusal);
+  };
+  client.onClose(() => {
+    if (stream !== undefined && !(stream.readableEnded && stream.writableFinished)) stream.reset(TunnelCode.Cancelled);
+    done({ status, ...(refused ? { refusal: refused } : {}), bytesIn: stream?.bytesSent ?? 0, bytesOut: stream?.bytesReceived ?? 0 });
+  });
+  const attempt = (session: Session | undefined, again: boolean): void => {
+    const opened = session === undefined ? notConnected(cluster) : opening(session, cluster, head);
+    if (opened instanceof Refusal) return stop(opened);
+    stream = opened;
+    opened.on("head", (answer: ResponseHead) => {
+      status = answer.status;
+      client.respond(answer.status, answerHeaders(answer.headers));
+      opened.pipe(client.sink);
+    });
+    opened.on("error", (error: Error) => {
+      // A tunnel that was just draining has not begun the request: another may take it.
+      const other = again && client.body === undefined && wasNotBegun(error) && !client.responded ? pick(session) : undefined;
+      if (other !== undefined && refused === undefined) attempt(other, false);
+      else stop(interruption(error, cluster));
+    });
+    if (client.body === undefined) opened.end();
+    else client.body.pipe(opened);
+  };
+  attempt(pick(), true);
+  return {
+    end: (because) => {
+      stop(because);
+      stream?.reset(TunnelCode.Revoked, because.code);
+    },
+  };
+}
+
+/** Begins the request, or says why it cannot be begun. */
+export function opening(session: Session, cluster: string, head: RequestHead): Stream | Refusal {
+  try {
+    return session.open(head);
+  } catch (error) {
+    return error instanceof RangeError ? new Refusal("HeadersTooLarge", error.message) : interruption(error as Error, cluster);
+  }
+}
+
+const wasNotBegun = (error: Error): boolean => error instanceof TunnelError && error.code === TunnelCode.Refused && error.remote;

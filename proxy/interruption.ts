@@ -1,0 +1,24 @@
+// What a client is told when its stream through the tunnel ended without an answer.
+import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
+import { Refusal } from "./refusal.ts";
+
+export function interruption(error: Error, cluster: string): Refusal {
+  switch (error instanceof TunnelError ? error.code : TunnelCode.Internal) {
+    case TunnelCode.Refused:
+      return new Refusal("TooManyRequests", `the tunnel to the cluster "${cluster}" takes no more requests at the moment`);
+    case TunnelCode.IdentityRefused:
+      return new Refusal("IdentityRefused", `the agent of the cluster "${cluster}" refuses this identity`);
+    case TunnelCode.Unreachable:
+      return new Refusal("ClusterUnreachable", `the agent of the cluster "${cluster}" cannot reach its API server`);
+    case TunnelCode.Revoked:
+      return new Refusal("AccessEnded", `forbidden: the right on which this request rested has ended in the cluster "${cluster}"`);
+    default:
+      return new Refusal(
+        "Interrupted",
+        `the connection to the cluster "${cluster}" broke before it answered; whether the request was carried out is not known`,
+      );
+  }
+}
+
+export const notConnected = (cluster: string): Refusal =>
+  new Refusal("NotConnected", `the cluster "${cluster}" is not connected: its agent has no tunnel to this proxy`);

@@ -1,0 +1,113 @@
+// What the proxy knows of the hub: watched copies. No request waits for a call to the hub; when the hub has been silent for too
+// long, nobody is let in.
+import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
+import { Cluster } from "../crds/v1alpha1/cluster.ts";
+import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
+import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
+import { Token } from "../crds/v1alpha1/token.ts";
+import { User } from "../crds/v1alpha1/user.ts";
+import { AGENT, clusterNamespace, MEMBERS } from "../lib/access/names.ts";
+import { Cache } from "../lib/kube/cache.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
+import type { Log } from "../lib/kube/log.ts";
+import type { Kind, KubeObject } from "../lib/kube/object.ts";
+import type { Logins } from "./authenticate.ts";
+import type { Clusters } from "./route.ts";
+
+type Watched = Pick<Cache<KubeObject>, "kind" | "start" | "synced" | "hasSynced" | "staleForMs" | "size">;
+
+/** What somebody's access may hang on has changed. */
+export interface Changes {
+  user(name: string): void;
+  cluster(name: string): void;
+  everybody(): void;
+  /** The agent's key is another one now, or is gone. */
+  agent(cluster: string): void;
+}
+
+export class Known implements Logins, Clusters {
+  readonly tokens: Cache<Token>;
+  readonly users: Cache<User>;
+  readonly providers: Cache<AuthProvider>;
+  readonly clusters: Cache<Cluster>;
+  readonly clusterMembers: Cache<ClusterMembers>;
+  readonly registrations: Cache<ClusterRegistration>;
+  /** Each of them, for what concerns all. */
+  readonly all: readonly Watched[];
+
+  constructor(hub: KubeClient, log: Log) {
+    const cache = <T extends KubeObject>(kind: Kind<T>, transform: (object: T) => T = withoutManagedFields) =>
+      new Cache(hub, kind, { log, transform });
+    this.tokens = cache(Token);
+    this.users = cache(User);
+    this.providers = cache(AuthProvider);
+    this.clusters = cache(Cluster, nameOnly);
+    this.clusterMembers = cache(ClusterMembers);
+    this.registrations = cache(ClusterRegistration);
+    this.all = [this.tokens, this.users, this.providers, this.clusters, this.clusterMembers, this.registrations];
+  }
+
+  /** Resolves when everything was listed once. */
+  async start(signal: AbortSignal): Promise<void> {
+    for (const cache of this.all) cache.start(signal);
+    await Promise.all(this.all.map(({ synced }) => synced));
+  }
+
+  /** Milliseconds since the hub last spoke about the kind of which it spoke longest ago. */
+  staleForMs(): number {
+    let longest = 0;
+    for (const cache of this.all) longest = Math.max(longest, cache.staleForMs());
+    return longest;
+  }
+
+  token(name: string): Token | undefined {
+    return this.tokens.get({ name });
+  }
+  user(name: string): User | undefined {
+    return this.users.get({ name });
+  }
+  provider(name: string): AuthProvider | undefined {
+    return this.providers.get({ name });
+  }
+  cluster(name: string): Cluster | undefined {
+    return this.clusters.get({ name });
+  }
+  members(cluster: string): ClusterMembers | undefined {
+    return this.clusterMembers.get({ namespace: clusterNamespace(cluster), name: MEMBERS });
+  }
+  /** The public key of the cluster's agent, as it registered. */
+  agentKey(cluster: string): string | undefined {
+    return this.registrations.get({ namespace: clusterNamespace(cluster), name: AGENT })?.status?.publicKey;
+  }
+
+  /** Tells of each change that can end somebody's access, right after it became known. */
+  onChange(changes: Changes): void {
+    // A new Token opens nothing that was closed to somebody who is in already.
+    this.tokens.onChange((_, before) => before !== undefined && changes.user(before.spec.user));
+    this.users.onChange((_, before) => before !== undefined && changes.user(before.metadata.name));
+    this.providers.onChange((now) => (now === undefined || now.metadata.deletionTimestamp !== undefined) && changes.everybody());
+    this.clusters.onChange((now, before) => now === undefined && before !== undefined && changes.cluster(before.metadata.name));
+    this.clusterMembers.onChange((_, before) => before !== undefined && changes.cluster(clusterOf(before)));
+    this.registrations.onChange((now, before) => {
+      if (before !== undefined && now?.status?.publicKey !== before.status?.publicKey) changes.agent(clusterOf(before));
+    });
+  }
+}
+
+const clusterOf = ({ metadata }: KubeObject): string => (metadata.namespace ?? "").slice(clusterNamespace("").length);
+
+/** Half of a small object's size, and nobody here reads them. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** Of a Cluster only whether it is there matters here; its status changes with each heartbeat. */
+function nameOnly(cluster: Cluster): Cluster {
+  const { name, uid, resourceVersion } = cluster.metadata;
+  return {
+    ...cluster,
+    metadata: { name, ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
+    status: {},
+  } as Cluster;
+}

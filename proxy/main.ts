@@ -1,0 +1,29 @@
+// proxy: people's way to the clusters, and the agents' way to the hub. Any number of these may run; they share nothing but the hub.
+import { KubeClient } from "../lib/kube/client.ts";
+import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import { serveHealth } from "../lib/process/health.ts";
+import { type Process, runProcess } from "../lib/process/run.ts";
+import { followCertificate, readCertificate } from "./certificate.ts";
+import { type ProxyConfig, proxyConfig } from "./config.ts";
+import { startProxy } from "./start.ts";
+
+/** How long a stop waits for what is under way; watches and streams are then cut, and their clients ask another replica. */
+const PATIENCE_MS = 1_500;
+
+await runProcess("proxy", main, proxyConfig);
+
+async function main({ config, log, metrics, signal }: Process<ProxyConfig>): Promise<void> {
+  const connection = await connectionFromKubeconfig(config.kubeconfig);
+  const hub = new KubeClient(connection, { userAgent: "drover-proxy", timeoutMs: 10_000 });
+  const certificate = await readCertificate(config.tls);
+  const proxy = startProxy({ config, hub, connection, log, metrics, signal, write: (lines) => void process.stdout.write(lines) });
+  const health = await serveHealth({ ...config.health, metrics, checks: proxy.checks });
+  log.info("health", { url: `http://${config.health.host}:${health.port}` });
+  await proxy.synced;
+  const listener = await proxy.listen(certificate);
+  log.info("listening", { url: `https://${config.listen.host}:${listener.port}` });
+  await followCertificate(config.tls, certificate, (renewed) => listener.use(renewed), log, signal);
+  await proxy.close(PATIENCE_MS);
+  await health.close();
+  await hub.close();
+}

@@ -1,0 +1,127 @@
+// Step 7: one line for each request, when it is over (and one when a stream begins), and the numbers. Never a header, a query or a
+// body: only names. Written in batches, without a logger in between: this is done for every request.
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+export interface AuditRecord {
+  readonly stage: "begin" | "end";
+  /** What was asked: a request to a cluster, or an agent's tunnel or request to the hub. */
+  readonly action: "request" | "tunnel" | "agent-hub" | "none";
+  readonly decision: "allow" | "deny";
+  readonly source: string;
+  readonly cluster?: string;
+  /** Only names that the hub knows. */
+  readonly user?: string;
+  readonly token?: string;
+  readonly method?: string;
+  /** Without the query, which may hold a command and its arguments. */
+  readonly path?: string;
+  readonly userAgent?: string;
+  /** 0: the client left before an answer. */
+  readonly status: number;
+  /** A code of docs/errors.md. */
+  readonly refusal?: string;
+  readonly because?: string;
+  readonly ms?: number;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+}
+
+const FLUSH_MS = 50;
+const FLUSH_CHARACTERS = 64 * 1024;
+const MAX_TEXT = 1024;
+
+export interface Gauges {
+  readonly openRequests: () => number;
+  readonly tunnels: () => number;
+  readonly bufferedBytes: () => number;
+  readonly staleSeconds: () => number;
+}
+
+export class Recorder {
+  readonly #write: (lines: string) => void;
+  readonly #requests: Counter<"action" | "status" | "refusal">;
+  readonly #seconds: Histogram;
+  readonly #bytes: Counter<"direction">;
+  readonly #ended: Counter<"refusal">;
+  #lines = "";
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(metrics: Registry, gauges: Gauges, write: (lines: string) => void) {
+    this.#write = write;
+    const registers = [metrics];
+    this.#requests = new Counter({
+      name: "drover_proxy_requests_total",
+      help: "Requests, by what was asked, the answer's status and the refusal.",
+      labelNames: ["action", "status", "refusal"],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: "drover_proxy_request_seconds",
+      help: "Time from a request's head to the end of its answer; watches and streams last as long as they are open.",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
+      registers,
+    });
+    this.#bytes = new Counter({ name: "drover_proxy_body_bytes_total", help: "Bytes of bodies.", labelNames: ["direction"], registers });
+    this.#ended = new Counter({
+      name: "drover_proxy_ended_total",
+      help: "Requests that were under way and were ended because what they rested on had ended.",
+      labelNames: ["refusal"],
+      registers,
+    });
+    gauge("drover_proxy_open_requests", "Requests under way.", gauges.openRequests);
+    gauge("drover_proxy_tunnels", "Tunnels that end here.", gauges.tunnels);
+    gauge("drover_proxy_tunnel_buffered_bytes", "Bytes that tunnels hold at this end.", gauges.bufferedBytes);
+    gauge(
+      "drover_proxy_hub_silent_seconds",
+      "For how long the hub has said nothing about the kind it spoke of longest ago.",
+      gauges.staleSeconds,
+    );
+
+    function gauge(name: string, help: string, value: () => number): void {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(value());
+        },
+      });
+    }
+  }
+
+  ended(refusal: string): void {
+    this.#ended.inc({ refusal });
+  }
+
+  record(record: AuditRecord): void {
+    if (record.stage === "end") {
+      this.#requests.inc({ action: record.action, status: record.status, refusal: record.refusal ?? "" });
+      if (record.ms !== undefined) this.#seconds.observe(record.ms / 1000);
+      if (record.bytesIn) this.#bytes.inc({ direction: "in" }, record.bytesIn);
+      if (record.bytesOut) this.#bytes.inc({ direction: "out" }, record.bytesOut);
+    }
+    this.#lines += `${JSON.stringify({ level: "info", message: "audit", time: new Date().toISOString(), process: "proxy", audit: shortened(record) })}\n`;
+    if (this.#lines.length >= FLUSH_CHARACTERS) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#lines === "") return;
+    const lines = this.#lines;
+    this.#lines = "";
+    this.#write(lines);
+  }
+}
+
+/** What a client chose the length of. */
+function shortened(record: AuditRecord): AuditRecord {
+  const { path, userAgent } = record;
+  if ((path?.length ?? 0) <= MAX_TEXT && (userAgent?.length ?? 0) <= MAX_TEXT) return record;
+  return {
+    ...record,
+    ...(path ? { path: path.slice(0, MAX_TEXT) } : {}),
+    ...(userAgent ? { userAgent: userAgent.slice(0, MAX_TEXT) } : {}),
+  };
+}

@@ -1,0 +1,96 @@
+// The parts of a proxy and how they are joined.
+import type { Registry } from "prom-client";
+import type { Connection, KubeClient } from "../lib/kube/client.ts";
+import type { Log } from "../lib/kube/log.ts";
+import { HubForwarder } from "./agents/hub-forwarder.ts";
+import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
+import type { Certificate } from "./certificate.ts";
+import { type ProxyConfig, trusted } from "./config.ts";
+import { Known } from "./known.ts";
+import { type Listener, listen } from "./listener.ts";
+import { OpenRequests } from "./open-requests.ts";
+import { Proxy } from "./proxy.ts";
+import { RateLimiter } from "./rate.ts";
+import { Recorder } from "./record.ts";
+import { Tunnels } from "./tunnels.ts";
+
+export interface StartOptions {
+  readonly config: ProxyConfig;
+  readonly hub: KubeClient;
+  /** Where the hub is, for what agents ask of it; none of its credentials is used for that. */
+  readonly connection: Connection;
+  readonly log: Log;
+  readonly metrics: Registry;
+  readonly signal: AbortSignal;
+  /** Takes audit lines. */
+  readonly write: (lines: string) => void;
+}
+
+export interface Started {
+  /** Resolves when everything that decisions need was listed once. */
+  readonly synced: Promise<void>;
+  /** What readiness hangs on. */
+  readonly checks: Readonly<Record<string, () => true | string>>;
+  listen(certificate: Certificate): Promise<Listener>;
+  close(patienceMs: number): Promise<void>;
+}
+
+const EXPIRY_EVERY_MS = 1_000;
+
+export function startProxy({ config, hub, connection, log, metrics, signal, write }: StartOptions): Started {
+  const staleAfterMs = config.staleAfterSeconds * 1000;
+  const known = new Known(hub, log);
+  const tunnels = new Tunnels();
+  const open = new OpenRequests(known, (because) => recorder.ended(because.code));
+  const recorder: Recorder = new Recorder(
+    metrics,
+    {
+      openRequests: () => open.count,
+      tunnels: () => tunnels.count,
+      bufferedBytes: () => tunnels.bufferedBytes,
+      staleSeconds: () => known.staleForMs() / 1000,
+    },
+    write,
+  );
+  const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
+  const { agentBurst, agentRequestsPerSecond, openPerUser } = config.limits;
+  const hubForwarder = new HubForwarder({ hub: connection, rate: new RateLimiter(agentBurst, agentRequestsPerSecond), hasCluster });
+  const { replicaId, replicas } = config;
+  // A thousand agents behind one address may all come back at once.
+  const tunnelEndpoint = new TunnelEndpoint({ hub, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50), hasCluster });
+  const proxy = new Proxy({
+    ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
+    ...{ trusted: trusted(config.trustForwardedFrom), staleAfterMs, openPerUser },
+  });
+  const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
+  known.onChange({
+    user: (name) => open.reconsiderUser(name),
+    cluster: (name) => {
+      open.reconsiderCluster(name);
+      if (!hasCluster(name)) tunnels.destroy(name);
+    },
+    everybody: () => open.reconsiderAll(),
+    agent: (cluster) => {
+      tunnels.destroy(cluster);
+      hubForwarder.cut(cluster);
+    },
+  });
+  let listener: Listener | undefined;
+  return {
+    synced: known.start(signal),
+    checks: {
+      ...Object.fromEntries(known.all.map((cache) => [cache.kind.kind, () => cache.hasSynced || "the first list is not there yet"])),
+      hub: () => known.staleForMs() <= staleAfterMs || "the hub has been silent for too long",
+    },
+    listen: async (certificate) => {
+      listener = await listen({ ...config.listen, connections: config.limits.connections }, certificate, proxy);
+      return listener;
+    },
+    close: async (patienceMs) => {
+      clearInterval(expiry);
+      await Promise.all([listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
+      hubForwarder.close();
+      recorder.flush();
+    },
+  };
+}

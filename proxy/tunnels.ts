@@ -1,0 +1,84 @@
+// The tunnels that end here, by cluster. There is one for each agent, but for moments: an agent that was restarted, or that lost a
+// connection without noticing, has a new one before the old one is known to be dead.
+import type { Session } from "../lib/tunnel/session.ts";
+
+/** How long a tunnel may take to answer, when there is a newer one of the same agent. */
+const PROOF_MS = 1_000;
+/** How long a newer one must have lasted before the older is drained: an agent may find that it did not need it. */
+const SETTLE_MS = 5_000;
+
+export class Tunnels {
+  /** Oldest first. */
+  readonly #byCluster = new Map<string, readonly Session[]>();
+
+  get count(): number {
+    return [...this.#byCluster.values()].reduce((sum, sessions) => sum + sessions.length, 0);
+  }
+
+  /** Bytes that all tunnels hold at this end. */
+  get bufferedBytes(): number {
+    return [...this.#byCluster.values()].flat().reduce((sum, session) => sum + session.bufferedBytes, 0);
+  }
+
+  /** Takes a tunnel into use until it ends. */
+  add(cluster: string, session: Session): void {
+    const before = this.#byCluster.get(cluster) ?? [];
+    this.#byCluster.set(cluster, [...before, session]);
+    session.closed.then(() => this.#remove(cluster, session));
+    for (const old of before) succeed(old, session);
+  }
+
+  /** One that takes requests, other than those that were tried. */
+  pick(cluster: string, except?: Session): Session | undefined {
+    return this.#byCluster.get(cluster)?.find((session) => session.usable && session !== except);
+  }
+
+  /** Ends a cluster's tunnels with all that they carry. */
+  destroy(cluster: string): void {
+    for (const session of this.#byCluster.get(cluster) ?? []) session.destroy();
+  }
+
+  /** Asks every agent to dial another replica, and resolves when all tunnels are done or the time is over. */
+  async drain(message: string, patienceMs: number): Promise<void> {
+    const sessions = [...this.#byCluster.values()].flat();
+    for (const session of sessions) session.close(message);
+    await within(patienceMs, Promise.all(sessions.map(({ closed }) => closed)));
+    for (const session of sessions) session.destroy();
+  }
+
+  #remove(cluster: string, session: Session): void {
+    const left = (this.#byCluster.get(cluster) ?? []).filter((other) => other !== session);
+    if (left.length === 0) this.#byCluster.delete(cluster);
+    else this.#byCluster.set(cluster, left);
+  }
+}
+
+/** The newest wins: at once over one that is dead, and over one that lives when it has lasted. */
+async function succeed(old: Session, newer: Session): Promise<void> {
+  const alive = await within(
+    PROOF_MS,
+    old.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+  if (alive !== true) {
+    old.destroy();
+    return;
+  }
+  await within(SETTLE_MS, Promise.race([newer.closed, old.closed]));
+  if (newer.usable) old.close("a newer tunnel of this agent took over");
+}
+
+/** The promise's value, or undefined when it takes longer. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

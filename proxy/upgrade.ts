@@ -1,0 +1,133 @@
+// Step 6 for a change of protocol: the same stream, which carries raw bytes both ways after the 101. Until the cluster has agreed
+// nothing that follows the request's head is read; if it does not agree, nothing of it is ever used, and the connection ends.
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { answerHeaders } from "../lib/identity/answer-headers.ts";
+import { TunnelCode } from "../lib/tunnel/errors.ts";
+import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
+import type { Session } from "../lib/tunnel/session.ts";
+import type { Stream } from "../lib/tunnel/stream.ts";
+import { type Exchange, type Outcome, opening } from "./forward.ts";
+import { interruption, notConnected } from "./interruption.ts";
+import { Refusal } from "./refusal.ts";
+
+/** The client's connection, on which nothing was answered yet. */
+export interface UpgradeSocket {
+  readonly socket: Duplex;
+  /** What came right behind the request's head. */
+  readonly behind: Buffer;
+}
+
+/** `done` is called exactly once. */
+export function forwardUpgrade(
+  { socket, behind }: UpgradeSocket,
+  session: Session | undefined,
+  cluster: string,
+  head: RequestHead,
+  done: (outcome: Outcome) => void,
+): Exchange {
+  const opened = session === undefined ? notConnected(cluster) : opening(session, cluster, head);
+  if (opened instanceof Refusal) {
+    refuseSocket(socket, opened);
+    done({ status: opened.status, refusal: opened, bytesIn: 0, bytesOut: 0 });
+    return { end: () => {} };
+  }
+  const stream = opened;
+  let status = 0;
+  let refused: Refusal | undefined;
+  const stop = (refusal: Refusal): void => {
+    if (refused !== undefined) return;
+    refused = refusal;
+    if (status !== 0) {
+      socket.destroy();
+      return;
+    }
+    status = refusal.status;
+    refuseSocket(socket, refusal);
+  };
+  socket.pause();
+  socket.on("error", () => {});
+  stream.on("error", (error: Error) => stop(interruption(error, cluster)));
+  stream.on("head", (answer: ResponseHead) => {
+    status = answer.status;
+    if (answer.status === 101) join(socket, stream, answer, behind);
+    else answerAndClose(socket, stream, answer);
+  });
+  socket.once("close", () => {
+    if (!stream.readableEnded || !stream.writableFinished) stream.reset(TunnelCode.Cancelled);
+    done({ status, ...(refused ? { refusal: refused } : {}), bytesIn: stream.bytesSent, bytesOut: stream.bytesReceived });
+  });
+  return {
+    end: (because) => {
+      stop(because);
+      stream.reset(TunnelCode.Revoked, because.code);
+    },
+  };
+}
+
+/** Writes a refusal as the last thing on a connection. */
+export function refuseSocket(socket: Duplex, refusal: Refusal): void {
+  const { status, headers, body } = refusal.answer();
+  socket.on("error", () => {});
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(Buffer.concat([headOf(status, [...headers, "Connection", "close"]), body]));
+  discard(socket);
+}
+
+/** After a 101 the client's bytes, those behind its request first, belong to this stream alone. */
+function join(socket: Duplex, stream: Stream, { headers }: ResponseHead, behind: Buffer): void {
+  if (socket.destroyed) return;
+  socket.write(headOf(101, upgradeHeaders(headers)));
+  if (behind.length > 0) stream.write(behind);
+  socket.pipe(stream);
+  stream.pipe(socket);
+}
+
+/** Any other answer ends the connection: no second request is read from it, whatever the client sent. */
+function answerAndClose(socket: Duplex, stream: Stream, { status, headers }: ResponseHead): void {
+  socket.write(headOf(status, [...answerHeaders(headers), "Connection", "close"]));
+  stream.end();
+  stream.pipe(socket);
+  discard(socket);
+}
+
+/** Reads on without using it, so that the end is noticed; and does not wait for a client who stays. */
+function discard(socket: Duplex): void {
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  socket.once("finish", () => {
+    clearTimeout(timer);
+    setTimeout(() => socket.destroy(), LINGER_AFTER_MS).unref();
+  });
+}
+const LINGER_MS = 30_000;
+const LINGER_AFTER_MS = 500;
+
+/** Of a 101 the headers that name the new protocol stay. */
+function upgradeHeaders(raw: readonly string[]): string[] {
+  const headers = ["Connection", "Upgrade"];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    if (name.toLowerCase() === "upgrade") headers.push(name, raw[i + 1] ?? "");
+  }
+  return [...headers, ...answerHeaders(raw)];
+}
+
+function headOf(status: number, headers: readonly string[]): Buffer {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return Buffer.from(`${head}\r\n`, "latin1");
+}
+
+/** The headers with which the cluster is asked: those that were admitted, and the change that is wanted. */
+export const askForUpgrade = (headers: readonly string[], upgrade: string): string[] => [
+  ...headers,
+  "Connection",
+  "Upgrade",
+  "Upgrade",
+  upgrade,
+];
