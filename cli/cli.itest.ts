@@ -1,0 +1,294 @@
+// The CLI as people run it, against a real hub with auth and operators as processes.
+import { spawn } from "node:child_process";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { load, loadAll } from "js-yaml";
+import { GlobalRoleBinding } from "../crds/v1alpha1/globalrolebinding.ts";
+import { Token } from "../crds/v1alpha1/token.ts";
+import { User } from "../crds/v1alpha1/user.ts";
+import { tokenHash } from "../lib/identity/token.ts";
+import { Secret } from "../lib/kube/core.ts";
+import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
+import { until } from "../lib/testing/until.ts";
+
+const PROXY = "https://api.drover.test";
+const root = join(import.meta.dirname, "..");
+
+jest.setTimeout(120_000);
+
+let hub: TestHub;
+let auth: TestProcess;
+let others: TestProcess[];
+let caFile: string;
+let passwordFile: string;
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Each home is a person's own: session and kubeconfig. */
+async function drover(home: string, args: readonly string[], o: { input?: string; env?: Record<string, string> } = {}): Promise<Ended> {
+  const directory = join(hub.plane.directory, home);
+  await mkdir(directory, { recursive: true });
+  const env = { PATH: "/usr/bin:/bin", HOME: directory, ...o.env };
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(root, "tools/node"), [join(root, "cli/main.ts"), ...args], { env, cwd: directory });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (part: Buffer) => (stdout += part.toString()));
+    child.stderr.on("data", (part: Buffer) => (stderr += part.toString()));
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
+    child.stdin.end(o.input ?? "");
+  });
+}
+
+const asAdmin = (args: readonly string[]): Promise<Ended> => drover("operator", args, { env: { KUBECONFIG: hub.plane.adminKubeconfig } });
+const home = (name: string, ...path: string[]): string => join(hub.plane.directory, name, ...path);
+const kubeconfigOf = async (name: string): Promise<Record<string, never>> =>
+  load(await readFile(home(name, ".kube/config"), "utf8")) as Record<string, never>;
+const login = (name: string, ...more: string[]): Promise<Ended> =>
+  drover(name, ["login", auth.url, "--ca-file", caFile, "--username", "root", "--password-stdin", ...more], { input: `${password}\n` });
+let password = "";
+
+beforeAll(async () => {
+  hub = await startHub();
+  const tls = await hub.servingFiles();
+  caFile = join(hub.plane.directory, "ca.crt");
+  passwordFile = join(hub.plane.directory, "admin-password");
+  await writeFile(caFile, hub.plane.ca);
+  [auth, ...others] = await Promise.all([
+    hub.start("auth/main.ts", "auth", { tls, proxyURL: PROXY }),
+    hub.start("operators/identity/main.ts", "operator-identity"),
+    hub.start("operators/clusters/main.ts", "operator-clusters", {
+      authURL: "https://auth.drover.test",
+      proxyURLs: [PROXY],
+      caFile,
+      agentImage: "drover.test/drover:1",
+    }),
+  ]);
+}, 900_000);
+
+afterAll(async () => {
+  await hub?.stop();
+});
+
+test("init with a kubeconfig that is not there says so in one line", async () => {
+  const empty = join(hub.plane.directory, "nowhere.kubeconfig");
+  const { code, stderr } = await asAdmin(["init", "--kubeconfig", empty]);
+  expect(code).toBe(2);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+});
+
+test("init makes the provider and the first admin, keeps the password in the file, and gives the hub its hash only", async () => {
+  const { code, stdout, stderr } = await asAdmin(["init", "--password-file", passwordFile]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+  expect(stderr).toContain("root is the admin now");
+  password = (await readFile(passwordFile, "utf8")).trim();
+  expect(password.length).toBeGreaterThanOrEqual(24);
+  expect((await stat(passwordFile)).mode & 0o777).toBe(0o600);
+  const secret = await hub.admin.get(Secret, { name: "root-password", namespace: "drover-system" });
+  expect(Object.keys(secret.data ?? {})).toEqual(["hash"]);
+  expect(await hub.kubectl(["get", "secrets,events", "-A", "-o", "json", "--show-managed-fields"])).not.toContain(password);
+});
+
+test("a second init changes nothing, and makes no second admin", async () => {
+  const again = await asAdmin(["init", "--password-file", passwordFile]);
+  expect(again.code).toBe(0);
+  expect(again.stderr).toContain("nothing changed");
+  const other = await asAdmin(["init", "--admin", "mallory", "-o", "json"]);
+  expect(other.code).toBe(4);
+  expect(other.stderr).toMatch(/there is an admin already: root/);
+  expect(await hub.admin.find(User, { name: "mallory" })).toBeUndefined();
+  expect((await hub.admin.list(GlobalRoleBinding)).items.map(({ metadata }) => metadata.name)).toEqual(["root-is-admin"]);
+});
+
+test("login refuses a certificate that it cannot trust, a wrong password and an unknown provider, in one line each that says what to do", async () => {
+  await until(async () => (await hub.admin.get(User, { name: "root" })).status?.conditions?.[0]?.status === "True", "root is accepted");
+  const attempts: [string[], string, number, RegExp][] = [
+    [["login", auth.url], password, 5, /not signed by an authority.*--ca-file/],
+    [["login", auth.url, "--ca-file", caFile], "wrong password", 3, /user name or password is wrong/],
+    [
+      ["login", auth.url, "--ca-file", caFile, "--provider", "corp"],
+      password,
+      4,
+      /provider corp is not in use there; choose with --provider: local/,
+    ],
+    [["login", `${auth.url}/nowhere`, "--ca-file", caFile], password, 4, /nothing at this path/],
+    [["login", "https://127.0.0.1:1", "--ca-file", caFile], password, 5, /nothing listens there/],
+    [["login", auth.url, "--ca-file", caFile, "--ttl", "soon"], password, 2, /30m, 8h or 7d/],
+    [["login", auth.url, "--ca-file", caFile, "--ttl", "365d"], password, 4, /ttlSeconds/],
+  ];
+  for (const [args, input, wanted, message] of attempts) {
+    const { code, stdout, stderr } = await drover("attempts", [...args, "--username", "root", "--password-stdin"], { input });
+    expect({ args, code, stdout, stderr }).toEqual({ args, code: wanted, stdout: "", stderr: expect.stringMatching(message) });
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).not.toContain(password);
+  }
+  const nobody = await drover("attempts", ["clusters"]);
+  expect(nobody).toMatchObject({ code: 3, stderr: expect.stringContaining("kubectl drover login") });
+});
+
+test("a name in the certificate that is not the server's is refused", async () => {
+  const url = auth.url.replace("127.0.0.1", "127.0.0.2");
+  const { code } = await drover("attempts", ["login", url, "--ca-file", caFile, "--username", "root", "--password-stdin"], {
+    input: password,
+  });
+  expect(code).toBe(5);
+});
+
+test("import prints a manifest for a new cluster, and refuses names and options that do not fit", async () => {
+  const { code, stdout, stderr } = await asAdmin(["import", "east", "--display-name", "East", "--ceiling", "edit", "--group", "local:ops"]);
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("kubectl apply") });
+  const kinds = (loadAll(stdout) as { kind: string }[]).map(({ kind }) => kind);
+  expect(kinds).toEqual(expect.arrayContaining(["Namespace", "ServiceAccount", "Deployment", "Secret"]));
+  // Again, and the hub's own: the same way.
+  expect((await asAdmin(["import", "east"])).stdout).toBe(stdout);
+  expect((await asAdmin(["import", "hub", "-o", "json"])).code).toBe(0);
+  for (const name of ["East", "a--b", "x".repeat(27), "-", "../etc"]) {
+    const refused = await asAdmin(["import", "--", name]);
+    expect({ name, code: refused.code, stdout: refused.stdout }).toEqual({ name, code: 2, stdout: "" });
+  }
+  expect(await asAdmin(["import", "east", "--ceiling", "view"])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("another --ceiling"),
+  });
+});
+
+test("import says that a cluster is registered already", async () => {
+  expect((await asAdmin(["import", "taken"])).code).toBe(0);
+  const status = { publicKey: `${"A".repeat(43)}=`, fingerprint: "SHA256:x", registeredAt: "2030-01-01T00:00:00Z" };
+  await hub.kubectl([
+    "-n",
+    "cluster-taken",
+    "patch",
+    "clusterregistration",
+    "agent",
+    "--subresource=status",
+    "--type=merge",
+    "-p",
+    JSON.stringify({ status }),
+  ]);
+  await until(async () => (await asAdmin(["import", "taken"])).code === 4, "import refuses");
+  expect((await asAdmin(["import", "taken"])).stderr).toMatch(/registered already.*delete clusterregistration agent/);
+});
+
+test("login keeps the token where only its owner can read it, and writes a context for each cluster", async () => {
+  const before = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "mine", cluster: { server: "https://mine.test" } }],
+    contexts: [],
+    users: [],
+    "current-context": "",
+  };
+  await mkdir(home("root", ".kube"), { recursive: true });
+  await writeFile(home("root", ".kube/config"), JSON.stringify(before), { mode: 0o644 });
+  await setMembers("east", ["root"]);
+  await setMembers("taken", []);
+  const { code, stdout, stderr } = await login("root");
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+  expect(stderr).not.toContain("drv_");
+  for (const file of [".config/drover/session.json", ".kube/config"]) expect((await stat(home("root", file))).mode & 0o777).toBe(0o600);
+
+  const session = JSON.parse(await readFile(home("root", ".config/drover/session.json"), "utf8")) as { token: string };
+  const ca = Buffer.from(hub.plane.ca).toString("base64");
+  expect(await kubeconfigOf("root")).toMatchObject({
+    clusters: [{ name: "mine" }, { name: "drover-east", cluster: { server: `${PROXY}/clusters/east`, "certificate-authority-data": ca } }],
+    contexts: [{ name: "drover-east", context: { cluster: "drover-east", user: "drover-root" } }],
+    users: [{ name: "drover-root", user: { token: session.token } }],
+    "current-context": "drover-east",
+  });
+});
+
+test("clusters lists what is open, for people and for programs", async () => {
+  const text = await drover("root", ["clusters"]);
+  expect(text.stdout.split("\n")[0]).toBe("NAME   DISPLAY NAME   READY   VERSION");
+  expect(text.stdout).toContain("east   East           False");
+  const { stdout } = await drover("root", ["clusters", "-o", "json"]);
+  expect(JSON.parse(stdout)).toEqual({ clusters: [{ name: "east", displayName: "East", ready: false }] });
+});
+
+test("kubeconfig follows the clusters, keeps what people set on a context, and prints one of its own", async () => {
+  const kubectl = (...args: string[]) => hub.kubectl(["--kubeconfig", home("root", ".kube/config"), "config", ...args]);
+  await kubectl("set-context", "drover-east", "--namespace", "shop");
+  await setMembers("taken", ["root"]);
+  await until(async () => (await drover("root", ["clusters", "-o", "json"])).stdout.includes("taken"), "the second cluster is open");
+  expect((await drover("root", ["kubeconfig"])).code).toBe(0);
+  expect(await kubeconfigOf("root")).toMatchObject({
+    contexts: [{ name: "drover-east", context: { namespace: "shop" } }, { name: "drover-taken" }],
+  });
+  expect((await kubectl("get-contexts", "-o", "name")).trim().split("\n")).toEqual(["drover-east", "drover-taken"]);
+
+  const printed = load((await drover("root", ["kubeconfig", "--print", "--prefix", "x-"])).stdout) as Record<string, unknown>;
+  expect(printed).toMatchObject({ contexts: [{ name: "x-east" }, { name: "x-taken" }], "current-context": "x-east" });
+
+  await setMembers("east", []);
+  await until(async () => !(await drover("root", ["clusters", "-o", "json"])).stdout.includes("east"), "the first cluster is closed");
+  await drover("root", ["kubeconfig"]);
+  expect(await kubeconfigOf("root")).toMatchObject({
+    clusters: [{ name: "mine" }, { name: "drover-taken" }],
+    "current-context": "drover-taken",
+  });
+});
+
+test("a login for some clusters opens those only, and --ttl is kept", async () => {
+  expect((await login("narrow", "--clusters", "east", "--ttl", "2m")).code).toBe(0);
+  const { stdout } = await drover("narrow", ["clusters", "-o", "json"]);
+  expect(JSON.parse(stdout)).toEqual({ clusters: [] });
+  const session = JSON.parse(await readFile(home("narrow", ".config/drover/session.json"), "utf8")) as { token: string; expiresAt: string };
+  const { spec } = await hub.admin.get(Token, { name: `t-${tokenHash(session.token).slice(0, 32)}` });
+  expect(spec.clusters).toEqual(["east"]);
+  expect(Date.parse(spec.expiresAt) - Date.now()).toBeLessThan(121_000);
+});
+
+test("logout revokes on the server and forgets here; the other login stays", async () => {
+  const session = JSON.parse(await readFile(home("root", ".config/drover/session.json"), "utf8")) as { token: string };
+  expect((await drover("root", ["logout"])).code).toBe(0);
+  expect(await hub.admin.find(Token, { name: `t-${tokenHash(session.token).slice(0, 32)}` })).toBeUndefined();
+  expect(await kubeconfigOf("root")).toMatchObject({ clusters: [{ name: "mine" }], contexts: [], users: [] });
+  expect((await drover("root", ["clusters"])).code).toBe(3);
+  expect((await drover("root", ["logout"])).code).toBe(0);
+  expect((await drover("narrow", ["clusters"])).code).toBe(0);
+});
+
+test("a login whose token is dead says so, and logging out still cleans up", async () => {
+  await login("dead");
+  await hub.kubectl(["delete", "tokens.drover.dev", "--all"]);
+  expect(await drover("dead", ["clusters"])).toMatchObject({ code: 3, stderr: expect.stringContaining("log in again") });
+  expect((await drover("dead", ["logout"])).code).toBe(0);
+});
+
+test("attack 28: a deleted first admin does not come back when everything restarts, only by another init", async () => {
+  await hub.kubectl(["delete", "user.drover.dev", "root"]);
+  await hub.kubectl(["delete", "secret", "root-password", "-n", "drover-system"]);
+  await Promise.all([auth, ...others].map((process) => process.stop()));
+  const tls = await hub.servingFiles();
+  auth = await hub.start("auth/main.ts", "auth", { tls, proxyURL: PROXY });
+  const identity = await hub.start("operators/identity/main.ts", "operator-identity");
+  await until(async () => (await identity.output()).includes('"leading"'), "the operator works again");
+  // Somebody who comes after the restart is worked on; by then the admin would be back.
+  await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "later" }, spec: {} });
+  await until(async () => (await hub.admin.get(User, { name: "later" })).status?.conditions?.[0]?.status === "True", "later is accepted");
+  expect(await hub.admin.find(User, { name: "root" })).toBeUndefined();
+  expect((await login("back")).code).toBe(3);
+
+  expect((await asAdmin(["init", "--password-file", passwordFile])).code).toBe(0);
+  await until(async () => (await login("back")).code === 0, "the new admin can log in");
+});
+
+test("attack 40: the CLI's own files hold no password", async () => {
+  for (const file of ["back/.config/drover/session.json", "back/.kube/config"])
+    expect(await readFile(home(file), "utf8")).not.toContain(password);
+});
+
+async function setMembers(cluster: string, users: string[]): Promise<void> {
+  await hub.apply({
+    apiVersion: "drover.dev/v1alpha1",
+    kind: "ClusterMembers",
+    metadata: { name: "members", namespace: `cluster-${cluster}` },
+    spec: { users, groups: [], everyone: false },
+  });
+}
