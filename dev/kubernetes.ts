@@ -140,6 +140,8 @@ const loopArgs = (kubeconfig: string, port: number, serving: { cert: string; key
   `--kubeconfig=${kubeconfig}`,
   `--authentication-kubeconfig=${kubeconfig}`,
   `--authorization-kubeconfig=${kubeconfig}`,
+  // There are no aggregated servers, so there is no authority for their proxy to look up.
+  "--authentication-skip-lookup=true",
   "--bind-address=127.0.0.1",
   `--secure-port=${port}`,
   `--tls-cert-file=${serving.cert}`,

@@ -99,8 +99,8 @@ const KWOK_RULES = [
   { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch", "update"] },
 ];
 
-/** What a member starts with: kwok's rights, nodes, and a Deployment whose pods run on them. */
-export const memberObjects = (cluster: string, nodes: number): object[] => [
+/** What a member starts with: kwok's rights, and nodes. */
+const nodeObjects = (cluster: string, nodes: number): object[] => [
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "system:kwok" }, rules: KWOK_RULES },
   {
     apiVersion: "rbac.authorization.k8s.io/v1",
@@ -115,6 +115,10 @@ export const memberObjects = (cluster: string, nodes: number): object[] => [
     metadata: { name: `${cluster}-${index + 1}`, annotations: { "kwok.x-k8s.io/node": "fake" } },
     status: { allocatable: { cpu: "8", memory: "32Gi", pods: "250" }, capacity: { cpu: "8", memory: "32Gi", pods: "250" } },
   })),
+];
+
+/** A Deployment whose pods run on those nodes. */
+const shopObjects = (): object[] => [
   { apiVersion: "v1", kind: "Namespace", metadata: { name: SHOP } },
   {
     apiVersion: "apps/v1",
@@ -130,6 +134,15 @@ export const memberObjects = (cluster: string, nodes: number): object[] => [
     },
   },
 ];
+
+/** Applies both. In between the nodes must be kwok's: pods that are bound to a node while it takes it over are forgotten by it. */
+export const populate = async (kubectl: Kubectl, o: { cluster: string; nodes: number; startKwok: () => Promise<void> }): Promise<void> => {
+  await kubectl.apply(nodeObjects(o.cluster, o.nodes));
+  await o.startKwok();
+  await kubectl.run(["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"]);
+  await kubectl.apply(shopObjects());
+  await kubectl.run(["rollout", "status", "deployment/web", "-n", SHOP, "--timeout=90s"]);
+};
 
 /** The namespace that every member of a development environment has. */
 export const SHOP = "shop";

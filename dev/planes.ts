@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AUTHORITY, type Environment, HUB } from "./environment.ts";
 import { Kubectl } from "./kubectl.ts";
 import { type Component, prepareControlPlane } from "./kubernetes.ts";
-import { memberObjects, prepareKwok } from "./kwok.ts";
+import { populate, prepareKwok } from "./kwok.ts";
 import { Authority } from "./pki.ts";
 
 export interface Binaries {
@@ -88,8 +88,10 @@ export const startMember = async (run: Run, name: string): Promise<void> => {
   const isNew = !(name in environment.contents.planes);
   await startPlane(run, name);
   const kubectl = adminKubectl(environment, name, signal);
-  // Only once: what somebody changed in his cluster afterwards is his.
-  if (isNew) await kubectl.apply(memberObjects(name, environment.contents.nodes));
-  await Promise.all([environment.start(`kwok:${name}`, run), environment.start(`container-log:${name}`, run)]);
-  if (isNew) await kubectl.run(["rollout", "status", "deployment/web", "-n", "shop", "--timeout=90s"]);
+  const startKwok = async (): Promise<void> => {
+    await Promise.all([environment.start(`kwok:${name}`, run), environment.start(`container-log:${name}`, run)]);
+  };
+  // Nodes and pods only once: what somebody changed in his cluster afterwards is his.
+  if (isNew) await populate(kubectl, { cluster: name, nodes: environment.contents.nodes, startKwok });
+  else await startKwok();
 };

@@ -6,7 +6,7 @@ import { controlPlane } from "../../dev/controlplane.ts";
 import { httpRequest } from "../../dev/http.ts";
 import { Kubectl } from "../../dev/kubectl.ts";
 import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../../dev/kubernetes.ts";
-import { memberObjects, prepareKwok } from "../../dev/kwok.ts";
+import { populate, prepareKwok } from "../../dev/kwok.ts";
 import { Authority, type KeyPair } from "../../dev/pki.ts";
 import { reservePorts } from "../../dev/ports.ts";
 import { type ProcessSpec, type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../../dev/process.ts";
@@ -98,10 +98,11 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     const kwokBinaries = await controlPlane("kwok", (line) => process.stderr.write(`${line}\n`));
     const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: kwokBinaries, serving, plane: parts, port: kwokPort });
     const kubectl = new Kubectl(join(binaries, "kubectl"), parts.adminKubeconfig, directory);
-    await kubectl.apply(memberObjects("test", nodes));
-    running.set("kwok", await launch("kwok", kwok.kwok, directory, async () => (await httpRequest(kwok.check)).status === 200));
-    running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
-    await kubectl.run(["rollout", "status", "deployment/web", "-n", "shop", "--timeout=90s"]);
+    const startProcesses = async (): Promise<void> => {
+      running.set("kwok", await launch("kwok", kwok.kwok, directory, async () => (await httpRequest(kwok.check)).status === 200));
+      running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
+    };
+    await populate(kubectl, { cluster: "test", nodes, startKwok: startProcesses });
   };
   const stop = async (): Promise<void> => {
     await Promise.all([...running.values()].map((process) => stopProcess(process, 0)));
