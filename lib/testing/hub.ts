@@ -16,6 +16,8 @@ export interface TestProcess {
   /** Everything that it has written, standard output and error. */
   output(): Promise<string>;
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
 }
 
 export interface TestHub {
@@ -107,7 +109,12 @@ class Hub implements TestHub {
       return url !== undefined;
     };
     await waitUntilReady(entry, { running, log }, ready, { limitMs: READY_MS });
-    return { url: url ?? "", output: () => readFile(log, "utf8"), stop: () => stopProcess(running, 5000) };
+    return {
+      url: url ?? "",
+      output: () => readFile(log, "utf8"),
+      stop: () => stopProcess(running, 5000),
+      kill: () => stopProcess(running, 0),
+    };
   }
 
   async servingFiles(): Promise<{ certFile: string; keyFile: string }> {

@@ -28,10 +28,15 @@ function says(live: unknown, wanted: unknown): boolean {
   if (!isMap(live)) return false;
   const more = Object.keys(live).filter((key) => !(key in wanted));
   return (
-    Object.entries(wanted).every(([key, value]) => says(live[key], value)) &&
+    Object.entries(wanted).every(([key, value]) => (key === ACTIONS ? includes(live[key], value) : says(live[key], value))) &&
     more.every((key) => key in DEFAULTS && JSON.stringify(live[key]) === JSON.stringify(DEFAULTS[key]))
   );
 }
+
+/** A set to which others may have added auditing or warning: what matters is that it denies. */
+const ACTIONS = "validationActions";
+const includes = (live: unknown, wanted: unknown): boolean =>
+  Array.isArray(live) && Array.isArray(wanted) && wanted.every((action) => live.includes(action));
 
 const idOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.name}`;
 const specOf = (object: KubeObject): unknown => (object as KubeObject & { readonly spec?: unknown }).spec;

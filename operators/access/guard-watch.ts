@@ -70,6 +70,7 @@ export class GuardWatch {
   readonly #policies: Cache<ValidatingAdmissionPolicy>;
   readonly #bindings: Cache<ValidatingAdmissionPolicyBinding>;
   #state: GuardState = { is: "Unknown", because: "the hub's guards were not tried yet" };
+  readonly #answered = Promise.withResolvers<void>();
   #refusedAt: number | undefined;
   /** Aborted when a guard changes: what was found out before that says nothing. */
   #round = new AbortController();
@@ -83,6 +84,11 @@ export class GuardWatch {
     this.#probe = new KubeClient({ ...place, token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
     this.#policies = new Cache(client, ValidatingAdmissionPolicy, { log });
     this.#bindings = new Cache(client, ValidatingAdmissionPolicyBinding, { log });
+  }
+
+  /** Resolves when the guards were looked at for the first time, whatever came of it. */
+  get answered(): Promise<void> {
+    return this.#answered.promise;
   }
 
   get state(): GuardState {
@@ -101,6 +107,7 @@ export class GuardWatch {
       const round = AbortSignal.any([signal, this.#round.signal]);
       const found = await this.#look(round);
       if (!round.aborted) this.#set(found);
+      if (!round.aborted) this.#answered.resolve();
       await pause(this.#state.is === "Enforced" ? REPROBE_MS : RETRY_MS, round);
     }
     await this.#probe.close();

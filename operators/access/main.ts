@@ -1,5 +1,6 @@
 // The access operator: what people wrote about access becomes what agents apply and proxies check. One of its processes leads.
 import { Gauge } from "prom-client";
+import { pause } from "../../lib/kube/backoff.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../../lib/kube/connection.ts";
 import { serveHealth } from "../../lib/process/health.ts";
@@ -11,6 +12,7 @@ import { GuardWatch } from "./guard-watch.ts";
 import { cacheOptions, reconcilersWith } from "./reconcilers.ts";
 
 const NAME = "operator-access";
+const GUARDS_MS = 3_000;
 
 await runProcess(
   NAME,
@@ -35,6 +37,9 @@ await runProcess(
       await election.run(signal, async (term) => {
         const watch = new GuardWatch(connection, client, log);
         guards = watch;
+        const watching = watch.run(term);
+        // Otherwise whatever was written while nobody led would be held back first and granted a moment later. What is to end must not wait long.
+        await Promise.race([watch.answered, pause(GUARDS_MS, term)]);
         engine = startReconcilers({
           client,
           reconcilers: reconcilersWith(() => watch.state),
@@ -44,7 +49,7 @@ await runProcess(
           metrics,
           signal: term,
         });
-        await Promise.all([engine.done, watch.run(term)]);
+        await Promise.all([engine.done, watching]);
         engine = undefined;
         guards = undefined;
       });

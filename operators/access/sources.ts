@@ -1,4 +1,5 @@
 // What bindings refer to, taken out of the caches for one pass: everything is read before anything is judged.
+// A reconciler takes here only kinds that it also watches, since it waits for no others to be listed before it begins.
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { GlobalRole } from "../../crds/v1alpha1/globalrole.ts";
@@ -7,8 +8,16 @@ import type { Sources, SubjectSource } from "../../lib/access/compile-binding.ts
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { Reader } from "../../lib/reconcile/contract.ts";
 
+/** For judgements that do not ask about some kinds. */
+export const NO_SOURCES: Sources = {
+  user: () => undefined,
+  provider: () => undefined,
+  template: () => undefined,
+  globalRole: () => undefined,
+};
+
 /** Users are taken one by one, since there are many; of the other kinds there are few. */
-export function sourcesFor(subjects: Iterable<SubjectSource>, read: Reader): Sources {
+export function peopleIn(subjects: Iterable<SubjectSource>, read: Reader): Pick<Sources, "user" | "provider"> {
   const users = new Map<string, User>();
   for (const { kind, name } of subjects) {
     if (kind !== "User" || users.has(name)) continue;
@@ -17,13 +26,18 @@ export function sourcesFor(subjects: Iterable<SubjectSource>, read: Reader): Sou
     if (user.is === "unreadable") throw new Error(user.because);
     if (user.is === "present") users.set(name, user.value);
   }
-  const [providers, templates, globalRoles] = [all(AuthProvider, read), all(ClusterRoleTemplate, read), all(GlobalRole, read)];
-  return {
-    user: (name) => users.get(name),
-    provider: (name) => providers.get(name),
-    template: (name) => templates.get(name),
-    globalRole: (name) => globalRoles.get(name),
-  };
+  const providers = all(AuthProvider, read);
+  return { user: (name) => users.get(name), provider: (name) => providers.get(name) };
+}
+
+export function templatesIn(read: Reader): Pick<Sources, "template"> {
+  const templates = all(ClusterRoleTemplate, read);
+  return { template: (name) => templates.get(name) };
+}
+
+export function globalRolesIn(read: Reader): Pick<Sources, "globalRole"> {
+  const roles = all(GlobalRole, read);
+  return { globalRole: (name) => roles.get(name) };
 }
 
 const all = <T extends KubeObject>(kind: Kind<T>, read: Reader): ReadonlyMap<string, T> =>

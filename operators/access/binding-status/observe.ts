@@ -7,7 +7,7 @@ import { clusterNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import type { Kind, KubeObject } from "../../../lib/kube/object.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
-import { sourcesFor } from "../sources.ts";
+import { NO_SOURCES, peopleIn, templatesIn } from "../sources.ts";
 
 export interface Observed {
   readonly context: Context;
@@ -28,7 +28,7 @@ export async function observeClusterBinding(binding: ClusterRoleTemplateBinding,
     context: "Cluster",
     outOfScope,
     beyondLimit: beyondLimit(read.list(ClusterRoleTemplateBinding, { namespace })).has(binding.metadata.name),
-    sources: sourcesFor([binding.spec.subject], read),
+    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read) },
   };
 }
 
@@ -47,7 +47,7 @@ export async function observeProjectBinding(binding: ProjectRoleTemplateBinding,
     context: "Project",
     outOfScope,
     beyondLimit: beyondLimit(read.list(ProjectRoleTemplateBinding, { namespace })).has(binding.metadata.name),
-    sources: sourcesFor([binding.spec.subject], read),
+    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read) },
   };
 }
 

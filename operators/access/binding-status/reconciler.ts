@@ -11,7 +11,7 @@ import { bindingWakers, clusterBindingsOf, projectBindingsOf, projectBindingWake
 import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
 import { plan } from "./plan.ts";
 
-const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "globalroles", "users", "authproviders"];
+const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "users", "authproviders"];
 
 export const clusterBindingStatus: Reconciler<ClusterRoleTemplateBinding, Observed, never> = {
   name: "clusterroletemplatebinding-status",

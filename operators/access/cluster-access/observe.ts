@@ -8,7 +8,7 @@ import type { CompileInput } from "../../../lib/access/compile-cluster.ts";
 import { clusterNamespace, MEMBERS } from "../../../lib/access/names.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
-import { sourcesFor } from "../sources.ts";
+import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
 import { clusterBindingsOf, projectBindingsOf } from "../wake.ts";
 
 export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayGrant" | "previous"> {
@@ -32,7 +32,11 @@ export function observe(cluster: Cluster, read: Reader, guards: GuardState): Obs
     projects: read.list(Project, { namespace }),
     previous: read.list(AccessSet, { namespace }),
     hasMembers: members.is === "present",
-    sources: sourcesFor(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),
+    sources: {
+      ...peopleIn(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),
+      ...templatesIn(read),
+      ...globalRolesIn(read),
+    },
     guards,
   };
 }

@@ -3,7 +3,7 @@
 import { Accepted, GlobalRole } from "../../../crds/v1alpha1/globalrole.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
-import { sourcesFor } from "../sources.ts";
+import { NO_SOURCES, templatesIn } from "../sources.ts";
 import { globalRoleWakers } from "../wake.ts";
 import { type Observed, plan } from "./plan.ts";
 
@@ -13,9 +13,9 @@ export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
   watches: globalRoleWakers,
   owns: { conditions: [Accepted.type], kinds: [] },
   access: [
-    { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates", "authproviders"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalroles/status"], verbs: ["get", "patch"] },
   ],
-  observe: async (_role, read: Reader) => ({ sources: sourcesFor([], read) }),
+  observe: async (_role, read: Reader) => ({ sources: { ...NO_SOURCES, ...templatesIn(read) } }),
   plan,
 };

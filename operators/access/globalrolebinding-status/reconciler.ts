@@ -3,7 +3,7 @@
 import { Accepted, GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
-import { sourcesFor } from "../sources.ts";
+import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
 import { globalBindingWakers } from "../wake.ts";
 import { type Observed, plan } from "./plan.ts";
 
@@ -18,6 +18,8 @@ export const globalRoleBindingStatus: Reconciler<GlobalRoleBinding, Observed, ne
     { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalrolebindings/status"], verbs: ["get", "patch"] },
   ],
-  observe: async (binding, read: Reader) => ({ sources: sourcesFor([binding.spec.subject], read) }),
+  observe: async (binding, read: Reader) => ({
+    sources: { ...peopleIn([binding.spec.subject], read), ...templatesIn(read), ...globalRolesIn(read) },
+  }),
   plan,
 };
