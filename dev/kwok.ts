@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeKubeconfig } from "./kubeconfig.ts";
+import type { Kubectl } from "./kubectl.ts";
 import { type ControlPlaneParts, clientCertificate, KUBELET_CLIENT } from "./kubernetes.ts";
 import type { Authority } from "./pki.ts";
 import type { ProcessSpec } from "./process.ts";
