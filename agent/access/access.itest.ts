@@ -39,6 +39,7 @@ class TestAgent {
   readonly access: AccessLoop;
   readonly client: KubeClient;
   withdrawn = 0;
+  readonly said: string[] = [];
   readonly teardown = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
   readonly #hub: KubeClient;
@@ -49,7 +50,7 @@ class TestAgent {
     this.client = new KubeClient(connection.agent);
     this.#probe = new KubeClient(connection.probe);
     this.#hub = new KubeClient(hub.plane.adminConnection());
-    const log = silent;
+    const log = { ...silent, info: (message: string) => void this.said.push(message) };
     this.guards = new GuardKeeper({
       member: this.client,
       probe: this.#probe,
@@ -316,7 +317,10 @@ describe("absence and the past are no orders", () => {
     try {
       await member.admin.delete(Secret, { namespace: "drover-system", name: STATE_SECRET });
       agent = await startAgent();
-      await until(() => agent.guards.enforced, "the agent is up");
+      await until(
+        () => agent.guards.enforced && agent.said.some((line) => line.includes("everything stays as it is")),
+        "the agent has had its look",
+      );
       expect(await mayList("alice")).toBe(true);
     } finally {
       await hub.plane.start("apiserver");

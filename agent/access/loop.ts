@@ -74,6 +74,7 @@ export class AccessLoop {
   #groups: ReadonlySet<string> = new Set();
   #settled = false;
   #tearingDown = false;
+  #saidWaiting = false;
   #problems = "";
   #appliedAt: string | undefined;
   #last: AccessReport | undefined;
@@ -203,7 +204,7 @@ export class AccessLoop {
   async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
     if (this.#tearingDown) return undefined;
     const wentBack = this.#look();
-    if (this.#known.sets.cluster === undefined) return undefined; // never heard of any access: nothing is an order
+    if (this.#known.sets.cluster === undefined) return this.#stayAsIs();
     if (isTeardown(this.#known)) return this.#giveUp();
     const now = new Date(Date.now() + this.#hubAheadMs);
     const sets = Object.values(this.#known.sets);
@@ -239,6 +240,13 @@ export class AccessLoop {
       { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, wentBack, now, sets },
       signal,
     );
+  }
+
+  /** Nothing was ever heard of what this cluster's access is to be: that is no order to have none. */
+  #stayAsIs(): undefined {
+    if (!this.#saidWaiting) this.#options.log.info("nothing is known yet of the access in this cluster: everything stays as it is");
+    this.#saidWaiting = true;
+    return undefined;
   }
 
   #giveUp(): undefined {
