@@ -125,7 +125,7 @@ describe("a path", () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
@@ -137,7 +137,7 @@ describe("a path", () => {
           if (target.is === "cluster") expect(url.startsWith(`/clusters/${target.cluster}`)).toBe(true);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

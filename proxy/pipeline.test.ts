@@ -1,0 +1,286 @@
+import { BlockList } from "node:net";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
+import type { Cluster } from "../crds/v1alpha1/cluster.ts";
+import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
+import type { Token } from "../crds/v1alpha1/token.ts";
+import type { User } from "../crds/v1alpha1/user.ts";
+import { tokenHash, tokenObjectName } from "../lib/identity/token.ts";
+import { admit } from "./admit.ts";
+import { trusted } from "./config.ts";
+import { decide, type Hub, type LetIn, reconsider } from "./pipeline.ts";
+import { Refusal } from "./refusal.ts";
+import type { Admitted } from "./request.ts";
+
+const SECRET = `drv_${"A".repeat(43)}`;
+const NOW = Date.parse("2026-06-01T12:00:00Z");
+const STALE_MS = 300_000;
+
+interface World {
+  readonly token?: Partial<Token["spec"]> | undefined;
+  readonly user?: { readonly enabled?: boolean; readonly groups?: Record<string, readonly string[]> } | undefined;
+  readonly provider?: boolean;
+  readonly cluster?: boolean;
+  readonly members?: Partial<ClusterMembers["spec"]> | undefined;
+  readonly staleForMs?: number;
+}
+
+/** A hub where alice is a member of the cluster east, changed as the case wants it. */
+function hub(world: World = {}): Hub {
+  const { token = {}, user = {}, provider = true, cluster = true, members = { users: ["alice"] }, staleForMs = 0 } = world;
+  const spec = { hash: tokenHash(SECRET), user: "alice", provider: "corp", kind: "Login", expiresAt: "2026-06-01T13:00:00Z", ...token };
+  const name = tokenObjectName(tokenHash(SECRET));
+  const tokens = { [name]: { metadata: { name, uid: "token-uid" }, spec } as unknown as Token };
+  const groups = Object.entries(user.groups ?? {}).map(([provider, names]) => ({ provider, names }));
+  const users = {
+    alice: {
+      metadata: { name: "alice", uid: "alice-uid" },
+      spec: { enabled: user.enabled ?? true },
+      status: { groups },
+    } as unknown as User,
+  };
+  const memberships = {
+    east: { metadata: { name: "members" }, spec: { users: [], groups: [], everyone: false, ...members } } as unknown as ClusterMembers,
+  };
+  return {
+    token: (wanted) => ("token" in world && world.token === undefined ? undefined : tokens[wanted]),
+    user: (wanted) => ("user" in world && world.user === undefined ? undefined : users[wanted as "alice"]),
+    provider: (wanted) => (provider && wanted === "corp" ? ({ metadata: { name: "corp" } } as AuthProvider) : undefined),
+    cluster: (wanted) => (cluster && wanted === "east" ? ({ metadata: { name: "east" } } as Cluster) : undefined),
+    members: (wanted) => ("members" in world && world.members === undefined ? undefined : memberships[wanted as "east"]),
+    staleForMs: () => staleForMs,
+  };
+}
+
+const asks = (over: Partial<Admitted> = {}): Admitted => ({
+  method: "GET",
+  cluster: "east",
+  path: "/api",
+  headers: [],
+  authorization: [`Bearer ${SECRET}`],
+  upgrade: undefined,
+  userAgent: undefined,
+  source: "127.0.0.1",
+  ...over,
+});
+
+const outcome = (request: Admitted, world?: World) => {
+  const decision = decide(request, hub(world), NOW, STALE_MS);
+  return "refusal" in decision ? [decision.refusal.status, decision.refusal.code, decision.refusal.because] : decision.identity;
+};
+
+describe("a decision", () => {
+  test("lets a member in, as himself and with what the cluster knows of him", () => {
+    expect(outcome(asks())).toEqual({
+      user: "drover:user:alice",
+      uid: "alice-uid",
+      groups: ["drover:authenticated"],
+      extra: { "drover.dev/provider": ["corp"], "drover.dev/token": [tokenObjectName(tokenHash(SECRET))] },
+    });
+  });
+
+  test.each<[string, World]>([
+    ["by his name", { members: { users: ["alice"] } }],
+    ["by a group", { user: { groups: { corp: ["devs"] } }, members: { groups: ["drover:group:corp:devs"] } }],
+    ["because everyone is", { members: { everyone: true } }],
+  ])("lets a member in %s", (_, world) => {
+    expect(outcome(asks(), world)).toMatchObject({ user: "drover:user:alice" });
+  });
+
+  test("passes on those groups only that the cluster knows, in their canonical spelling", () => {
+    const user = { groups: { corp: ["devs", "ops", "Größe", " devs", "system:masters"], github: ["devs"] } };
+    const members = { users: ["alice"], groups: ["drover:group:corp:devs", "drover:group:corp:Gr%C3%B6%C3%9Fe", "drover:group:other:ops"] };
+    expect(outcome(asks(), { user, members })).toMatchObject({
+      groups: ["drover:group:corp:Gr%C3%B6%C3%9Fe", "drover:group:corp:devs", "drover:authenticated"],
+    });
+  });
+
+  test("attack 5: groups that begin with system: never reach a cluster", () => {
+    const names = ["system:masters", "System:masters", "system%3Amasters", "ｓystem:masters", "system:authenticated"];
+    const members = {
+      users: ["alice"],
+      groups: ["system:masters", ...names.map((name) => `drover:group:corp:${name}`), "drover:group:corp:system%3Amasters"],
+    };
+    const identity = outcome(asks(), { user: { groups: { corp: names } }, members }) as unknown as { groups: string[] };
+    for (const group of identity.groups) expect(group).toMatch(/^drover:(group:corp:system%3Amasters|authenticated)$/);
+  });
+
+  test("attack 57: groups that differ in outer spaces, case, Unicode form or encoding are never taken for one another", () => {
+    const known = "drover:group:corp:caf%C3%A9";
+    for (const name of [" café", "café ", "Café", "cafe\u0301", "caf%C3%A9", "café\u0000"]) {
+      expect(outcome(asks(), { user: { groups: { corp: [name] } }, members: { groups: [known] } })).toEqual([403, "NoAccess", undefined]);
+    }
+    expect(outcome(asks(), { user: { groups: { corp: ["café"] } }, members: { groups: [known] } })).toMatchObject({
+      groups: [known, "drover:authenticated"],
+    });
+  });
+
+  test.each<[string, readonly string[]]>([
+    ["none", []],
+    ["an empty one", [""]],
+    ["the scheme alone", ["Bearer"]],
+    ["a blank token", ["Bearer "]],
+    ["two", [`Bearer ${SECRET}`, `Bearer ${SECRET}`]],
+    ["another scheme", ["Basic YWxpY2U6eA=="]],
+    ["no scheme", [SECRET]],
+    ["trailing bytes", [`Bearer ${SECRET}A`]],
+    ["a trailing space", [`Bearer ${SECRET} `]],
+    ["two in one", [`Bearer ${SECRET}, Bearer ${SECRET}`]],
+    ["two spaces", [`Bearer  ${SECRET}`]],
+    ["one character less", [`Bearer ${SECRET.slice(0, -1)}`]],
+    ["another", [`Bearer drv_${"B".repeat(43)}`]],
+    ["a JWT", ["Bearer aaaa.bbbb.cccc"]],
+    ["60 kB of it", [`Bearer ${"A".repeat(60_000)}`]],
+  ])("attack 4: refuses Authorization with %s", (_, authorization) => {
+    expect(outcome(asks({ authorization }))).toEqual([401, "Unauthorized", expect.any(String)]);
+  });
+
+  test.each<[string, World, string]>([
+    ["whose token was deleted", { token: undefined }, "UnknownToken"],
+    ["whose token has expired this moment", { token: { expiresAt: "2026-06-01T12:00:00Z" } }, "TokenExpired"],
+    ["whose token has an end that cannot be read", { token: { expiresAt: "soon" } }, "TokenExpired"],
+    ["whose token's name fits another hash", { token: { hash: tokenHash(SECRET).replace(/.$/, "x") } }, "UnknownToken"],
+    ["who is gone", { user: undefined }, "UserGone"],
+    ["who is disabled", { user: { enabled: false } }, "UserDisabled"],
+    ["whose provider is gone", { provider: false }, "ProviderGone"],
+  ])("refuses somebody %s, with the same words", (_, world, because) => {
+    expect(outcome(asks(), world)).toEqual([401, "Unauthorized", because]);
+    const decision = decide(asks(), hub(world), NOW, STALE_MS);
+    if (!("refusal" in decision)) throw new Error("let in");
+    expect(decision.refusal.answer().body.toString()).not.toContain(because);
+  });
+
+  test("attack 8: a token that opens another cluster does not open this one, nor the hub", () => {
+    const world = { token: { clusters: ["west"] } };
+    expect(outcome(asks(), world)).toEqual([403, "OutOfScope", undefined]);
+    expect(outcome(asks({ cluster: "hub" }), world)).toEqual([403, "OutOfScope", undefined]);
+    expect(outcome(asks(), { token: { clusters: [] } })).toEqual([403, "OutOfScope", undefined]);
+    expect(outcome(asks(), { token: { clusters: ["west", "east"] } })).toMatchObject({ user: "drover:user:alice" });
+  });
+
+  test("answers for a cluster that is not there with the same bytes as for one that is none of the asker's business", () => {
+    const answers = [{ members: { users: ["bob"] } }, { members: undefined }, { cluster: false }].map((world) => {
+      const decision = decide(asks(), hub(world), NOW, STALE_MS);
+      if (!("refusal" in decision)) throw new Error("let in");
+      return JSON.stringify([decision.refusal.answer().headers, decision.refusal.answer().body.toString()]);
+    });
+    expect(new Set(answers).size).toBe(1);
+    expect(answers[0]).toContain("NoAccess");
+  });
+
+  test("is a refusal of everybody once the hub has been silent for too long", () => {
+    expect(outcome(asks(), { staleForMs: STALE_MS })).toMatchObject({ user: "drover:user:alice" });
+    expect(outcome(asks(), { staleForMs: STALE_MS + 1 })).toEqual([503, "HubUnavailable", undefined]);
+    expect(outcome(asks({ authorization: [] }), { staleForMs: Number.POSITIVE_INFINITY })).toEqual([503, "HubUnavailable", undefined]);
+  });
+});
+
+describe("a request that was let in", () => {
+  const letIn = (groups: readonly string[] = []): LetIn => ({
+    cluster: "east",
+    tokenName: tokenObjectName(tokenHash(SECRET)),
+    tokenUid: "token-uid",
+    groups,
+  });
+
+  test("goes on while everything that it rests on is there", () => {
+    expect(reconsider(letIn(), hub(), NOW)).toBeUndefined();
+    const groups = ["drover:group:corp:devs"];
+    expect(reconsider(letIn(groups), hub({ user: { groups: { corp: ["devs", "ops"] } }, members: { groups } }), NOW)).toBeUndefined();
+  });
+
+  test.each<[string, World, readonly string[], string]>([
+    ["the token was deleted", { token: undefined }, [], "Unauthorized"],
+    ["the token has expired", { token: { expiresAt: "2026-06-01T11:00:00Z" } }, [], "Unauthorized"],
+    ["the user was disabled", { user: { enabled: false } }, [], "Unauthorized"],
+    ["the user was deleted", { user: undefined }, [], "Unauthorized"],
+    ["the provider was deleted", { provider: false }, [], "Unauthorized"],
+    ["he is no member any more", { members: { users: [] } }, [], "NoAccess"],
+    ["the cluster is gone", { cluster: false }, [], "NoAccess"],
+    ["he left a group", { user: { groups: { corp: [] } } }, ["drover:group:corp:devs"], "AccessEnded"],
+    ["the cluster knows a group no more", { user: { groups: { corp: ["devs"] } } }, ["drover:group:corp:devs"], "AccessEnded"],
+  ])("ends when %s", (_, world, groups, code) => {
+    expect(reconsider(letIn(groups), hub(world), NOW)).toMatchObject({ code });
+  });
+
+  test("ends when its token was made anew under the same name", () => {
+    expect(reconsider({ ...letIn(), tokenUid: "another" }, hub(), NOW)).toMatchObject({ code: "Unauthorized" });
+  });
+
+  test("is let in again exactly when it may go on", () => {
+    const world = fc.record<World>({
+      token: fc.option(fc.record({ expiresAt: fc.constantFrom("2026-06-01T11:00:00Z", "2026-06-01T13:00:00Z") }), { nil: undefined }),
+      user: fc.option(fc.record({ enabled: fc.boolean(), groups: fc.record({ corp: fc.subarray(["devs", "ops"]) }) }), { nil: undefined }),
+      provider: fc.boolean(),
+      cluster: fc.boolean(),
+      members: fc.record({
+        users: fc.subarray(["alice"]),
+        groups: fc.subarray(["drover:group:corp:devs", "drover:group:corp:ops"]),
+        everyone: fc.boolean(),
+      }),
+    });
+    fc.assert(
+      fc.property(world, world, (before, after) => {
+        const first = decide(asks(), hub(before), NOW, STALE_MS);
+        if ("refusal" in first) return;
+        const second = decide(asks(), hub(after), NOW, STALE_MS);
+        const mayGoOn = !("refusal" in second) && first.groups.every((group) => second.groups.includes(group));
+        expect(reconsider(letIn(first.groups), hub(after), NOW) === undefined).toBe(mayGoOn);
+      }),
+    );
+  });
+});
+
+describe("admission", () => {
+  const none = new BlockList();
+  const incoming = (over: object = {}) => ({
+    method: "GET",
+    url: "/clusters/east/api",
+    rawHeaders: ["Accept", "*/*"],
+    peer: "10.0.0.1",
+    ...over,
+  });
+  const code = (over: object) => {
+    const admitted = admit(incoming(over), none);
+    return admitted instanceof Refusal ? admitted.code : admitted.to;
+  };
+
+  test.each([
+    [{}, "cluster"],
+    [{ url: "/agents/east/hub/apis" }, "hub"],
+    [{ url: "/agents/east/tunnel", rawHeaders: ["Connection", "Upgrade", "Upgrade", "drover-tunnel/1"] }, "tunnel"],
+    [{ url: "/clusters/../x" }, "PathRefused"],
+    [{ url: "*", method: "OPTIONS" }, "PathRefused"],
+    [{ url: "example.test:443", method: "CONNECT" }, "PathRefused"],
+    [{ method: "TRACE" }, "MethodNotAllowed"],
+    [{ method: "CONNECT" }, "MethodNotAllowed"],
+    [{ method: "get" }, "MethodNotAllowed"],
+    [{ rawHeaders: ["impersonate-user", "x"] }, "ImpersonationRefused"],
+    [{ rawHeaders: ["X-Remote-User", "x"] }, "HeaderRefused"],
+    [{ rawHeaders: ["Connection", "Authorization"] }, "HeaderRefused"],
+    [{ url: "/healthz" }, "NotFound"],
+    [{ rawHeaders: ["Connection", "Upgrade", "Upgrade", "websocket"] }, "cluster"],
+    [{ rawHeaders: ["Connection", "Upgrade", "Upgrade", "SPDY/3.1"], method: "POST" }, "cluster"],
+    [{ rawHeaders: ["Connection", "Upgrade", "Upgrade", "h2c"] }, "UpgradeRefused"],
+    [{ rawHeaders: ["Connection", "Upgrade", "Upgrade", "websocket, h2c"] }, "UpgradeRefused"],
+    [{ rawHeaders: ["Connection", "Upgrade", "Upgrade", "websocket"], method: "PATCH" }, "UpgradeRefused"],
+    [{ url: "/agents/east/hub/apis", rawHeaders: ["Connection", "Upgrade", "Upgrade", "websocket"] }, "UpgradeRefused"],
+  ])("of %j: %s", (over, expected) => {
+    expect(code(over)).toBe(expected);
+  });
+
+  test("attack 3: X-Forwarded-For is believed from configured load balancers only, and only as far as they reach", () => {
+    const source = (peer: string, forwarded: string, list: readonly string[]) => {
+      const admitted = admit(incoming({ peer, rawHeaders: ["X-Forwarded-For", forwarded] }), trusted(list));
+      if (admitted instanceof Refusal) throw new Error(admitted.code);
+      expect(admitted.headers).toEqual([]);
+      return admitted.source;
+    };
+    expect(source("10.0.0.1", "1.2.3.4", [])).toBe("10.0.0.1");
+    expect(source("10.0.0.1", "6.6.6.6, 1.2.3.4", ["10.0.0.0/8"])).toBe("1.2.3.4");
+    expect(source("::ffff:10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", ["10.0.0.0/8"])).toBe("1.2.3.4");
+    expect(source("10.0.0.1", "nonsense", ["10.0.0.0/8"])).toBe("10.0.0.1");
+    expect(source("fd00::1", "2001:db8::1", ["fd00::/8"])).toBe("2001:db8::1");
+  });
+});

@@ -1,0 +1,598 @@
+// The proxy as a process, under its own Role, in front of a real API server that is hub and cluster at once.
+import { createHash, randomBytes } from "node:crypto";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { Agent, request } from "node:https";
+import { connect } from "node:tls";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
+import { Cluster } from "../crds/v1alpha1/cluster.ts";
+import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
+import { Token } from "../crds/v1alpha1/token.ts";
+import { User } from "../crds/v1alpha1/user.ts";
+import { KubeClient } from "../lib/kube/client.ts";
+import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import type { KubeObject } from "../lib/kube/object.ts";
+import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
+import { until } from "../lib/testing/until.ts";
+import { type Acceptor, dialTunnel } from "./testing/acceptor.ts";
+
+jest.setTimeout(60_000);
+
+let hub: TestHub;
+let proxy: TestProcess;
+let port: number;
+let auth: KubeClient;
+let east: Acceptor;
+const agent = new Agent({ keepAlive: true });
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly body: string;
+}
+
+const drover = (kind: string, name: string, spec: object, namespace?: string): KubeObject =>
+  ({ apiVersion: "drover.dev/v1alpha1", kind, metadata: { name, ...(namespace && { namespace }) }, spec }) as never;
+
+/** A token for the user, made as auth makes it. */
+async function tokenFor(user: string, { clusters, seconds = 3600 }: { clusters?: string[]; seconds?: number } = {}): Promise<string> {
+  const token = `drv_${randomBytes(32).toString("base64url")}`;
+  const hash = createHash("sha256").update(token).digest("hex");
+  const expiresAt = new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+  const spec = { hash, user, provider: "local", kind: "Login", expiresAt, ...(clusters && { clusters }) };
+  await auth.create(Token, drover("Token", nameOf(token), spec) as never);
+  await until(async () => (await ask("/nowhere", token)).status === 404, "the proxy answers");
+  return token;
+}
+const nameOf = (token: string): string => `t-${createHash("sha256").update(token).digest("hex").slice(0, 32)}`;
+
+function ask(
+  path: string,
+  token: string | undefined,
+  headers: Record<string, string | string[]> = {},
+  method = "GET",
+  body?: string,
+): Promise<Answer> {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return new Promise((resolve, reject) => {
+    const req = request(
+      { host: "127.0.0.1", port, ca: hub.plane.ca, path, method, agent, headers: { ...authorization, ...headers } },
+      (res) => {
+        let text = "";
+        res.on("data", (piece: Buffer) => {
+          text += piece.toString();
+        });
+        res.on("error", reject);
+        res.on("end", () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }));
+      },
+    );
+    req.on("error", reject);
+    req.end(body);
+  });
+}
+
+const untilStatus = (status: number, path: string, token: string): Promise<void> =>
+  until(async () => {
+    const answer = await ask(path, token);
+    if (answer.status !== status) throw new Error(`${answer.status} ${answer.body}`);
+    return true;
+  }, `${path} answers ${status}`);
+
+/** Writes bytes, reads until the other side ends. */
+function raw(bytes: string | Buffer, end = true): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, ca: hub.plane.ca, ALPNProtocols: ["http/1.1"] }, () => socket.write(bytes));
+    let text = "";
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString("latin1");
+      if (end && /^HTTP\/1.1 \d+/.test(text) && text.includes("\r\n\r\n") && !/connection: close/i.test(text)) socket.end();
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(text));
+  });
+}
+
+const statusOf = (answer: string): number => Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1]);
+
+async function http2(): Promise<ClientHttp2Session> {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: hub.plane.ca });
+  await new Promise((resolve) => session.once("connect", resolve));
+  return session;
+}
+
+beforeAll(async () => {
+  hub = await startHub();
+  await hub.apply(
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "cluster-east", labels: { "drover.dev/backs-cluster": "east" } } },
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "cluster-west", labels: { "drover.dev/backs-cluster": "west" } } },
+  );
+  const account = (cluster: string) => ({
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name: "agent", namespace: `cluster-${cluster}` },
+  });
+  await hub.apply(
+    ...[account("east"), account("west")],
+    ...["east", "west"].map((cluster) => drover(Cluster.kind, cluster, { import: {} })),
+    drover(AuthProvider.kind, "local", { local: {} }),
+    ...["alice", "bob", "carol", "dave"].map((name) => drover(User.kind, name, {})),
+    drover(
+      ClusterMembers.kind,
+      "members",
+      { users: ["alice", "dave"], groups: ["drover:group:corp:devs"], everyone: false },
+      "cluster-east",
+    ),
+    drover(ClusterMembers.kind, "members", { users: [], groups: [], everyone: false }, "cluster-west"),
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "test-reader" },
+      rules: [{ apiGroups: [""], resources: ["configmaps", "namespaces"], verbs: ["get", "list", "watch", "create"] }],
+    },
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "test-reader" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "test-reader" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "drover:user:alice" }],
+    },
+  );
+  auth = new KubeClient(await connectionFromKubeconfig(await hub.kubeconfigOf("auth")));
+  proxy = await hub.start("proxy/main.ts", "proxy", { replicaId: "proxy-0", tls: await hub.servingFiles() });
+  port = Number(new URL(proxy.url).port);
+  east = await dialEast();
+}, 900_000);
+
+afterAll(async () => {
+  agent.destroy();
+  east?.session.destroy();
+  await auth?.close();
+  await hub?.stop();
+}, 60_000);
+
+async function dialEast(): Promise<Acceptor> {
+  const { token } = await hub.admin.requestToken({ namespace: "cluster-east", name: "agent" }, { expirationSeconds: 3600 });
+  const { cert, key } = hub.plane.clientCertificate("test-agent", ["system:masters"]);
+  return dialTunnel({
+    proxy: { port, ca: hub.plane.ca },
+    cluster: "east",
+    token,
+    member: { server: hub.plane.server, ca: hub.plane.ca, cert, key },
+  });
+}
+
+describe("a request", () => {
+  test("of a member goes to the cluster as that person, and its answer comes back", async () => {
+    const token = await tokenFor("alice");
+    await untilStatus(200, "/clusters/east/api/v1/namespaces", token);
+    const answer = await ask("/clusters/east/api/v1/namespaces?limit=1", token, { accept: "application/json" });
+    expect(JSON.parse(answer.body)).toMatchObject({ kind: "NamespaceList", items: [{}] });
+    const refused = await ask("/clusters/east/api/v1/secrets", token);
+    expect(refused.status).toBe(403);
+    expect(JSON.parse(refused.body).message).toContain('User "drover:user:alice" cannot list resource "secrets"');
+    const user = await hub.admin.get(User, { name: "alice" });
+    expect(east.seen.at(-1)).toMatchObject({
+      path: "/api/v1/secrets",
+      user: "drover:user:alice",
+      uid: user.metadata.uid,
+      groups: ["drover:authenticated"],
+      extra: { "drover.dev/provider": ["local"], "drover.dev/token": [nameOf(token)] },
+    });
+    expect(JSON.stringify(east.seen)).not.toContain(token);
+  });
+});
+
+describe("what goes through", () => {
+  test("the body of a request, and a failure of the API server's own, unchanged", async () => {
+    const token = await tokenFor("alice");
+    const map = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "from-alice" }, data: { x: "y".repeat(300_000) } });
+    const json = { "content-type": "application/json" };
+    const made = await ask("/clusters/east/api/v1/namespaces/default/configmaps", token, json, "POST", map);
+    expect(made.status).toBe(201);
+    const again = await ask("/clusters/east/api/v1/namespaces/default/configmaps", token, json, "POST", map);
+    expect([again.status, JSON.parse(again.body).reason]).toEqual([409, "AlreadyExists"]);
+    expect((await ask("/clusters/east/api/v1/namespaces/default/configmaps/from-alice", token)).body.length).toBeGreaterThan(300_000);
+  });
+
+  test("HTTP/2, many requests at once, with bodies", async () => {
+    const token = await tokenFor("alice");
+    const session = await http2();
+    const get = (headers: Record<string, string>, body?: string) =>
+      new Promise<{ status: number; body: string }>((resolve, reject) => {
+        const stream = session.request({ authorization: `Bearer ${token}`, ...headers }, { endStream: body === undefined });
+        let status = 0;
+        let text = "";
+        stream.on("response", (answer) => {
+          status = Number(answer[":status"]);
+        });
+        stream.on("data", (piece: Buffer) => {
+          text += piece.toString();
+        });
+        stream.on("error", reject);
+        stream.on("end", () => resolve({ status, body: text }));
+        if (body !== undefined) stream.end(body);
+      });
+    const answers = await Promise.all(Array.from({ length: 30 }, () => get({ ":path": "/clusters/east/api/v1/namespaces/default" })));
+    for (const { status, body } of answers) expect([status, JSON.parse(body).kind]).toEqual([200, "Namespace"]);
+    const map = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { generateName: "h2-" } });
+    const path = "/clusters/east/api/v1/namespaces/default/configmaps";
+    expect((await get({ ":path": path, ":method": "POST", "content-type": "application/json" }, map)).status).toBe(201);
+    expect((await get({ ":path": path, "impersonate-user": "root" })).status).toBe(400);
+    expect((await get({ ":path": "/clusters/east/%2e%2e/west" })).status).toBe(400);
+    const head = await get({ ":path": "/clusters/east/version", ":method": "HEAD" });
+    expect(head).toEqual({ status: 200, body: "" });
+    session.close();
+  });
+
+  test("a watch, line by line as it happens", async () => {
+    const token = await tokenFor("alice");
+    const lines: string[] = [];
+    const req = request({
+      ...{ host: "127.0.0.1", port, ca: hub.plane.ca, headers: { authorization: `Bearer ${token}` } },
+      path: "/clusters/east/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=0",
+    });
+    req.on("error", () => {});
+    req.on("response", (res) =>
+      res.on("error", () => {}).on("data", (piece: Buffer) => lines.push(...piece.toString().trim().split("\n"))),
+    );
+    req.end();
+    await until(() => lines.length > 0, "what is there");
+    await hub.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "seen-at-once", namespace: "default" } });
+    await until(() => lines.some((line) => line.includes("seen-at-once")), "the new one");
+    req.destroy();
+    await until(() => east.session.streamCount === 0, "the stream ends with its client");
+  });
+
+  test("attack 65: an answer of a pod's loses its cookie and its policy, and is sandboxed", async () => {
+    const answer = await ask("/clusters/east/test/headers", await tokenFor("alice"));
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({ "content-security-policy": "sandbox", "x-content-type-options": "nosniff" });
+    expect(answer.headers).not.toHaveProperty("set-cookie");
+  });
+});
+
+describe("who is refused", () => {
+  const path = "/clusters/east/api/v1/namespaces";
+
+  test("attack 1: every Impersonate header, in any case and spelling, alone or doubled, from a member too", async () => {
+    const token = await tokenFor("alice");
+    const before = east.seen.length;
+    for (const name of [
+      "Impersonate-User",
+      "impersonate-group",
+      "IMPERSONATE-UID",
+      "Impersonate-Extra-Scopes",
+      "Impersonate-New",
+      "Impersonate%2DUser",
+    ]) {
+      for (const value of ["root", ["root", "system:masters"]]) {
+        const answer = await ask(path, token, { [name]: value });
+        expect([name, answer.status, JSON.parse(answer.body).details.causes[0].reason]).toEqual([name, 400, "ImpersonationRefused"]);
+      }
+    }
+    expect(east.seen.length).toBe(before);
+  });
+
+  test("attack 2: Connection cannot take away a header, and nothing goes under the proxy's identity", async () => {
+    const token = await tokenFor("alice");
+    for (const value of [
+      "Impersonate-User, Impersonate-Group, Authorization",
+      "close, Authorization",
+      "Keep-Alive, X-Remote-User",
+      "TE, Host",
+    ]) {
+      const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: ${value}\r\n\r\n`);
+      expect([value, statusOf(answer)]).toEqual([value, 400]);
+    }
+    await ask(path, token, { "keep-alive": "Authorization", te: "trailers, Authorization" });
+    for (const { user, headers } of east.seen) {
+      expect(user).toBe("drover:user:alice");
+      expect(headers.join("\n").toLowerCase()).not.toMatch(/authorization|impersonate/);
+    }
+  });
+
+  test("attack 3: X-Remote headers are refused; X-Forwarded and Forwarded are dropped", async () => {
+    const token = await tokenFor("alice");
+    for (const name of ["X-Remote-User", "x-remote-group", "X-Remote-Extra-Scopes", "X-Remote-Uid"]) {
+      expect((await ask(path, token, { [name]: "root" })).status).toBe(400);
+    }
+    expect((await ask(path, token, { "x-forwarded-for": "1.2.3.4", forwarded: "for=1.2.3.4", "x-forwarded-user": "root" })).status).toBe(
+      200,
+    );
+    expect(east.seen.at(-1)?.headers.join("\n").toLowerCase()).not.toMatch(/forwarded/);
+    await until(async () => (await proxy.output()).includes('"source":"127.0.0.1"'), "the audit record");
+    expect(await proxy.output()).not.toContain("1.2.3.4");
+  });
+
+  test("attack 4: whoever has no token, half a token, two or another kind", async () => {
+    const token = await tokenFor("alice");
+    for (const value of [
+      "",
+      "Bearer",
+      "Bearer ",
+      "Basic YTpi",
+      token,
+      `Bearer ${token}A`,
+      `Bearer ${token} `.concat("x"),
+      `Bearer ${"A".repeat(60_000)}`,
+    ]) {
+      const answer = await ask(path, undefined, { authorization: value });
+      expect([value.length, answer.status]).toEqual([value.length, 401]);
+      expect(JSON.parse(answer.body)).toMatchObject({ kind: "Status", reason: "Unauthorized", message: "Unauthorized" });
+    }
+    const twice = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    expect(statusOf(twice)).toBe(401);
+    // A megabyte is more than a head may have; it is refused before it is read to its end.
+    expect(statusOf(await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${"A".repeat(1_000_000)}\r\n\r\n`))).toBe(431);
+  });
+
+  test("attack 7: paths with two readings; others go on byte for byte", async () => {
+    const token = await tokenFor("alice");
+    const send = (target: string) =>
+      raw(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`, "latin1"));
+    const before = east.seen.length;
+    for (const target of [
+      ...[
+        "/clusters/east/../west/api",
+        "/clusters/east/%2e%2e/west",
+        "/clusters//east/api",
+        "//clusters/east/api",
+        "/clusters/east%2f..%2fwest/api",
+      ],
+      ...[
+        "http://x/clusters/east/api",
+        "*",
+        "/clusters/east/%00",
+        "/clusters/east/%c0%ae%c0%ae/x",
+        "/clusters/ea%73t/api",
+        "/clusters/east/\xc0\xae/x",
+      ],
+      ...["/clusters/east/x/..;/y", "/clusters/east/a\\..\\b"],
+    ]) {
+      expect([target, statusOf(await send(target))]).toEqual([target, 400]);
+    }
+    expect(statusOf(await raw(`CONNECT 127.0.0.1:443 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`))).toBe(405);
+    expect(east.seen.length).toBe(before);
+    await send("/clusters/east/api/v1/x/a%2Fb;c//d?e=%2e%2e&f=%%");
+    expect(east.seen.at(-1)?.path).toBe("/api/v1/x/a%2Fb;c//d?e=%2e%2e&f=%%");
+  });
+
+  test("attack 8: a token scoped to another cluster", async () => {
+    const west = await tokenFor("alice", { clusters: ["west"] });
+    const answer = await ask(path, west);
+    expect([answer.status, JSON.parse(answer.body).details.causes[0].reason]).toEqual([403, "OutOfScope"]);
+    expect((await ask("/clusters/hub/api", west)).status).toBe(403);
+    await untilStatus(200, path, await tokenFor("alice", { clusters: ["east"] }));
+  });
+
+  test("a stranger and whoever asks for a cluster that is not there get the same bytes", async () => {
+    const token = await tokenFor("bob");
+    const neutral = (answer: Answer, cluster: string) => [answer.status, answer.body.replaceAll(cluster, "C"), Object.keys(answer.headers)];
+    const foreign = neutral(await ask(path, token), "east");
+    expect(foreign[0]).toBe(403);
+    expect(neutral(await ask("/clusters/none/api", token), "none")).toEqual(foreign);
+    expect(neutral(await ask("/clusters/west/api", token), "west")).toEqual(foreign);
+  });
+
+  test("a member of a cluster whose agent is not there is told to come back", async () => {
+    await hub.apply(drover(ClusterMembers.kind, "members", { users: ["carol"], groups: [], everyone: false }, "cluster-west"));
+    const token = await tokenFor("carol");
+    await untilStatus(503, "/clusters/west/api", token);
+    const answer = await ask("/clusters/west/api", token);
+    expect(answer.headers["retry-after"]).toBe("1");
+    expect(JSON.parse(answer.body)).toMatchObject({ reason: "ServiceUnavailable", details: { causes: [{ reason: "NotConnected" }] } });
+  });
+
+  test("attack 9: whoever smuggles", async () => {
+    const token = await tokenFor("alice");
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
+    const hidden = "GET /clusters/east/api/v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (const rest of [
+      `Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
+      `Content-Length: 4\r\nContent-Length: 60\r\n\r\nabcd${hidden}`,
+      `Content-Length: +4\r\n\r\nabcd${hidden}`,
+      `Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${hidden}`,
+      `Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`,
+      `X: a\r\n folded: b\r\n\r\n${hidden}`,
+      `X : a\r\n\r\n${hidden}`,
+      `X: a\nY: b\r\n\r\n${hidden}`,
+      `X: a\0b\r\n\r\n${hidden}`,
+    ]) {
+      const answer = await raw(head + rest);
+      expect([rest.slice(0, 40), statusOf(answer)]).toEqual([rest.slice(0, 40), 400]);
+      expect(answer).not.toContain(token);
+    }
+    expect(statusOf(await raw(`GET ${path} HTTP/1.1\nHost: x\n\n`))).toBe(400);
+    expect(east.seen.some((seen) => seen.path.includes("smuggled"))).toBe(false);
+    expect(statusOf(await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(70_000)}\r\n\r\n`))).toBe(431);
+  });
+});
+
+describe("a change of protocol", () => {
+  const upgrade = (path: string, token: string, behind = "") =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${behind}`;
+
+  test("carries bytes both ways, those right behind the request first", async () => {
+    const token = await tokenFor("alice");
+    await untilStatus(200, "/clusters/east/version", token);
+    let text = "";
+    const socket = connect({ host: "127.0.0.1", port, ca: hub.plane.ca, ALPNProtocols: ["http/1.1"] });
+    socket.on("error", () => {});
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    socket.write(upgrade("/clusters/east/test/echo", token, "first "));
+    await until(() => text.endsWith("first "), "the bytes behind the request");
+    socket.write("second");
+    await until(() => text.endsWith("first second"), "the bytes after it");
+    expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
+    socket.end();
+    await until(() => socket.destroyed, "the end");
+  });
+
+  test("attack 10: that fails leaves no connection on which anything else is forwarded", async () => {
+    const token = await tokenFor("alice");
+    const second = `GET /clusters/east/api/v1/second HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+    const answer = await raw(upgrade("/clusters/east/api/v1/namespaces/default/pods/none/exec?command=ls", token, second));
+    expect(statusOf(answer)).toBe(403);
+    expect(answer).toMatch(/connection: close/i);
+    expect(answer.match(/HTTP\/1\.1/g)?.length).toBe(1);
+    for (const target of ["/clusters/west/api", "/clusters/east/../x", "/agents/east/hub/apis"]) {
+      expect((await raw(upgrade(target, token, second))).match(/HTTP\/1\.1/g)?.length).toBe(1);
+    }
+    const h2c = upgrade("/clusters/east/api", token, second).replace("websocket", "h2c");
+    expect(statusOf(await raw(h2c))).toBe(400);
+    expect(east.seen.some(({ path }) => path.includes("second"))).toBe(false);
+  });
+
+  test("without a token is refused, and the token is nowhere in the log", async () => {
+    expect(statusOf(await raw(upgrade("/clusters/east/test/echo", "x")))).toBe(401);
+    const token = await tokenFor("alice");
+    const ws = `Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString("base64url")}, v4.channel.k8s.io\r\n`;
+    await raw(upgrade("/clusters/east/test/headers?secret=sentinel", token).replace("Connection:", `${ws}Connection:`));
+    expect(east.seen.at(-1)?.headers).toContain("v4.channel.k8s.io");
+    await until(async () => (await proxy.output()).includes("/test/headers"), "the record");
+    const log = await proxy.output();
+    for (const secret of [token, Buffer.from(token).toString("base64url"), "sentinel", "Bearer"]) expect(log).not.toContain(secret);
+  });
+});
+
+describe("an open request ends at once", () => {
+  /** Opens a stream that stays open, as the user; resolves with how it ends. */
+  async function openStream(token: string): Promise<{ ended: () => boolean }> {
+    let begun = false;
+    let ended = false;
+    const headers = { authorization: `Bearer ${token}` };
+    const req = request({ host: "127.0.0.1", port, ca: hub.plane.ca, path: "/clusters/east/test/open", headers }, (res) => {
+      res.on("data", () => {
+        begun = true;
+      });
+      res.on("error", () => {});
+      res.on("close", () => {
+        ended = true;
+      });
+    });
+    req.on("error", () => {});
+    req.end();
+    await until(() => begun, "the stream is open");
+    return { ended: () => ended };
+  }
+
+  test.each<[string, (token: string) => Promise<unknown>]>([
+    ["its token is deleted", (token) => auth.delete(Token, { name: nameOf(token) })],
+    ["its user is disabled", () => hub.admin.patch(User, { name: "dave" }, { spec: { enabled: false } }, { type: "merge" })],
+    [
+      "he is no member any more",
+      () =>
+        hub.admin.patch(ClusterMembers, { namespace: "cluster-east", name: "members" }, { spec: { users: ["alice"] } }, { type: "merge" }),
+    ],
+  ])("when %s, and others go on", async (_, change) => {
+    await hub.admin.patch(User, { name: "dave" }, { spec: { enabled: true } }, { type: "merge" });
+    await hub.admin.patch(
+      ClusterMembers,
+      { namespace: "cluster-east", name: "members" },
+      { spec: { users: ["alice", "dave"] } },
+      { type: "merge" },
+    );
+    const [daves, alices] = [await tokenFor("dave"), await tokenFor("alice")];
+    await untilStatus(403, "/clusters/east/api/v1/secrets", daves);
+    const stream = await openStream(daves);
+    const other = await openStream(alices);
+    await change(daves);
+    await until(() => stream.ended(), "the stream ends");
+    expect(other.ended()).toBe(false);
+    expect([401, 403]).toContain((await ask("/clusters/east/version", daves)).status);
+  });
+
+  test("when its token's time has come", async () => {
+    const token = await tokenFor("alice", { seconds: 6 });
+    const stream = await openStream(token);
+    await until(() => stream.ended(), "the stream ends");
+    expect((await ask("/clusters/east/version", token)).status).toBe(401);
+  });
+});
+
+describe("an agent", () => {
+  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "agent", namespace: "cluster-east" }, spec: {} };
+  const leasePath = "/agents/east/hub/apis/coordination.k8s.io/v1/namespaces/cluster-east/leases/agent";
+  let token: string;
+
+  beforeAll(async () => {
+    await hub.apply(lease, {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "RoleBinding",
+      metadata: { name: "drover:agent", namespace: "cluster-east" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "drover:cluster-agent" },
+      subjects: [{ kind: "ServiceAccount", namespace: "cluster-east", name: "agent" }],
+    });
+    token = (await hub.admin.requestToken({ namespace: "cluster-east", name: "agent" }, { expirationSeconds: 3600 })).token;
+  });
+
+  test("renews its lease and watches its sets through the public endpoint, as itself", async () => {
+    const body = JSON.stringify({ spec: { holderIdentity: "agent" } });
+    const patched = await ask(leasePath, token, { "content-type": "application/merge-patch+json" }, "PATCH", body);
+    expect([patched.status, JSON.parse(patched.body).spec?.holderIdentity]).toEqual([200, "agent"]);
+    const client = new KubeClient({ server: `https://127.0.0.1:${port}/agents/east/hub`, ca: hub.plane.ca, token: async () => token });
+    const abort = new AbortController();
+    const path = "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets?limit=500";
+    expect(await client.request("GET", path, { signal: abort.signal })).toMatchObject({ kind: "AccessSetList" });
+    await client.close();
+  });
+
+  test("attack 59: with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {
+    const tokenOf = async (namespace: string, name: string) =>
+      (await hub.admin.requestToken({ namespace, name }, { expirationSeconds: 3600 })).token;
+    const [west, proxys] = [await tokenOf("cluster-west", "agent"), await tokenOf("drover-system", "proxy")];
+    expect((await ask(leasePath, west)).status).toBe(401);
+    expect((await ask(leasePath, proxys)).status).toBe(401);
+    expect((await ask(leasePath, await tokenFor("alice"))).status).toBe(401);
+    expect((await ask(leasePath, undefined)).status).toBe(401);
+    expect((await ask(leasePath.replace("namespaces/cluster-east", "namespaces/cluster-west"), token)).status).toBe(403);
+    expect((await ask("/agents/west/hub/apis/drover.dev/v1alpha1/clusterroletemplates", token)).status).toBe(401);
+    expect((await ask("/agents/east/hub/api/v1/namespaces/cluster-east/secrets", token)).status).toBe(403);
+    expect((await ask("/agents/east/hub/apis/drover.dev/v1alpha1/tokens", token)).status).toBe(403);
+    expect((await ask(leasePath, token, {}, "DELETE")).status).toBe(403);
+    const forged = `${token.split(".").slice(0, 2).join(".")}.${Buffer.from("forged").toString("base64url")}`;
+    expect((await ask(leasePath, forged)).status).toBe(401);
+    const upgraded = `GET ${leasePath} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    expect(statusOf(await raw(upgraded))).toBe(400);
+  });
+
+  test("attack 59: opens a tunnel only for its own cluster, with a token that the hub takes", async () => {
+    const { cert, key } = hub.plane.clientCertificate("none", []);
+    const dial = (cluster: string, token: string) =>
+      dialTunnel({ proxy: { port, ca: hub.plane.ca }, cluster, token, member: { server: hub.plane.server, ca: hub.plane.ca, cert, key } });
+    await expect(dial("west", token)).rejects.toThrow("401");
+    await expect(dial("east", `${token.split(".").slice(0, 2).join(".")}.Zm9yZ2Vk`)).rejects.toThrow("401");
+    await expect(dial("east", await tokenFor("alice"))).rejects.toThrow("401");
+    expect(statusOf(await raw(`GET /agents/east/tunnel HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`))).toBe(400);
+  });
+
+  test("that lost its connection without noticing is served by its newest tunnel", async () => {
+    const people = await tokenFor("alice");
+    const newer = await dialEast();
+    expect(newer.replica).toBe("proxy-0");
+    east.session.destroy();
+    await untilStatus(200, "/clusters/east/version", people);
+    expect(newer.seen.at(-1)?.path).toBe("/version");
+    east = newer;
+  });
+});
+
+describe("the process", () => {
+  test("says what it does in numbers, without a name in them that a stranger could choose", async () => {
+    const health = /"url":"(http:[^"]+)"/.exec(await proxy.output())?.[1] ?? "";
+    const metrics = await (await fetch(`${health}/metrics`)).text();
+    expect(metrics).toMatch(/drover_proxy_requests_total\{action="request",status="200",refusal=""\} \d+/);
+    expect(metrics).toMatch(/drover_proxy_tunnels 1/);
+    expect((await fetch(`${health}/readyz`)).status).toBe(200);
+  });
+
+  test("goes on for known tokens while the hub is away", async () => {
+    const token = await tokenFor("alice");
+    await untilStatus(200, "/clusters/east/test/headers", token);
+    await hub.plane.kill("apiserver");
+    expect((await ask("/clusters/east/test/headers", token)).status).toBe(200);
+    await hub.plane.start("apiserver");
+  });
+});
