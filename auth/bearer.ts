@@ -13,27 +13,28 @@ export interface Holder {
   readonly user: User;
 }
 
-const UNAUTHENTICATED = "this token is not valid, or no longer; log in again";
-
 /** Throws a 401 whose reason, for the audit record only, says what is wrong with the token. */
 export async function authenticate(context: Context, authorization: string | undefined, source: string): Promise<Holder> {
   const waitSeconds = context.tokenHolders.admit(source, context.now());
   if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
   const sent = /^Bearer ([^ ]+)$/.exec(authorization ?? "")?.[1];
-  if (sent === undefined || !isToken(sent)) throw new Refusal(401, "NoToken", UNAUTHENTICATED);
+  if (sent === undefined || !isToken(sent)) throw unauthorized("NoToken");
 
   const hash = tokenHash(sent);
   const token = await context.hub.find(Token, { name: tokenObjectName(hash) });
-  if (token === undefined || !sameText(token.spec.hash, hash)) throw new Refusal(401, "UnknownToken", UNAUTHENTICATED);
-  if (!(context.now().getTime() < Date.parse(token.spec.expiresAt))) throw new Refusal(401, "TokenExpired", UNAUTHENTICATED);
+  if (token === undefined || !sameText(token.spec.hash, hash)) throw unauthorized("UnknownToken");
+  if (!(context.now().getTime() < Date.parse(token.spec.expiresAt))) throw unauthorized("TokenExpired");
 
   const [user, provider] = await Promise.all([
     context.hub.find(User, { name: token.spec.user }),
     context.hub.find(AuthProvider, { name: token.spec.provider }),
   ]);
-  if (user === undefined || !user.spec.enabled) throw new Refusal(401, "UserGone", UNAUTHENTICATED);
-  if (provider === undefined || !isAccepted(provider)) throw new Refusal(401, "ProviderGone", UNAUTHENTICATED);
+  if (user === undefined || !user.spec.enabled) throw unauthorized("UserGone");
+  if (provider === undefined || !isAccepted(provider)) throw unauthorized("ProviderGone");
   return { token, user };
 }
+
+const unauthorized = (because: string): Refusal =>
+  new Refusal("Unauthorized", "this token is not valid, or no longer; log in again", { because });
 
 const sameText = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

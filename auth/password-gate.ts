@@ -23,7 +23,8 @@ export class PasswordGate {
   async matches(password: string, expected: PasswordHash | undefined, source: string): Promise<boolean> {
     const ofSource = this.#bySource.get(source) ?? 0;
     if (ofSource >= OF_ONE_SOURCE) throw tooMany("TooManyAtOnce", 2);
-    if (this.#line.length >= IN_LINE) throw new Refusal(503, "Busy", "too many people are logging in; try again in 5 s", 5);
+    if (this.#line.length >= IN_LINE)
+      throw new Refusal("Busy", "too many people are logging in; try again in 5 s", { retryAfterSeconds: 5 });
     this.#bySource.set(source, ofSource + 1);
     try {
       await this.#turn();

@@ -1,60 +1,66 @@
-// A refusal is an answer: a Kubernetes Status for the client, and a reason of our own for the audit record.
+// The closed set of answers by which auth refuses; docs/errors.md has the same set, with what a person should do.
+import { statusBody } from "../lib/identity/status.ts";
 
-/** The words that Kubernetes uses in `Status.reason` for the codes that auth answers with. */
-const STATUS_REASON: Readonly<Record<number, string>> = {
-  400: "BadRequest",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "NotFound",
-  405: "MethodNotAllowed",
-  408: "Timeout",
-  409: "Conflict",
-  413: "RequestEntityTooLarge",
-  415: "UnsupportedMediaType",
-  429: "TooManyRequests",
-  431: "RequestHeaderFieldsTooLarge",
-  500: "InternalError",
-  503: "ServiceUnavailable",
-};
+interface Kind {
+  /** HTTP status code. */
+  readonly code: number;
+  /** metav1.StatusReason */
+  readonly reason: string;
+}
+
+export const REFUSALS = {
+  BadRequest: { code: 400, reason: "BadRequest" },
+  LifetimeTooLong: { code: 400, reason: "BadRequest" },
+  NoPasswordProvider: { code: 400, reason: "BadRequest" },
+  LoginRefused: { code: 401, reason: "Unauthorized" },
+  Unauthorized: { code: 401, reason: "Unauthorized" },
+  ProviderNotInUse: { code: 403, reason: "Forbidden" },
+  RegistrationRefused: { code: 403, reason: "Forbidden" },
+  RegistrationExpired: { code: 403, reason: "Forbidden" },
+  OtherKeyRegistered: { code: 403, reason: "Forbidden" },
+  SignatureRefused: { code: 403, reason: "Forbidden" },
+  NonceRefused: { code: 403, reason: "Forbidden" },
+  NotRegistered: { code: 403, reason: "Forbidden" },
+  AwaitingApproval: { code: 403, reason: "Forbidden" },
+  NotFound: { code: 404, reason: "NotFound" },
+  UnknownProvider: { code: 404, reason: "NotFound" },
+  RequestTooSlow: { code: 408, reason: "Timeout" },
+  BodyTooLarge: { code: 413, reason: "RequestEntityTooLarge" },
+  NotJSON: { code: 415, reason: "UnsupportedMediaType" },
+  TooManyRequests: { code: 429, reason: "TooManyRequests" },
+  HeadersTooLarge: { code: 431, reason: "BadRequest" },
+  InternalError: { code: 500, reason: "InternalError" },
+  Busy: { code: 503, reason: "ServiceUnavailable" },
+  HubUnavailable: { code: 503, reason: "ServiceUnavailable" },
+  AccountNotReady: { code: 503, reason: "ServiceUnavailable" },
+} as const satisfies Record<string, Kind>;
+
+export type RefusalCode = keyof typeof REFUSALS;
 
 /** Thrown by whatever decides; `message` goes to the client and so never says more than a stranger may know. */
 export class Refusal extends Error {
-  readonly code: number;
-  /** For the audit record and the metrics only: CamelCase, from a small set. */
+  readonly code: RefusalCode;
+  /** For the audit record and the metrics only: CamelCase, from a small set, and more telling than the code. */
   readonly because: string;
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: number, because: string, message: string, retryAfterSeconds?: number) {
+  constructor(code: RefusalCode, message: string, more: { because?: string; retryAfterSeconds?: number } = {}) {
     super(message);
     this.code = code;
-    this.because = because;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.because = more.because ?? code;
+    this.retryAfterSeconds = more.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return REFUSALS[this.code].code;
+  }
+
+  /** The Status, as JSON text. */
+  get body(): string {
+    const { message, code: cause, retryAfterSeconds } = this;
+    return statusBody({ ...REFUSALS[cause], message, cause, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
   }
 }
 
-export interface Status {
-  readonly kind: "Status";
-  readonly apiVersion: "v1";
-  readonly metadata: Readonly<Record<string, never>>;
-  readonly status: "Failure";
-  readonly message: string;
-  readonly reason: string;
-  readonly code: number;
-  readonly details?: { readonly retryAfterSeconds: number };
-}
-
-export function statusBody(code: number, message: string, retryAfterSeconds?: number): Status {
-  return {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    reason: STATUS_REASON[code] ?? "Unknown",
-    code,
-    ...(retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } }),
-  };
-}
-
 export const tooMany = (because: string, retryAfterSeconds: number): Refusal =>
-  new Refusal(429, because, `too many requests; try again in ${retryAfterSeconds} s`, retryAfterSeconds);
+  new Refusal("TooManyRequests", `too many requests; try again in ${retryAfterSeconds} s`, { because, retryAfterSeconds });

@@ -128,5 +128,8 @@ async function revoke(context: Context, { token }: Holder): Promise<void> {
 function mustBeFresh(context: Context): void {
   const staleMs = Math.max(context.clusters.staleForMs(), context.members.staleForMs());
   if (staleMs > context.config.staleAfterSeconds * 1000)
-    throw new Refusal(503, "Stale", "the hub has been silent for too long; try again in 10 s", 10);
+    throw new Refusal("HubUnavailable", "the hub has been silent for too long; try again in 10 s", {
+      because: "Stale",
+      retryAfterSeconds: 10,
+    });
 }

@@ -1,13 +1,14 @@
 // The HTTPS server of auth: bounds first, then routes. Whatever goes wrong is answered as a Kubernetes Status, without a word of what was sent.
 import { randomUUID } from "node:crypto";
+import { STATUS_CODES } from "node:http";
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
 import { boundConnections } from "./connections.ts";
 import type { Context } from "./context.ts";
-import { Refusal, statusBody } from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
 import { addRoutes } from "./routes.ts";
 
 const BODY_BYTES = 16 * 1024;
@@ -68,14 +69,13 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
   server.addHook("onSend", async (_request, reply) => {
     reply.headers(HEADERS);
   });
-  server.setNotFoundHandler((_request, reply) => reply.code(404).send(statusBody(404, "there is nothing at this path")));
+  server.setNotFoundHandler((_request, reply) => answer(reply, new Refusal("NotFound", "there is nothing at this path")));
   server.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const refusal = asRefusal(error);
     // `describe` of an error of our own client names method, path and the server's message: no header, no body.
-    if (refusal.code >= 500 && !(error instanceof Refusal)) log.error("request failed", { requestId: request.id, error: describe(error) });
-    if (refusal.retryAfterSeconds !== undefined) reply.header("retry-after", refusal.retryAfterSeconds);
-    if (refusal.code === 401) reply.header("www-authenticate", "Bearer");
-    return reply.code(refusal.code).send(statusBody(refusal.code, refusal.message, refusal.retryAfterSeconds));
+    if (refusal.status >= 500 && !(error instanceof Refusal))
+      log.error("request failed", { requestId: request.id, error: describe(error) });
+    return answer(reply, refusal);
   });
   addRoutes(server, context);
   return server;
@@ -92,13 +92,18 @@ const HEADERS = {
 function asRefusal(error: FastifyError | Error): Refusal {
   if (error instanceof Refusal) return error;
   const { statusCode, validation } = error as FastifyError;
-  if (validation !== undefined) return new Refusal(400, "BadRequest", schemaMessage(validation[0]));
-  if (statusCode === 413) return new Refusal(413, "BodyTooLarge", `the body is larger than ${BODY_BYTES} bytes`);
-  if (statusCode === 415) return new Refusal(415, "NoJSON", "send the body as application/json");
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new Refusal(400, "BadRequest", "the request is not well-formed");
-  if (isTransient(error)) return new Refusal(503, "HubUnavailable", "the hub does not answer; try again in 5 s", 5);
-  return new Refusal(500, "InternalError", "something went wrong here; the log of auth says more");
+  if (validation !== undefined) return new Refusal("BadRequest", schemaMessage(validation[0]));
+  if (statusCode === 413) return new Refusal("BodyTooLarge", `the body is larger than ${BODY_BYTES} bytes`);
+  if (statusCode === 415) return new Refusal("NotJSON", "send the body as application/json");
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal("BadRequest", "the request is not well-formed");
+  if (isTransient(error)) return new Refusal("HubUnavailable", "the hub does not answer; try again in 5 s", { retryAfterSeconds: 5 });
+  return new Refusal("InternalError", "something went wrong here; the log of auth says more");
+}
+
+function answer(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  if (refusal.retryAfterSeconds !== undefined) reply.header("retry-after", refusal.retryAfterSeconds);
+  if (refusal.status === 401) reply.header("www-authenticate", "Bearer");
+  return reply.code(refusal.status).type("application/json").send(refusal.body);
 }
 
 /** Names the field and the rule, never the value. */
@@ -113,11 +118,11 @@ function schemaMessage(
 
 /** What is not even HTTP: answered in one write, and the connection is closed. Before the handshake is done there is nothing to answer with. */
 function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  const code = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ""] ?? 400;
+  const code =
+    ({ HPE_HEADER_OVERFLOW: "HeadersTooLarge", ERR_HTTP_REQUEST_TIMEOUT: "RequestTooSlow" } as const)[error.code ?? ""] ?? "BadRequest";
   if (socket.destroyed || !socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? "")) return void socket.destroy();
-  const text = { 431: "Request Header Fields Too Large", 408: "Request Timeout" }[code] ?? "Bad Request";
-  const body = JSON.stringify(statusBody(code, "the request is not well-formed, too large or too slow"));
-  const head = `HTTP/1.1 ${code} ${text}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
+  const { status, body } = new Refusal(code, "the request is not well-formed, too large or too slow");
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body, () => socket.destroy());
   // Whoever does not read the answer is not waited for.
   setTimeout(() => socket.destroy(), GOODBYE_MS).unref();

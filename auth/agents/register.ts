@@ -44,7 +44,7 @@ export async function registerAgent(context: Context, asker: AgentAsker, request
       ...asker,
       ...(granted ? { fingerprint: print } : {}),
     });
-    if (!granted) throw new Refusal(403, verdict, refusalText(verdict, cluster));
+    if (!granted) throw refusalOf(verdict, cluster);
     return { fingerprint: print };
   }
 }
@@ -76,10 +76,14 @@ export function registeredCondition(registration: ClusterRegistration, approved:
 }
 
 /** Without the right token, an unknown cluster and a wrong token read the same. */
-function refusalText(verdict: RegistrationVerdict, cluster: string): string {
-  if (verdict === "WrongSignature") return "the signature does not fit the public key and the registration token";
-  if (verdict === "OtherKeyRegistered")
-    return `another agent is registered for ${cluster}; to replace it, delete ClusterRegistration ${AGENT} in namespace ${clusterNamespace(cluster)}, then: kubectl drover import ${cluster}`;
-  if (verdict === "TokenExpired") return `the registration token has run out; for a new one: kubectl drover import ${cluster}`;
-  return `the registration token is not valid for ${cluster}; for a new one: kubectl drover import ${cluster}`;
+function refusalOf(verdict: RegistrationVerdict, cluster: string): Refusal {
+  const because = verdict;
+  const anew = `for a new one: kubectl drover import ${cluster}`;
+  if (verdict === "WrongSignature")
+    return new Refusal("SignatureRefused", "the signature does not fit the public key and the registration token", { because });
+  if (verdict === "TokenExpired") return new Refusal("RegistrationExpired", `the registration token has run out; ${anew}`, { because });
+  if (verdict !== "OtherKeyRegistered")
+    return new Refusal("RegistrationRefused", `the registration token is not valid for ${cluster}; ${anew}`, { because });
+  const remedy = `delete ClusterRegistration ${AGENT} in namespace ${clusterNamespace(cluster)}, then: kubectl drover import ${cluster}`;
+  return new Refusal("OtherKeyRegistered", `another agent is registered for ${cluster}; to replace it, ${remedy}`, { because });
 }

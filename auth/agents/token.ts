@@ -51,13 +51,15 @@ export async function agentToken(
 async function checkAnswer(context: Context, cluster: string, { nonce, signature }: AgentTokenRequest): Promise<ClusterRegistration> {
   const verdict = await context.nonces.judge(cluster, nonce);
   if (verdict !== "good")
-    throw new Refusal(403, `Nonce${verdict}`, `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`);
+    throw new Refusal("NonceRefused", `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`, {
+      because: `Nonce${verdict}`,
+    });
   const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
   const publicKey = registration?.status?.publicKey;
   if (registration === undefined || publicKey === undefined || !signatureMatches(publicKey, agentTokenText(cluster, nonce), signature))
-    throw new Refusal(403, "NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
+    throw new Refusal("NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
   if (!context.nonces.spend(nonce))
-    throw new Refusal(403, "Nonceused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`);
+    throw new Refusal("NonceRefused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`, { because: "Nonceused" });
   return registration;
 }
 
@@ -66,7 +68,7 @@ async function approve(context: Context, registration: ClusterRegistration): Pro
   if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
   const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
   if (registration.spec.approval !== "Automatic")
-    throw new Refusal(403, "AwaitingApproval", `the agent ${print} waits for approval; try again later`);
+    throw new Refusal("AwaitingApproval", `the agent ${print} waits for approval; try again later`);
   const status = { ...registration.status, conditions: [registeredCondition(registration, true, print, context.now().toISOString())] };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
@@ -81,6 +83,8 @@ async function mint(context: Context, cluster: string): Promise<{ token: string;
   } catch (error) {
     // The account and the right to mint for it are made by the clusters operator, perhaps a moment later than the agent asks.
     if (!isNotFound(error) && !isForbidden(error)) throw error;
-    throw new Refusal(503, "AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, 2);
+    throw new Refusal("AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, {
+      retryAfterSeconds: 2,
+    });
   }
 }

@@ -38,63 +38,68 @@ interface Asker {
 const NO_OBJECT = "-";
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
+/** Decides and records; `Attempt` collects what the record may say. */
 export async function login(context: Context, asker: Asker, request: LoginRequest): Promise<LoginAnswer> {
-  const record = (decision: "allow" | "deny", reason: string, more: { user?: string; token?: string } = {}): void =>
-    context.audit.record({ action: "login", decision, reason, ...asker, provider: known ? asker.provider : "", ...more });
-  let known = false;
-
-  const waitSeconds = context.logins.admit(request.username, asker.source, context.now());
-  if (waitSeconds > 0) {
-    record("deny", "TooManyAttempts");
-    throw tooMany("TooManyAttempts", waitSeconds);
+  const found: Attempt = {};
+  const { source, requestId } = asker;
+  try {
+    const answer = await attempt(context, asker, request, found);
+    const token = tokenObjectName(tokenHash(answer.token));
+    context.audit.record({ action: "login", decision: "allow", reason: "Granted", source, requestId, ...found, token });
+    return answer;
+  } catch (error) {
+    const reason = error instanceof Refusal ? error.because : "Failed";
+    context.audit.record({ action: "login", decision: "deny", reason, source, requestId, ...found });
+    throw error;
   }
+}
 
+/** Names that are known to exist; what was sent may be anything, also a password in the wrong field. */
+interface Attempt {
+  user?: string;
+  provider?: string;
+}
+
+async function attempt(context: Context, asker: Asker, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
+  const { username, password } = request;
+  const waitSeconds = context.logins.admit(username, asker.source, context.now());
+  if (waitSeconds > 0) throw tooMany("TooManyAttempts", waitSeconds);
   const ttlSeconds = lifetime(context, request.ttlSeconds);
+
   const [provider, user] = await Promise.all([
     context.hub.find(AuthProvider, { name: OBJECT_NAME.test(asker.provider) ? asker.provider : NO_OBJECT }),
-    context.hub.find(User, { name: OBJECT_NAME.test(request.username) ? request.username : NO_OBJECT }),
+    context.hub.find(User, { name: OBJECT_NAME.test(username) ? username : NO_OBJECT }),
   ]);
-  known = provider !== undefined;
-  try {
-    mustTakePasswords(provider);
-  } catch (refusal) {
-    record("deny", (refusal as Refusal).because);
-    throw refusal;
-  }
+  if (provider !== undefined) found.provider = provider.metadata.name;
+  if (user !== undefined) found.user = user.metadata.name;
+  mustTakePasswords(provider);
 
   const expected = await storedHash(context.hub, user);
-  const passwordMatches = await context.passwords.matches(request.password, expected, asker.source);
-  const hasAccessSomewhere = user !== undefined && clustersOf(context, user, undefined).length > 0;
+  const passwordMatches = await context.passwords.matches(password, expected, asker.source);
+  const hasAccessSomewhere = passwordMatches && user !== undefined && clustersOf(context, user, undefined).length > 0;
   const verdict = judgeLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere });
   if (verdict !== "Granted" || user === undefined) {
-    context.logins.failed(request.username, asker.source, context.now());
-    record("deny", verdict, user === undefined ? {} : { user: user.metadata.name });
-    throw new Refusal(401, verdict, "user name or password is wrong, or this account may not log in here");
+    context.logins.failed(username, asker.source, context.now());
+    throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: verdict });
   }
-
-  context.logins.succeeded(request.username, asker.source);
-  const answer = await makeToken(context, {
-    user: user.metadata.name,
-    provider: provider.metadata.name,
-    ttlSeconds,
-    clusters: request.clusters,
-  });
-  record("allow", verdict, { user: user.metadata.name, token: tokenObjectName(tokenHash(answer.token)) });
+  context.logins.succeeded(username, asker.source);
+  const names = { user: user.metadata.name, provider: provider.metadata.name };
+  const answer = await makeToken(context, { ...names, ttlSeconds, clusters: request.clusters });
   await recordLastLogin(context, user);
   return answer;
 }
 
 function lifetime(context: Context, asked: number | undefined): number {
   const { default: usual, max } = context.config.tokenTTLSeconds;
-  if (asked !== undefined && asked > max) throw new Refusal(400, "LifetimeTooLong", `ttlSeconds: at most ${max} is allowed here`);
+  if (asked !== undefined && asked > max) throw new Refusal("LifetimeTooLong", `ttlSeconds: at most ${max} is allowed here`);
   return asked ?? usual;
 }
 
 /** Which providers there are is no secret: `/.well-known/drover` lists them. */
 function mustTakePasswords(provider: AuthProvider | undefined): asserts provider is AuthProvider {
-  if (provider === undefined) throw new Refusal(404, "UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
-  if (provider.spec.local === undefined) throw new Refusal(400, "NoPasswordProvider", "this provider does not take a password here");
-  if (!isAccepted(provider)) throw new Refusal(403, "ProviderNotAccepted", "this provider is not in use; its condition Accepted says why");
+  if (provider === undefined) throw new Refusal("UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
+  if (provider.spec.local === undefined) throw new Refusal("NoPasswordProvider", "this provider does not take a password here");
+  if (!isAccepted(provider)) throw new Refusal("ProviderNotInUse", "this provider is not in use; its condition Accepted says why");
 }
 
 /** One read in any case, so that a user without a Secret cannot be told from one with it by the time it takes. */
