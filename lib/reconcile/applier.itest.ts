@@ -90,6 +90,20 @@ test("a binding with another roleRef and a role that aggregates others are delet
   expect(sent).toEqual(["recreated", "changed", "recreated", "changed"]);
 });
 
+test("an aggregationRule that somebody added to a role of ours goes, although nothing of the intent has drifted", async () => {
+  const { applier: one, sent } = applier();
+  const key = { name: "drover:aggregated-later" };
+  const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }];
+  const intent = { apiVersion: ClusterRole.apiVersion, kind: ClusterRole.kind, metadata: key, rules } as ClusterRole;
+  await one.apply(ClusterRole, intent);
+  const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { anything: "goes" } }] };
+  await admin.patch(ClusterRole, key, { aggregationRule }, { type: "merge" });
+  await one.apply(ClusterRole, intent);
+  const live = await admin.get(ClusterRole, key);
+  expect([live.rules, live.aggregationRule]).toEqual([rules, undefined]);
+  expect(sent).toEqual(["created", "recreated", "changed"]);
+});
+
 test("what was written a moment ago counts, though the watched cache has not seen it yet: it is not written again, and it is read", async () => {
   const stop = new AbortController();
   const cache = new Cache(admin, Role, { namespace, indexes: { label: (object) => Object.values(object.metadata.labels ?? {}) } });

@@ -23,6 +23,9 @@ export interface ApplierOptions {
   readonly onWrite?: (kind: string, outcome: "created" | "changed" | "noop" | "recreated" | "deleted" | "failed") => void;
 }
 
+/** How many objects an applier remembers having sent; forgetting costs a request that changes nothing. */
+const REMEMBERED = 100_000;
+
 /**
  * Server-side apply that sends nothing when nothing would change, for one field manager. What apply cannot mend (another roleRef,
  * a foreign aggregationRule) is deleted and made anew.
@@ -56,10 +59,13 @@ export class Applier {
     if (live !== undefined) {
       const sent = this.#sent.get(id);
       const asSent = sent !== undefined && sent.intent === digest && sent.resourceVersion === live.metadata.resourceVersion;
-      if (asSent || isUndrifted(intent, live, this.#manager, o.subresource)) return { object: live, outcome: "unchanged" };
-      if (cannotBeMended(intent, live)) await this.#makeWay(kind, live, o.signal);
+      // First of all: what is wrong with it may lie in fields that the intent does not have, and so cannot have drifted.
+      const spoilt = cannotBeMended(intent, live);
+      if (!spoilt && (asSent || isUndrifted(intent, live, this.#manager, o.subresource))) return { object: live, outcome: "unchanged" };
+      if (spoilt) await this.#makeWay(kind, live, o.signal);
     }
     const object = await this.#send(kind, intent, live, o);
+    if (this.#sent.size >= REMEMBERED) this.#sent.clear();
     this.#sent.set(id, { intent: digest, resourceVersion: object.metadata.resourceVersion });
     this.#live.wrote(kind, object);
     return { object, outcome: this.#outcome(kind, object, live) };
