@@ -3,9 +3,11 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { type CommandResult, runCommand } from "./kubectl.ts";
 import { repositoryRoot } from "./root.ts";
+
+jest.setTimeout(120_000);
 
 const run = promisify(execFile);
 

@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
 import { httpRequest } from "./http.ts";
 import { type CommandResult, runCommand } from "./kubectl.ts";
+
+jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
 beforeAll(async () => {

@@ -3,10 +3,12 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { tryLock, withLock } from "./lock.ts";
 import { isAlive, type ProcessSpec, startProcess, stopProcess, waitForEnd, waitUntilReady } from "./process.ts";
 import { repositoryRoot } from "./root.ts";
+
+jest.setTimeout(120_000);
 
 let directory: string;
 beforeEach(async () => {

@@ -2,11 +2,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { State } from "./environment.ts";
 import { httpRequest } from "./http.ts";
 import { type CommandResult, runCommand } from "./kubectl.ts";
 import { repositoryRoot } from "./root.ts";
+
+jest.setTimeout(120_000);
 
 const drover = (...args: string[]): Promise<CommandResult> =>
   runCommand(join(repositoryRoot(), "bin/drover"), ["dev", ...args], { env: { ...process.env } as Record<string, string> });

@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { httpRequest } from "../../dev/http.ts";
 import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
+
+jest.setTimeout(120_000);
 
 const run = promisify(execFile);
 
