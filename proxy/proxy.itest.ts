@@ -87,7 +87,8 @@ function raw(bytes: string | Buffer, end = true): Promise<string> {
       text += chunk.toString("latin1");
       if (end && /^HTTP\/1.1 \d+/.test(text) && text.includes("\r\n\r\n") && !/connection: close/i.test(text)) socket.end();
     });
-    socket.on("error", reject);
+    // A server that refuses in the middle of a long head closes on what is still being sent.
+    socket.on("error", (error) => (text === "" ? reject(error) : resolve(text)));
     socket.on("close", () => resolve(text));
   });
 }

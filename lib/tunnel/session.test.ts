@@ -253,9 +253,10 @@ describe("a session", () => {
     session.destroy();
   });
 
-  test("takes the bytes that came with the handshake", async () => {
+  test("takes the bytes that came with the handshake, although it left the connection paused", async () => {
     const [left, right] = duplexPair();
     const accepted = Promise.withResolvers<Stream>();
+    left.pause();
     new Session(left, { role: "acceptor", onStream: accepted.resolve }, Buffer.concat(encodeFrames([open(1)])));
     right.resume();
     expect((await accepted.promise).request).toEqual(request);

@@ -70,6 +70,8 @@ export class Session implements Link {
     duplex.on("error", (error) => this.#end(new TunnelError(TunnelCode.ConnectionLost, error.message)));
     duplex.on("end", () => this.#end(this.#lost()));
     duplex.on("close", () => this.#end(this.#lost()));
+    // Listening for data does not start a stream that somebody paused, as handshakes do.
+    duplex.resume();
   }
 
   /** Streams that are open now. */
