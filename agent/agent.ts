@@ -29,6 +29,9 @@ import { tearDown } from "./teardown/teardown.ts";
 import { type Begun, Forwarder } from "./tunnel/forward.ts";
 import { Tunnels } from "./tunnel/tunnels.ts";
 
+/** How long a request to the hub waits for the first sign-in. */
+const FIRST_TOKEN_MS = 5_000;
+
 /** Runs until the signal aborts, or until the hub gave the cluster up and everything is removed. */
 export async function runAgent({ config, log, metrics, signal: stop }: Process<AgentConfig>): Promise<void> {
   // Ends the loops, both when the agent is stopped and when a teardown begins.
@@ -154,7 +157,12 @@ function hubTokens(
 async function hubConnection(config: AgentConfig, ca: string | undefined, tokens: TokenSource<HubToken>): Promise<Connection> {
   const hubCA = config.hubCAFile === undefined ? ca : await readFile(config.hubCAFile, "utf8");
   const server = config.hubURL ?? `${config.proxyURLs[0]?.replace(/\/+$/, "")}/agents/${config.cluster}/hub`;
-  return { server, ...(hubCA === undefined ? {} : { ca: hubCA }), token: async () => tokens.get() };
+  const token = async (): Promise<string> => {
+    // At the start requests come before the first sign-in is over; later a missing token is an error like any other.
+    if (!tokens.hadOne) await Promise.race([tokens.ready.catch(() => {}), pause(FIRST_TOKEN_MS, new AbortController().signal)]);
+    return tokens.get();
+  };
+  return { server, ...(hubCA === undefined ? {} : { ca: hubCA }), token };
 }
 
 /** Where the own API server is, without anything by which the agent proves who it is. */

@@ -36,6 +36,11 @@ export class TokenSource<F extends Fresh> {
     return this.#first.promise;
   }
 
+  /** Whether there ever was a token. */
+  get hadOne(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Throws, with the reason, while there is no token that is still good. */
   get(): string {
     const current = this.#current;
