@@ -56,7 +56,7 @@ function foldersOf(path: string): string[] {
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-/** In the code a refusal is `new Refusal(403, "NotRegistered", …)`, or a verdict that becomes one; in the docs it is the first cell of a row. */
+/** In the code a refusal is `new Refusal("NotRegistered", …)`; in the docs it is the first cell of a row. */
 function checkRefusals(): void {
   const page = "docs/errors.md";
   const documented = new Set(
@@ -66,7 +66,7 @@ function checkRefusals(): void {
   );
   const sources = files.filter((path) => /^(auth|proxy|agent)\/.*\.ts$/.test(path) && !/\.(test|itest)\.ts$/.test(path));
   const code = sources.map((path) => readFileSync(join(root, path), "utf8")).join("\n");
-  const thrown = new Set([...code.matchAll(/\bRefusal\(\s*(?:\d{3},\s*)?"(\w+)"|\btooMany\(\s*"(\w+)"/g)].map(([, a, b]) => a ?? b ?? ""));
+  const thrown = new Set([...code.matchAll(/\bRefusal\(\s*"(\w+)"/g)].map(([, name = ""]) => name));
   for (const each of thrown) if (!documented.has(each)) problems.push(`${page}: the refusal ${each} is in the code but not here`);
   for (const each of documented) if (!code.includes(`"${each}"`)) problems.push(`${page}: the refusal ${each} is here but not in the code`);
 }
