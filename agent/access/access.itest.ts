@@ -294,12 +294,14 @@ describe("absence and the past are no orders", () => {
   test("an agent that restarts while the hub is away goes on from its own copy: nothing pruned, drift healed, end dates kept", async () => {
     const end = new Date(Date.now() + 12_000).toISOString();
     await grant(user("alice"), user("temp", end));
+    const before = agent.healed;
     await agent.stop();
     await hub.plane.kill("apiserver");
     try {
       await member.admin.delete(RoleBinding, bindingKey());
       agent = await startAgent();
       await until(() => mayList("alice"), "the binding is made anew without the hub");
+      await until(() => agent.healed === before + 1, "what was broken while no agent was there is counted");
       await until(async () => !(await mayList("temp")), "the end date is kept without the hub");
       expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(end));
       expect(await mayList("alice")).toBe(true);
@@ -355,6 +357,7 @@ describe("drift", () => {
   test("a name squatted with another roleRef, or a role with a foreign aggregationRule, is made anew and not merged", async () => {
     await putIndex([]);
     await until(async () => !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
+    const before = agent.healed;
     await member.admin.create(RoleBinding, {
       apiVersion: `${RBAC}/v1`,
       kind: "RoleBinding",
@@ -377,6 +380,7 @@ describe("drift", () => {
     );
     expect(await mayList("mallory")).toBe(false);
     await until(() => mayList("alice"), "alice holds what the template gives");
+    await until(() => agent.healed === before + 2, "both are counted as healed");
   });
 });
 

@@ -54,7 +54,7 @@ class Work {
         const { object, outcome } = await applier.apply(kindOf(intent.object), intent.object, { signal });
         verified.set(intent.key, { head: intent.head, body: intent.body, resourceVersion: object.metadata.resourceVersion });
         if (outcome === "unchanged") return;
-        if (intent.heals) this.#healed++;
+        if (intent.heals || (intent.unseen && outcome === "changed")) this.#healed++;
         if (outcome === "changed") this.#changed = true;
       } catch (error) {
         verified.delete(intent.key);

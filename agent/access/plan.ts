@@ -14,6 +14,8 @@ export interface Intent {
   readonly body: string;
   /** Nothing else was wanted before: somebody else changed or deleted it. */
   readonly heals: boolean;
+  /** Nothing of that name carries our label: whatever is found there is somebody else's, and replacing it heals as well. */
+  readonly unseen: boolean;
 }
 
 /** How an object was when its intent was last seen fulfilled. */
@@ -66,9 +68,9 @@ export function plan(situation: Situation): Steps {
       const intent = { key, object, head: headOf(object), body: bodyOf(object, bodies) };
       const before = situation.verified.get(key);
       const same = before !== undefined && before.head === intent.head && before.body === intent.body;
-      if (same && live !== undefined && before.resourceVersion === live.metadata.resourceVersion) return [];
+      if (same && live?.metadata.resourceVersion !== undefined && before.resourceVersion === live.metadata.resourceVersion) return [];
       if (live === undefined && situation.terminating.has(object.metadata.namespace ?? "")) return [];
-      return [{ ...intent, heals: same }];
+      return [{ ...intent, heals: same, unseen: live === undefined }];
     });
   const roles = intents(situation.roles);
   const bindings = intents(situation.bindings);
@@ -82,6 +84,11 @@ export function plan(situation: Situation): Steps {
     removeRoles: surplus.filter((object) => object.kind === "ClusterRole"),
     held,
   };
+}
+
+/** An object that is believed to have been as wanted, in a state that nobody has seen: whatever it is now is looked at, and mending it is healing. */
+export function believed(object: Desired): readonly [key: string, verified: Verified] {
+  return [objectKey(object), { head: headOf(object), body: bodyOf(object, new Map()), resourceVersion: undefined }];
 }
 
 /** As much of what is wanted as is there already; undefined when that is nothing. Gives the same object back when that is all of it. */

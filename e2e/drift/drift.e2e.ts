@@ -1,6 +1,7 @@
 // Somebody with every right in a member breaks what the agent applied: it is mended, nothing is merged into it, and it is counted.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
+import { dev } from "../harness/command.ts";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Manifest, member } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
@@ -85,10 +86,13 @@ test("a squatter of the name with another roleRef is replaced, not merged", asyn
   };
   await mends(
     "the binding refers to its template again",
-    () =>
-      until("the squatter is in", () =>
-        member("east").must(["replace", "--force", "--grace-period=0", "-f", "-"], { input: JSON.stringify(squatter) }),
-      ),
+    async () => {
+      // Behind the agent's back: it would be faster than two requests.
+      await dev("stop", "agent:east");
+      await member("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]);
+      await member("east").must(["create", "-f", "-"], { input: JSON.stringify(squatter) });
+      await dev("start", "agent:east");
+    },
     async () => {
       const { roleRef, subjects } = await binding();
       return roleRef.name === "drover:dr-reader" && subjects?.length === 1 && subjects[0]?.name === "drover:user:dr-erin"
@@ -144,7 +148,7 @@ test("a RoleBinding to a drover: subject by somebody without the right is refuse
     const result = await member("east").run([...create, ...as]);
     return result.code !== 0 && result.stderr.includes("drover") ? result : not(result.stderr || result.stdout);
   });
-  expect(refused.stderr).toMatch(/\(Forbidden\).*ValidatingAdmissionPolicy/s);
+  expect(refused.stderr).toMatch(/is forbidden: ValidatingAdmissionPolicy .*needs the right to use \/drover\.dev\/managed-objects/);
   // The same account may bind other subjects: the guard stands in nobody's way.
   await member("east").must(["create", "rolebinding", "front-door", "-n", where.namespace, "--clusterrole=view", "--user=jane", ...as]);
 });
@@ -188,7 +192,8 @@ test("a namespace's project label cannot be taken by somebody without the right 
     for (const project of ["other", null]) {
       const { code, stderr } = await patch({ "drover.dev/project": project }, ...more);
       expect([project, more, code]).toEqual([project, more, 1]);
-      expect(stderr).toContain("/drover.dev/projects/dr-web/namespaces");
+      expect(stderr).toContain(`(Forbidden)`);
+      expect(stderr).toContain(`needs the right to use /drover.dev/projects/${project ?? "dr-web"}/namespaces`);
     }
   }
   await member("east").delete(allows, role);

@@ -3,7 +3,8 @@ import type { Result } from "./command.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { not, until } from "./until.ts";
 
-export const isForbidden = ({ code, stderr }: Result): boolean => code === 1 && stderr.startsWith("Error from server (Forbidden): ");
+/** kubectl first asks which kinds there are, and complains about a refusal of that in lines of its own. */
+export const isForbidden = ({ code, stderr }: Result): boolean => code === 1 && /^Error from server \(Forbidden\): /m.test(stderr);
 
 export const untilAllowed = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<Result> =>
   until(
