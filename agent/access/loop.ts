@@ -5,7 +5,7 @@ import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { clusterNamespace, HUB, LABEL, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, INVENTORY_LABEL, type Rendered, render } from "../../lib/access/render.ts";
-import type { Claim } from "../../lib/access/render-namespaces.ts";
+import type { Claim, MemberNamespace } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import { isForbidden, isNotFound, type KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
@@ -19,7 +19,7 @@ import { groupsOf, impersonatorBinding, impersonatorRole } from "./impersonator.
 import { advance, isTeardown, type Known, type SeenSet } from "./known.ts";
 import { KnownLive } from "./live.ts";
 import { discoverClusterScoped, memberNamespace, seenSet, seenTemplate } from "./observe.ts";
-import { objectKey, plan, type Verified } from "./plan.ts";
+import { believed, objectKey, plan, type Verified } from "./plan.ts";
 import { SetStatusWriter, verdict } from "./set-status.ts";
 import type { State, StateStore } from "./state.ts";
 
@@ -73,6 +73,7 @@ export class AccessLoop {
   #clusterScoped: ReadonlySet<string> = new Set();
   #groups: ReadonlySet<string> = new Set();
   #settled = false;
+  #settledBefore = false;
   #tearingDown = false;
   #saidWaiting = false;
   #problems = "";
@@ -170,6 +171,7 @@ export class AccessLoop {
     await Promise.all([this.#namespaces, ...this.#rbac].map((cache) => cache.synced));
     const role = this.#rbac[0].get({ name: "drover:impersonator" });
     this.#groups = new Set(role === undefined ? [] : groupsOf(role));
+    this.#believe();
     // Both wake the loop by the changes of their first list, but an empty first list changes nothing.
     for (const cache of [this.#sets, this.#templates]) cache.synced.then(wake, () => {});
     await this.#discover(signal);
@@ -201,21 +203,42 @@ export class AccessLoop {
     await inParallel(marked, 8, ({ metadata }) => this.#patchNamespace(metadata.name, patch, signal));
   }
 
-  async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
-    if (this.#tearingDown) return undefined;
-    const wentBack = this.#look();
-    if (this.#known.sets.cluster === undefined) return this.#stayAsIs();
-    if (isTeardown(this.#known)) return this.#giveUp();
-    const now = new Date(Date.now() + this.#hubAheadMs);
-    const sets = Object.values(this.#known.sets);
-    const namespaces = this.#namespaces.list().map(memberNamespace);
-    const rendered = render({
-      sets,
+  /** What the agent had brought into effect before it was started anew: differences from that are somebody else's doing. */
+  #believe(): void {
+    if (this.#known.sets.cluster === undefined) return;
+    // A namespace without the project's UID joined while no agent was there.
+    const namespaces = this.#namespaces
+      .list()
+      .map(memberNamespace)
+      .filter(({ annotations }) => annotations[PROJECT_UID_ANNOTATION] !== undefined);
+    const { roles, bindings } = this.#render(namespaces);
+    for (const object of [...roles, ...bindings]) this.#verified.set(...believed(object));
+    this.#settledBefore = true;
+  }
+
+  #render(namespaces: readonly MemberNamespace[], now = this.#now()): Rendered {
+    return render({
+      sets: Object.values(this.#known.sets),
       templates: new Map(Object.entries(this.#known.templates)),
       namespaces,
       clusterScoped: this.#clusterScoped,
       now,
     });
+  }
+
+  #now(): Date {
+    return new Date(Date.now() + this.#hubAheadMs);
+  }
+
+  async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
+    if (this.#tearingDown) return undefined;
+    const wentBack = this.#look();
+    if (this.#known.sets.cluster === undefined) return this.#stayAsIs();
+    if (isTeardown(this.#known)) return this.#giveUp();
+    const now = this.#now();
+    const sets = Object.values(this.#known.sets);
+    const namespaces = this.#namespaces.list().map(memberNamespace);
+    const rendered = this.#render(namespaces, now);
     const impersonator = impersonatorRole(groupsIn(sets));
     const steps = plan({
       roles: [impersonator, ...rendered.roles],
@@ -230,7 +253,7 @@ export class AccessLoop {
     // All of it ends before the pass does, whatever fails: two passes never write at once.
     const failures: unknown[] = [];
     const [done, claims] = await Promise.all([
-      carryOut(steps, { applier: this.#applier, verified: this.#verified, settled: this.#settled, signal }),
+      carryOut(steps, { applier: this.#applier, verified: this.#verified, settled: this.#settled || this.#settledBefore, signal }),
       this.#claim(rendered.claims, failures, signal),
       this.#save(signal).catch((error: unknown) => void failures.push(error)),
     ]);
