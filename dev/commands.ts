@@ -125,7 +125,7 @@ export const devCommand = (): Command => {
   sub("down", "stop everything; the data stays").action(reporting(down));
   sub("start", "start one process, for example agent:east")
     .argument("<process>")
-    .action(reporting(one((environment, name) => environment.start(name))));
+    .action(reporting(one((environment, name) => environment.start(name, { patient: true }))));
   sub("stop", "stop one process")
     .argument("<process>")
     .action(reporting(one((environment, name) => environment.stop(name))));
@@ -135,7 +135,7 @@ export const devCommand = (): Command => {
       reporting(
         one(async (environment, name) => {
           await environment.stop(name);
-          await environment.start(name);
+          await environment.start(name, { patient: true });
         }),
       ),
     );

@@ -21,6 +21,8 @@ export interface Unit {
   spec: ProcessSpec;
   /** Answers once the process serves; a process without one is well when it runs. */
   check?: Check;
+  /** Answers when it can also do its work, which may depend on others: on the hub's API server, say. */
+  ready?: Check;
   /** How long SIGTERM may take before SIGKILL. */
   graceMs: number;
   running?: Running;
@@ -55,6 +57,7 @@ export const ADMIN_USER = "root";
 export const HUB = "hub";
 
 const START_LIMIT_MS = 90_000;
+const PATIENCE_MS = 10_000;
 
 /** The path as the kernel knows it, also when the directory does not exist yet: one lock per place, not per spelling. */
 export const canonical = (directory: string): string => {
@@ -153,8 +156,11 @@ export class Environment {
     return running !== undefined && isAlive(running);
   }
 
-  /** Starts the process if it does not run, and waits until its check answers. */
-  async start(name: string, o: { signal?: AbortSignal; onStart?: (pid: number) => void } = {}): Promise<void> {
+  /**
+   * Starts the process if it does not run, and waits until it serves and is ready. `patient`: being ready is waited for, but
+   * not demanded, because a process must start also while what it depends on is away.
+   */
+  async start(name: string, o: { signal?: AbortSignal; onStart?: (pid: number) => void; patient?: boolean } = {}): Promise<void> {
     const unit = this.unit(name);
     if (!this.isRunning(name)) {
       o.signal?.throwIfAborted();
@@ -163,12 +169,16 @@ export class Environment {
       this.#startedHere.add(name);
       await this.save();
     }
-    const { running, check } = unit;
-    if (running === undefined || check === undefined) return;
-    const ready = async (): Promise<boolean> => (await httpRequest(check)).status === 200;
-    await waitUntilReady(name, { running, log: unit.spec.log }, ready, {
-      limitMs: START_LIMIT_MS,
-      ...(o.signal ? { signal: o.signal } : {}),
+    const { running, check, ready } = unit;
+    if (running === undefined) return;
+    const process = { running, log: unit.spec.log };
+    const answers = (at: Check) => async (): Promise<boolean> => (await httpRequest(at)).status === 200;
+    const signal = o.signal ? { signal: o.signal } : {};
+    if (check !== undefined) await waitUntilReady(name, process, answers(check), { limitMs: START_LIMIT_MS, ...signal });
+    if (ready === undefined) return;
+    const waiting = waitUntilReady(name, process, answers(ready), { limitMs: o.patient ? PATIENCE_MS : START_LIMIT_MS, ...signal });
+    await waiting.catch((error: unknown) => {
+      if (!o.patient || !this.isRunning(name)) throw error;
     });
   }
 

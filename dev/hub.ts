@@ -64,8 +64,8 @@ const startDrover = async (run: Run, o: HubProcess): Promise<void> => {
   if (environment.isRunning(o.name) && !isNew) return;
   await environment.stopIfRunning(o.name);
   await accountKubeconfig(run, HUB, o.account, directory);
-  const check: Check = { url: `http://127.0.0.1:${health.port}/readyz` };
-  environment.define(o.name, { spec: droverSpec(o.bundle, directory), check, graceMs: GRACE_MS });
+  const at = (path: string): Check => ({ url: `http://127.0.0.1:${health.port}${path}` });
+  environment.define(o.name, { spec: droverSpec(o.bundle, directory), check: at("/healthz"), ready: at("/readyz"), graceMs: GRACE_MS });
   await environment.start(o.name, run);
 };
 
