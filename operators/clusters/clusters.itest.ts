@@ -26,7 +26,7 @@ beforeAll(async () => {
   await writeFile(caFile, hub.plane.ca);
   config = {
     ...{ authURL: "https://auth.test", proxyURLs: ["https://api.test"], caFile, agentImage: "drover:test", deletionGraceSeconds: 3 },
-    leaderElection: { leaseDurationSeconds: 2, renewDeadlineSeconds: 1, retryPeriodSeconds: 0.2 },
+    leaderElection: { leaseDurationSeconds: 8, renewDeadlineSeconds: 6, retryPeriodSeconds: 0.5 },
   };
   operator = await hub.start("operators/clusters/main.ts", "operator-clusters", config);
 }, 900_000);
@@ -178,7 +178,11 @@ describe("a cluster", () => {
 });
 
 describe("namespaces that somebody prepared", () => {
-  const namespace = (name: string, labels: Record<string, string> = {}) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+  const namespace = (name: string, labels: Record<string, string> = {}) => ({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels },
+  });
   const binding = (ns: string) => ({
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "RoleBinding",

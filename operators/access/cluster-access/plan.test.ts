@@ -1,0 +1,92 @@
+import { expect, test } from "@jest/globals";
+import type { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
+import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { GuardState } from "../guard-state.ts";
+import type { Observed } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const NOW = new Date("2026-06-01T00:00:00Z");
+const cluster = (more: object = {}): Cluster => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "Cluster",
+  metadata: { name: "east" },
+  spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
+  status: { namespaceUID: "n" },
+  ...more,
+});
+const going = { metadata: { name: "east", deletionTimestamp: "2026-06-01T00:00:00Z" } };
+const set = (name: string): AccessSet => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "AccessSet",
+  metadata: { name, namespace: "cluster-east", uid: `uid-${name}` },
+  spec: { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [] },
+});
+const observed = (more: Partial<Observed> = {}): Observed => ({
+  clusterBindings: [
+    {
+      apiVersion: "drover.dev/v1alpha1",
+      kind: "ClusterRoleTemplateBinding",
+      metadata: { name: "b", namespace: "cluster-east" },
+      spec: { template: "viewer", subject: { kind: "User", name: "alice" }, expiresAt: "2026-06-01T01:00:00Z" },
+    } as Observed["clusterBindings"][number],
+  ],
+  projectBindings: [],
+  globalBindings: [],
+  projects: [],
+  previous: [],
+  hasMembers: false,
+  sources: {
+    user: (name) => ({ metadata: { name }, spec: { enabled: true } }),
+    provider: () => undefined,
+    template: (name) => ({ metadata: { name }, spec: { context: "Cluster" } }),
+    globalRole: () => undefined,
+  },
+  guards: { is: "Enforced" },
+  ...more,
+});
+const names = (of: Cluster, seen: Observed) => (plan(of, seen, NOW).apply ?? []).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+const reason = (of: Cluster, seen: Observed) => plan(of, seen, NOW).conditions[0]?.reason;
+const missing: GuardState = { is: "Missing", because: "policy x does not exist" };
+
+test("members come before sets, so that whoever is granted something is let in when it arrives", () => {
+  expect(names(cluster(), observed())).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);
+  expect(reason(cluster(), observed())).toBe("Compiled");
+});
+
+test("nothing is written before the cluster's namespace is Drover's", () => {
+  expect(names(cluster({ status: {} }), observed())).toEqual([]);
+  expect(reason(cluster({ status: {} }), observed())).toBe("NamespaceNotReady");
+});
+
+test("sets that are not wanted are removed, those very ones", () => {
+  expect(plan(cluster(), observed({ previous: [set("cluster"), set("project-gone")] }), NOW).remove).toEqual([
+    { apiVersion: "drover.dev/v1alpha1", kind: "AccessSet", namespace: "cluster-east", name: "project-gone", uid: "uid-project-gone" },
+  ]);
+});
+
+test("it looks again at the first end date", () => {
+  expect(plan(cluster(), observed(), NOW).again?.afterMs).toBe(3600_000);
+});
+
+test("an end date beyond what timers hold is looked at again before", () => {
+  const [binding] = observed().clusterBindings;
+  if (!binding) throw new Error("no binding in this test");
+  const far = { ...binding, spec: { ...binding.spec, expiresAt: "2100-01-01T00:00:00Z" } };
+  expect(plan(cluster(), observed({ clusterBindings: [far] }), NOW).again?.afterMs).toBe(6 * 3600_000);
+});
+
+test("while the hub's guards are not in force grants wait, and the condition says what is missing", () => {
+  const result = plan(cluster(), observed({ guards: missing }), NOW);
+  expect(result.conditions).toMatchObject([{ status: "False", reason: "GuardsNotEnforced", message: "policy x does not exist" }]);
+  expect(JSON.stringify(result.apply)).not.toContain("alice");
+  expect(result.again?.afterMs).toBe(1000);
+  expect(reason(cluster(), observed({ guards: missing, clusterBindings: [] }))).toBe("Compiled");
+});
+
+test("a cluster that goes is told so where there is still somebody to tell, and nothing is made in a namespace that goes", () => {
+  expect(names(cluster(going), observed())).toEqual([]);
+  const there = observed({ previous: [set("cluster"), set("project-web")], hasMembers: true });
+  expect(names(cluster(going), there)).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);
+  expect(plan(cluster(going), there, NOW).remove?.map(({ name }) => name)).toEqual(["project-web"]);
+  expect(JSON.stringify(plan(cluster(going), there, NOW).apply)).toContain('"teardown":true');
+});

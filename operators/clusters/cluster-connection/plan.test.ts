@@ -1,0 +1,114 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { ClusterReport, ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
+import type { Lease } from "../../../lib/kube/core.ts";
+import type { Reading } from "../../../lib/reconcile/contract.ts";
+import { lastHeartbeat } from "../heartbeat.ts";
+import { plan } from "./plan.ts";
+
+const NOW = new Date("2026-06-01T12:00:00Z");
+const ago = (seconds: number): string => new Date(NOW.getTime() - seconds * 1000).toISOString();
+const holds = (type: string) => ({ type, status: "True" as const, reason: "x", message: "", lastTransitionTime: "" });
+
+const cluster = (status: object = {}, more: object = {}): Cluster => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "Cluster",
+  metadata: { name: "east" },
+  spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
+  status: { conditions: [holds("NamespaceReady"), holds("Registered")], ...status },
+  ...more,
+});
+/** `noted`: when the API server saw the field change; `written`: what the agent's clock said. */
+const lease = (noted: string | undefined, written = noted): Reading<Lease> => ({
+  is: "present",
+  value: {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: {
+      name: "agent",
+      managedFields: [
+        { manager: "cluster-agent-rights", fieldsV1: { "f:metadata": {} }, ...{ time: ago(0) } },
+        { manager: "agent", fieldsV1: { "f:spec": { "f:renewTime": {} } }, ...(noted && { time: noted }) },
+      ],
+    },
+    spec: written === undefined ? {} : { renewTime: written },
+  },
+});
+const healthy: ReportStatus = {
+  healthy: true,
+  kubernetesVersion: "v1.36.3",
+  agentVersion: "0.1.0",
+  nodes: { total: 3, ready: 3 },
+  guards: { state: "Enforced" },
+  access: { epochs: [{ set: "cluster", epoch: 1 }] },
+};
+const report = (status: ReportStatus): Reading<ClusterReport> => ({
+  is: "present",
+  value: { apiVersion: "drover.dev/v1alpha1", kind: "ClusterReport", metadata: { name: "agent" }, spec: {}, status },
+});
+const said = (of: Cluster, l: Reading<Lease>, r: Reading<ClusterReport>) =>
+  Object.fromEntries(plan(of, { lease: l, report: r }, NOW).conditions.map(({ type, reason }) => [type, reason]));
+
+describe("a cluster is connected", () => {
+  test.each([
+    ["39 s after a heartbeat", 39, "Connected"],
+    ["no longer 40 s after it", 40, "HeartbeatLost"],
+  ])("%s", (_, seconds, reason) => {
+    expect(said(cluster(), lease(ago(seconds)), report(healthy))).toMatchObject({ Connected: reason });
+  });
+
+  test("by the hub's clock, whatever the agent's says", () => {
+    expect(said(cluster(), lease(ago(5), ago(3600)), report(healthy))).toMatchObject({ Connected: "Connected" });
+    expect(said(cluster(), lease(ago(3600), ago(-3600)), report(healthy))).toMatchObject({ Connected: "HeartbeatLost" });
+  });
+
+  test("never, if nobody ever renewed the Lease that was made for the agent", () => {
+    expect(said(cluster(), lease(undefined), report({}))).toEqual({ Connected: "NeverConnected", Ready: "NotConnected" });
+    expect(lastHeartbeat(undefined)).toBeUndefined();
+  });
+
+  test("and is looked at again at the moment when the next heartbeat would be missed", () => {
+    expect(plan(cluster(), { lease: lease(ago(10)), report: report(healthy) }, NOW).again?.afterMs).toBe(30_000);
+    expect(plan(cluster(), { lease: lease(ago(50)), report: report(healthy) }, NOW).again).toBeUndefined();
+  });
+});
+
+describe("a cluster is ready", () => {
+  const beats = lease(ago(1));
+  test.each<[string, string, Cluster, Reading<Lease>, ReportStatus]>([
+    ["when everything holds", "Ready", cluster(), beats, healthy],
+    ["not while it has no namespace", "NamespaceNotReady", cluster({ conditions: [holds("Registered")] }), beats, healthy],
+    ["not before an agent is on record", "NotRegistered", cluster({ conditions: [holds("NamespaceReady")] }), beats, healthy],
+    ["not while its agent is silent", "NotConnected", cluster(), lease(ago(60)), healthy],
+    ["not while its API server is not", "Unhealthy", cluster(), beats, { ...healthy, healthy: false }],
+    ["not while a probe gets through its guards", "GuardsNotEnforced", cluster(), beats, { ...healthy, guards: { state: "Missing" } }],
+    ["not before its agent said that guards are in force", "GuardsNotEnforced", cluster(), beats, {}],
+    ["not before its agent applied the first set", "AccessNotApplied", cluster(), beats, { ...healthy, access: {} }],
+    ["not while it is being deleted", "Deleting", cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } }), beats, healthy],
+    [
+      "not with an engine that is not there yet",
+      "EngineUnsupported",
+      cluster({}, { spec: { paused: false, gke: {}, agent: { ceiling: "x" } } }),
+      beats,
+      healthy,
+    ],
+  ])("%s", (_, reason, of, l, r) => {
+    expect(said(of, l, report(r))).toMatchObject({ Ready: reason });
+  });
+
+  test("or nobody knows, when something could not be read, and what was known stays", () => {
+    const of = cluster({ kubernetesVersion: "v1.36.3", namespaceUID: "u" });
+    const result = plan(of, { lease: { is: "unreadable", because: "no answer" }, report: report(healthy) }, NOW);
+    expect(result.conditions.map(({ status }) => status)).toEqual(["Unknown", "Unknown"]);
+    expect(result.status).toEqual({ kubernetesVersion: "v1.36.3" });
+  });
+});
+
+test("a heartbeat is no write of the Cluster, but it is noted every five minutes, and exactly when the agent falls silent", () => {
+  const noted = (last: string, seconds: number) =>
+    plan(cluster({ lastHeartbeatTime: last }), { lease: lease(ago(seconds)), report: report(healthy) }, NOW).status?.lastHeartbeatTime;
+  const recently = "2026-06-01T11:58:00Z";
+  expect(noted(recently, 5)).toBe(recently);
+  expect(noted("2026-06-01T11:50:00Z", 5)).toBe("2026-06-01T11:59:55Z");
+  expect(noted(recently, 60)).toBe("2026-06-01T11:59:00Z");
+});
