@@ -117,7 +117,11 @@ function serveHttp1(server: Http2SecureServer, sockets: Set<TLSSocket>, handlers
     refuseSocket(socket, refusal);
     handlers.malformed(refusal, incomingOf(req).peer);
   });
+  const refused = new WeakSet<Duplex>();
   server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => {
+    // The parser objects again to each piece of what it has objected to; closing now would take the answer away.
+    if (refused.has(socket)) return;
+    refused.add(socket);
     const peer = (socket as TLSSocket).remoteAddress ?? "";
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();

@@ -62,17 +62,18 @@ function upgrade(proxy: AcceptorOptions["proxy"], path: string, token: string): 
 
 /** /test/echo: an upgrade whose bytes come back; /test/headers: an answer with headers of a pod's; /test/silent: none at all. */
 function answerHere(stream: Stream): void {
-  if (stream.request.path === "/test/echo") {
+  const [path] = stream.request.path.split("?");
+  if (path === "/test/echo") {
     stream.sendHead({ status: 101, headers: ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", "x"] });
     stream.pipe(stream);
-  } else if (stream.request.path === "/test/headers") {
+  } else if (path === "/test/headers") {
     stream.resume();
     stream.sendHead({
       status: 200,
       headers: ["Content-Type", "text/html", "Set-Cookie", "session=1", "Content-Security-Policy", "script-src *"],
     });
     stream.end("<script>");
-  } else if (stream.request.path === "/test/open") {
+  } else if (path === "/test/open") {
     stream.resume();
     stream.sendHead({ status: 200, headers: ["Content-Type", "text/plain"] });
     stream.write("begun\n");
@@ -85,9 +86,7 @@ function forward(stream: Stream, member: AcceptorOptions["member"]): void {
   const { method, path, headers, user, uid, groups, extra } = stream.request;
   const url = new URL(member.server);
   const kept: string[] = ["Host", url.host];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!/^(connection|upgrade)$/i.test(headers[i] ?? "")) kept.push(headers[i] ?? "", headers[i + 1] ?? "");
-  }
+  kept.push(...headers);
   kept.push("Impersonate-User", user, "Impersonate-Uid", uid, ...groups.flatMap((group) => ["Impersonate-Group", group]));
   for (const [key, values] of Object.entries(extra)) {
     for (const value of values) kept.push(`Impersonate-Extra-${encodeURIComponent(key)}`, value);
@@ -99,5 +98,7 @@ function forward(stream: Stream, member: AcceptorOptions["member"]): void {
   });
   req.on("error", () => stream.destroy());
   stream.on("close", () => req.destroy());
-  stream.pipe(req);
+  // An upgrade has no body; its stream goes on after the answer.
+  if (headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === "upgrade")) req.end();
+  else stream.pipe(req);
 }
