@@ -52,9 +52,9 @@ export const registerCluster = async (run: Run, cluster: string): Promise<void> 
   if (known && !isNew && environment.isRunning(name)) return;
   await environment.stopIfRunning(name);
   await accountKubeconfig(run, cluster, "agent", directory);
-  // An agent must start, and go on, while its hub is away: it counts as started when it answers at all.
-  const check = { url: `http://127.0.0.1:${environment.port(`agent-health:${cluster}`)}/healthz` };
-  environment.define(name, { spec: droverSpec("agent", directory), check, graceMs: GRACE_MS });
+  // It answers at all once it has its key; whether it is connected is what the Cluster says.
+  const ready = { url: `http://127.0.0.1:${environment.port(`agent-health:${cluster}`)}/healthz` };
+  environment.define(name, { spec: droverSpec("agent", directory), ready, graceMs: GRACE_MS });
   await environment.start(name, run);
 };
 
