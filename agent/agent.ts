@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
-import { fullJitterMs, pause } from "../lib/kube/backoff.ts";
+import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { type Connection, connectionFromKubeconfig } from "../lib/kube/connection.ts";
-import { describe, type Log } from "../lib/kube/log.ts";
+import type { Log } from "../lib/kube/log.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import type { Process } from "../lib/process/run.ts";
 import pkg from "../package.json" with { type: "json" };
@@ -17,6 +17,7 @@ import { GuardKeeper } from "./guards/keeper.ts";
 import { GUARD_PROBE } from "./guards/probe.ts";
 import { serviceAccountToken } from "./hub/member-token.ts";
 import { TokenSource } from "./hub/token.ts";
+import { patiently } from "./patiently.ts";
 import { AuthClient, type HubToken } from "./registration/auth-client.ts";
 import { type AgentKey, loadOrMakeKey } from "./registration/key.ts";
 import { signIn } from "./registration/sign-in.ts";
@@ -176,19 +177,6 @@ function track(streams: StreamTable, { head, groups, end }: Begun): () => void {
   const upgrade = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === "upgrade");
   if (!isLongRunning(info) && !upgrade) return () => {};
   return streams.add({ person: { user: head.user, uid: head.uid, groups, extra: head.extra }, info, upgrade, end });
-}
-
-async function patiently<T>(what: string, attempt: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T> {
-  for (let failures = 0; ; failures++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn(`cannot ${what}`, { error: describe(error) });
-      await pause(fullJitterMs(failures, { baseMs: 250, capMs: 10_000 }), signal);
-      signal.throwIfAborted();
-    }
-  }
 }
 
 function exportMetrics(

@@ -3,22 +3,19 @@
 // over everything, which reads only caches, thinks in pure functions and writes only differences.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { clusterNamespace, HUB, LABEL, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
-import { groupsIn, INVENTORY_LABEL, type Rendered, render } from "../../lib/access/render.ts";
-import type { Claim, MemberNamespace } from "../../lib/access/render-namespaces.ts";
+import { CLUSTER_SET, clusterNamespace, HUB, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
+import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
-import { isForbidden, isNotFound, type KubeClient } from "../../lib/kube/client.ts";
-import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
-import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import { Applier } from "../../lib/reconcile/applier.ts";
-import type { CacheLookup } from "../../lib/reconcile/live.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
-import { carryOut, type Done, inParallel } from "./apply.ts";
+import { patiently } from "../patiently.ts";
+import { carryOut, type Done } from "./apply.ts";
 import { groupsOf, impersonatorBinding, impersonatorRole } from "./impersonator.ts";
-import { advance, isTeardown, type Known, type SeenSet } from "./known.ts";
-import { KnownLive } from "./live.ts";
-import { discoverClusterScoped, memberNamespace, seenSet, seenTemplate } from "./observe.ts";
+import { advance, isTeardown, type Known, NOTHING, type SeenSet } from "./known.ts";
+import { IMPERSONATOR_OBJECTS, Member } from "./member.ts";
+import { discoverClusterScoped, seenSet, seenTemplate } from "./observe.ts";
 import { believed, objectKey, plan, type Verified } from "./plan.ts";
 import { SetStatusWriter, verdict } from "./set-status.ts";
 import type { State, StateStore } from "./state.ts";
@@ -54,20 +51,18 @@ const AGAIN_REFUSED_MS = 60_000;
 const DISCOVER_MS = 300_000;
 /** A clock that differs by less is as good as right: the hub's answers tell the time in whole seconds. */
 const CLOCK_TOLERANCE_MS = 2_000;
-const IMPERSONATOR_OBJECTS: ReadonlySet<string> = new Set(["ClusterRole drover:impersonator", "ClusterRoleBinding drover:impersonator"]);
+/** While an end date is ahead, how often to look at the clock, which somebody may set right meanwhile. */
+const CLOCK_CHECK_MS = 60_000;
 
 export class AccessLoop {
   readonly #options: AccessLoopOptions;
   readonly #queue: Queue;
   readonly #sets: Cache<AccessSet>;
   readonly #templates: Cache<ClusterRoleTemplate>;
-  readonly #namespaces: Cache<Namespace>;
-  readonly #rbac: readonly [Cache<ClusterRole>, Cache<ClusterRoleBinding>, Cache<RoleBinding>];
-  readonly #live: KnownLive;
-  readonly #applier: Applier;
+  readonly #member: Member;
   readonly #statuses: SetStatusWriter;
   readonly #verified = new Map<string, Verified>();
-  #known: Known = { sets: {}, templates: {} };
+  #known: Known = NOTHING;
   #healed = 0;
   #hubAheadMs = 0;
   #clusterScoped: ReadonlySet<string> = new Set();
@@ -83,21 +78,10 @@ export class AccessLoop {
   constructor(options: AccessLoopOptions) {
     this.#options = options;
     const { hub, member, log, cluster } = options;
-    const labelSelector = Object.entries(MANAGED_BY)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(",");
-    this.#sets = new Cache(hub, AccessSet, { namespace: clusterNamespace(cluster), log });
-    this.#templates = new Cache(hub, ClusterRoleTemplate, { log });
-    this.#namespaces = new Cache(member, Namespace, { log, transform: withoutBallast });
-    this.#rbac = [
-      new Cache(member, ClusterRole, { labelSelector, log }),
-      new Cache(member, ClusterRoleBinding, { labelSelector, log }),
-      new Cache(member, RoleBinding, { labelSelector, log }),
-    ];
-    const cacheOf = ((kind: Kind<KubeObject>) => this.#rbac.find((cache) => cache.kind.kind === kind.kind)) as CacheLookup;
-    this.#live = new KnownLive(member, cacheOf);
-    this.#applier = new Applier({ client: member, fieldManager: "agent-access", live: this.#live });
     const namespace = clusterNamespace(cluster);
+    this.#sets = new Cache(hub, AccessSet, { namespace, log });
+    this.#templates = new Cache(hub, ClusterRoleTemplate, { log });
+    this.#member = new Member(member, log);
     this.#statuses = new SetStatusWriter({ hub, namespace, log, find: (name) => this.#sets.get({ namespace, name }) });
     this.#queue = new Queue((_key, signal) => this.#pass(signal), {
       workers: 1,
@@ -139,38 +123,31 @@ export class AccessLoop {
 
   /** The hub's clock minus ours: end dates are the hub's. */
   setClock(hubAheadMs: number): void {
-    this.#hubAheadMs = Math.abs(hubAheadMs) < CLOCK_TOLERANCE_MS ? 0 : Math.round(hubAheadMs / 1000) * 1000;
+    const ahead = Math.abs(hubAheadMs) < CLOCK_TOLERANCE_MS ? 0 : Math.round(hubAheadMs / 1000) * 1000;
+    if (ahead === this.#hubAheadMs) return;
+    this.#hubAheadMs = ahead;
+    this.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const state = await this.#options.store.load(signal);
+    const { store, log } = this.#options;
+    const state = await patiently("read the agent's own copy of the access", () => store.load(signal), log, signal);
     this.#known = state.known;
     this.#healed = state.healed;
     this.#hubAheadMs = state.hubAheadMs;
-    const wake = (): void => this.#queue.add(KEY);
+    const wake = (): void => this.wake();
     this.#sets.onChange((now, before) => {
       // Our own status writes come back as changes; only a spec is news.
-      if (
-        now === undefined ||
-        before === undefined ||
-        now.metadata.generation !== before.metadata.generation ||
-        now.metadata.uid !== before.metadata.uid
-      )
-        wake();
+      const same = now?.metadata.generation === before?.metadata.generation && now?.metadata.uid === before?.metadata.uid;
+      if (!same) wake();
     });
     this.#templates.onChange(wake);
-    this.#namespaces.onChange((now, before) => {
-      if (JSON.stringify(now && memberNamespace(now)) !== JSON.stringify(before && memberNamespace(before))) wake();
-    });
-    for (const cache of this.#rbac) {
-      cache.onChange((now) => {
-        if (now === undefined || this.#verified.get(objectKey(now))?.resourceVersion !== now.metadata.resourceVersion) wake();
-      });
-    }
-    for (const cache of [this.#sets, this.#templates, this.#namespaces, ...this.#rbac]) cache.start(signal);
-    await Promise.all([this.#namespaces, ...this.#rbac].map((cache) => cache.synced));
-    const role = this.#rbac[0].get({ name: "drover:impersonator" });
-    this.#groups = new Set(role === undefined ? [] : groupsOf(role));
+    for (const cache of [this.#sets, this.#templates]) cache.start(signal);
+    await this.#member.start((object) => {
+      // What was written here comes back as a change.
+      if (object === undefined || this.#verified.get(objectKey(object))?.resourceVersion !== object.metadata.resourceVersion) wake();
+    }, signal);
+    this.#groups = new Set(this.#member.impersonatedGroups());
     this.#believe();
     // Both wake the loop by the changes of their first list, but an empty first list changes nothing.
     for (const cache of [this.#sets, this.#templates]) cache.synced.then(wake, () => {});
@@ -180,37 +157,16 @@ export class AccessLoop {
     clearInterval(timer);
   }
 
-  /** Removes everything of the inventory, labels and annotations included. Call it when the loop has seen the teardown. Throws if anything stays. */
-  async removeAll(signal: AbortSignal): Promise<void> {
-    const objects = this.#rbac
-      .flatMap((cache): readonly KubeObject[] => cache.list())
-      .filter((object) => isInventory(object) || IMPERSONATOR_OBJECTS.has(objectKey(object)));
-    const roles = objects.filter(({ kind }) => kind === "ClusterRole");
-    const steps = {
-      removeBindings: objects.filter(({ kind }) => kind !== "ClusterRole"),
-      roles: [],
-      bindings: [],
-      removeRoles: roles,
-      held: 0,
-    };
-    const done = await carryOut(steps, { applier: this.#applier, verified: this.#verified, settled: false, signal });
-    const [problem] = [...done.failed, ...done.refused.map(({ object, message }) => new Error(`${object}: ${message}`))];
-    if (problem !== undefined) throw problem;
-    const marked = this.#namespaces
-      .list()
-      .filter(({ metadata }) => metadata.annotations?.[PROJECT_UID_ANNOTATION] ?? metadata.labels?.[LABEL.project]);
-    const patch = { metadata: { labels: { [LABEL.project]: null }, annotations: { [PROJECT_UID_ANNOTATION]: null } } };
-    await inParallel(marked, 8, ({ metadata }) => this.#patchNamespace(metadata.name, patch, signal));
+  /** Removes everything of the inventory. Call it when the loop has seen the teardown. Throws if anything stays. */
+  removeAll(signal: AbortSignal): Promise<void> {
+    return this.#member.removeAll(signal);
   }
 
   /** What the agent had brought into effect before it was started anew: differences from that are somebody else's doing. */
   #believe(): void {
-    if (this.#known.sets.cluster === undefined) return;
+    if (this.#known.sets[CLUSTER_SET] === undefined) return;
     // A namespace without the project's UID joined while no agent was there.
-    const namespaces = this.#namespaces
-      .list()
-      .map(memberNamespace)
-      .filter(({ annotations }) => annotations[PROJECT_UID_ANNOTATION] !== undefined);
+    const namespaces = this.#member.namespaces().filter(({ annotations }) => annotations[PROJECT_UID_ANNOTATION] !== undefined);
     const { roles, bindings } = this.#render(namespaces);
     for (const object of [...roles, ...bindings]) this.#verified.set(...believed(object));
     this.#settledBefore = true;
@@ -233,18 +189,18 @@ export class AccessLoop {
   async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
     if (this.#tearingDown) return undefined;
     const wentBack = this.#look();
-    if (this.#known.sets.cluster === undefined) return this.#stayAsIs();
+    if (this.#known.sets[CLUSTER_SET] === undefined) return this.#stayAsIs();
     if (isTeardown(this.#known)) return this.#giveUp();
     const now = this.#now();
     const sets = Object.values(this.#known.sets);
-    const namespaces = this.#namespaces.list().map(memberNamespace);
+    const namespaces = this.#member.namespaces();
     const rendered = this.#render(namespaces, now);
     const impersonator = impersonatorRole(groupsIn(sets));
     const steps = plan({
       roles: [impersonator, ...rendered.roles],
       bindings: [impersonatorBinding(this.#options.namespace), ...rendered.bindings],
-      inventory: this.#rbac.flatMap((cache): readonly KubeObject[] => cache.list()).filter(isInventory),
-      live: (object) => this.#live.peek(kindOf(this.#rbac, object), object.metadata),
+      inventory: this.#member.inventory(),
+      live: (object) => this.#member.live(object),
       verified: this.#verified,
       terminating: new Set(namespaces.filter(({ terminating }) => terminating).map(({ name }) => name)),
       enforced: this.#options.mayGrant(),
@@ -253,8 +209,8 @@ export class AccessLoop {
     // All of it ends before the pass does, whatever fails: two passes never write at once.
     const failures: unknown[] = [];
     const [done, claims] = await Promise.all([
-      carryOut(steps, { applier: this.#applier, verified: this.#verified, settled: this.#settled || this.#settledBefore, signal }),
-      this.#claim(rendered.claims, failures, signal),
+      carryOut(steps, { applier: this.#member.applier, verified: this.#verified, settled: this.#settled || this.#settledBefore, signal }),
+      this.#member.claim(rendered.claims, failures, signal),
       this.#save(signal).catch((error: unknown) => void failures.push(error)),
     ]);
     if (this.#verified.has(objectKey(impersonator))) this.#groups = new Set(groupsOf(impersonator));
@@ -304,32 +260,6 @@ export class AccessLoop {
     }
   }
 
-  /** Returns what was refused. */
-  async #claim(claims: readonly Claim[], failures: unknown[], signal: AbortSignal): Promise<{ object: string; message: string }[]> {
-    const refused: { object: string; message: string }[] = [];
-    await inParallel(claims, 8, async (claim) => {
-      try {
-        await this.#annotate(claim, signal);
-      } catch (error) {
-        if (isForbidden(error)) refused.push({ object: `Namespace ${claim.namespace}`, message: describe(error) });
-        else failures.push(error);
-      }
-    });
-    return refused;
-  }
-
-  async #annotate({ namespace, uid }: Claim, signal: AbortSignal): Promise<void> {
-    await this.#patchNamespace(namespace, { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: uid ?? null } } }, signal);
-  }
-
-  async #patchNamespace(name: string, patch: object, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#options.member.patch(Namespace, { name }, patch, { type: "merge", fieldManager: "agent-access", signal });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-
   async #save(signal: AbortSignal): Promise<void> {
     const state: State = { known: this.#known, healed: this.#healed, hubAheadMs: this.#hubAheadMs };
     await this.#options.store.save(state, signal);
@@ -361,7 +291,7 @@ export class AccessLoop {
     this.#options.onReport(this.#last);
     if (failed) throw pass.failed[0];
     const waits = [
-      ...(rendered.again === undefined ? [] : [Date.parse(rendered.again) - pass.now.getTime() + 1]),
+      ...(rendered.again === undefined ? [] : [Math.min(Date.parse(rendered.again) - pass.now.getTime() + 1, CLOCK_CHECK_MS)]),
       ...(refused.length > 0 ? [AGAIN_REFUSED_MS] : []),
     ];
     return waits.length === 0 ? undefined : { againAfterMs: Math.min(...waits) };
@@ -377,18 +307,4 @@ interface Concluded {
   readonly wentBack: readonly string[];
   readonly now: Date;
   readonly sets: readonly SeenSet[];
-}
-
-const isInventory = (object: KubeObject): boolean => object.metadata.labels?.[INVENTORY_LABEL] !== undefined;
-
-function kindOf(caches: readonly Cache<never>[] | readonly { readonly kind: Kind<KubeObject> }[], object: KubeObject): Kind<KubeObject> {
-  const found = caches.find(({ kind }) => kind.kind === object.kind);
-  if (found === undefined) throw new Error(`${object.kind} is not a kind that access is made of`);
-  return found.kind as Kind<KubeObject>;
-}
-
-/** A namespace without what nobody reads here. */
-function withoutBallast({ apiVersion, kind, metadata }: Namespace): Namespace {
-  const { managedFields: _, ...rest } = metadata;
-  return { apiVersion, kind, metadata: rest };
 }
