@@ -4,14 +4,14 @@ import { describe, type Log, silent } from "./log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "./object.ts";
 import { Reflector } from "./reflector.ts";
 import { compareResourceVersions } from "./resource-version.ts";
+import { type Indexes, Store } from "./store.ts";
 
 export interface CacheOptions<T extends KubeObject> {
   readonly namespace?: string;
   /** Only the object of this name. */
   readonly name?: string;
   readonly labelSelector?: string;
-  /** For each index the values under which an object is found. */
-  readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
+  readonly indexes?: Indexes<T>;
   /** Applied before storing: to drop what nobody reads. */
   readonly transform?: (object: T) => T;
   /** Default 90 s: servers send a bookmark about every minute. */
@@ -25,11 +25,6 @@ export interface CacheOptions<T extends KubeObject> {
 
 type Listener<T> = (now: T | undefined, before: T | undefined) => void;
 
-/** The order of lists: by namespace, then by name. */
-export const byName = (a: KubeObject, b: KubeObject): number =>
-  compareText(a.metadata.namespace ?? "", b.metadata.namespace ?? "") || compareText(a.metadata.name, b.metadata.name);
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 /** What the server has of one kind, kept up to date by a list and a watch. Objects in it are shared: never change one. */
 export class Cache<T extends KubeObject> {
   readonly kind: Kind<T>;
@@ -39,11 +34,8 @@ export class Cache<T extends KubeObject> {
   readonly #log: Log;
   readonly #reflector: Reflector<T>;
   readonly #listeners = new Set<Listener<T>>();
-  readonly #indexes: ReadonlyMap<string, { keys: (object: T) => readonly string[]; found: Map<string, Set<string>> }>;
+  readonly #store: Store<T>;
   readonly #settle: { resolve: () => void; reject: (reason: unknown) => void };
-  #objects = new Map<string, T>();
-  /** Sorted lists by namespace ("" for all), built when asked for and thrown away on each change. */
-  #sorted = new Map<string, readonly T[]>();
   #resourceVersion: string | undefined;
   #spokenAt: number | undefined;
   #lastError: string | undefined;
@@ -52,7 +44,7 @@ export class Cache<T extends KubeObject> {
     this.kind = kind;
     this.#options = options;
     this.#log = options.log ?? silent;
-    this.#indexes = new Map(Object.entries(options.indexes ?? {}).map(([name, keys]) => [name, { keys, found: new Map() }]));
+    this.#store = new Store(options.indexes);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#settle = { resolve, reject };
@@ -96,7 +88,7 @@ export class Cache<T extends KubeObject> {
   }
 
   get size(): number {
-    return this.#objects.size;
+    return this.#store.size;
   }
 
   /** True when an object of this key, if it exists, is in here: false for what the cache's selection leaves out (or may leave out). */
@@ -108,35 +100,22 @@ export class Cache<T extends KubeObject> {
   }
 
   get(key: Key): T | undefined {
-    return this.#objects.get(keyString(key));
+    return this.#store.get(key);
   }
 
   /** Sorted by namespace and name. */
   list(o: { namespace?: string | undefined } = {}): readonly T[] {
-    const scope = o.namespace ?? "";
-    let list = this.#sorted.get(scope);
-    if (list === undefined) {
-      list = scope === "" ? [...this.#objects.values()].sort(byName) : this.list().filter((object) => object.metadata.namespace === scope);
-      this.#sorted.set(scope, list);
-    }
-    return list;
+    return this.#store.list(o.namespace);
   }
 
   /** Sorted by namespace and name. Throws when no such index was declared. */
   byIndex(index: string, value: string): readonly T[] {
-    const known = this.#indexes.get(index);
-    if (known === undefined) throw new Error(`the cache of ${this.kind.kind} has no index "${index}"`);
-    const objects: T[] = [];
-    for (const key of known.found.get(value) ?? []) {
-      const object = this.#objects.get(key);
-      if (object !== undefined) objects.push(object);
-    }
-    return objects.sort(byName);
+    return this.#store.byIndex(index, value);
   }
 
   /** Whether an object, which need not be in here, would be found under this value of the index. */
   isUnder(index: string, value: string, object: T): boolean {
-    return this.#indexes.get(index)?.keys(object).includes(value) ?? false;
+    return this.#store.isUnder(index, value, object);
   }
 
   /** Called after the store has changed, synchronously, also for what the first list brought. Returns how to stop. */
@@ -157,37 +136,27 @@ export class Cache<T extends KubeObject> {
     };
   }
 
-  /** A list tells what is there now: what is missing from it was deleted while nobody watched. */
+  /** A list tells what is there now: what is missing from it was deleted while nobody watched. Listeners hear of it when all of it is in. */
   #replace(items: readonly T[], resourceVersion: string): void {
-    const before = this.#objects;
-    const now = new Map(items.map((item) => [keyString(keyOf(item)), this.#transformed(item)]));
-    const changes: [T | undefined, T | undefined][] = [];
-    for (const [key, old] of before) if (!now.has(key)) changes.push([undefined, old]);
-    for (const [key, object] of now) {
-      const old = before.get(key);
-      if (old !== undefined && old.metadata.resourceVersion === object.metadata.resourceVersion && old.metadata.uid === object.metadata.uid)
-        now.set(key, old);
-      else changes.push([object, old]);
+    const listed = new Set(items.map((item) => keyString(keyOf(item))));
+    const gone = this.#store.list().filter((old) => !listed.has(keyString(keyOf(old))));
+    const changes: [now: T | undefined, before: T | undefined][] = gone.map((old) => [undefined, this.#store.delete(keyOf(old))]);
+    for (const item of items) {
+      if (isSame(item, this.#store.get(keyOf(item)))) continue;
+      const now = this.#transformed(item);
+      changes.push([now, this.#store.set(now)]);
     }
-    this.#objects = now;
-    this.#sorted = new Map();
-    for (const [object, old] of changes) this.#index(object, old);
     this.#spoke(resourceVersion);
     this.#settle.resolve();
-    for (const [object, old] of changes) this.#tell(object, old);
+    for (const [now, before] of changes) this.#tell(now, before);
   }
 
   #change({ type, object }: WatchEvent<T>): void {
-    const key = keyString(keyOf(object));
-    const old = type === "BOOKMARK" ? undefined : this.#objects.get(key);
     this.#spoke(object.metadata.resourceVersion);
-    if (type === "BOOKMARK" || (type === "DELETED" && old === undefined)) return;
+    if (type === "BOOKMARK") return;
     const now = type === "DELETED" ? undefined : this.#transformed(object);
-    if (now === undefined) this.#objects.delete(key);
-    else this.#objects.set(key, now);
-    this.#sorted = new Map();
-    this.#index(now, old);
-    this.#tell(now, old);
+    const before = now === undefined ? this.#store.delete(keyOf(object)) : this.#store.set(now);
+    if (now !== undefined || before !== undefined) this.#tell(now, before);
   }
 
   #spoke(resourceVersion: string | undefined): void {
@@ -200,22 +169,6 @@ export class Cache<T extends KubeObject> {
     return this.#options.transform === undefined ? object : this.#options.transform(object);
   }
 
-  #index(now: T | undefined, old: T | undefined): void {
-    const key = keyString(keyOf((now ?? old) as T));
-    for (const { keys, found } of this.#indexes.values()) {
-      for (const value of old === undefined ? [] : keys(old)) {
-        const set = found.get(value);
-        set?.delete(key);
-        if (set?.size === 0) found.delete(value);
-      }
-      for (const value of now === undefined ? [] : keys(now)) {
-        const set = found.get(value);
-        if (set === undefined) found.set(value, new Set([key]));
-        else set.add(key);
-      }
-    }
-  }
-
   #tell(now: T | undefined, old: T | undefined): void {
     for (const listener of [...this.#listeners]) {
       try {
@@ -226,6 +179,9 @@ export class Cache<T extends KubeObject> {
     }
   }
 }
+
+const isSame = (a: KubeObject, b: KubeObject | undefined): boolean =>
+  b !== undefined && a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion;
 
 /** True when `object` as the server returned it is not yet (and may still come to be) in the cache. */
 export function isAhead(object: KubeObject, cache: { readonly resourceVersion: string | undefined }): boolean {

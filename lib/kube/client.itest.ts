@@ -1,6 +1,10 @@
 // The client and its ways to connect, against a real API server.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
+import { createServer } from "node:tls";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { until } from "../testing/until.ts";
@@ -69,6 +73,17 @@ test("create, get, replace, patch, apply, delete do what they say, and errors sa
   expect(isConflict(await failure(admin.delete(ConfigMap, key, { resourceVersion: made.metadata.resourceVersion })))).toBe(true);
   await admin.delete(ConfigMap, key, { uid: made.metadata.uid });
   expect(isNotFound(await failure(admin.delete(ConfigMap, key)))).toBe(true);
+});
+
+test("applying with a uid means that very object: it neither touches another of the same name nor makes one", async () => {
+  const key = { name: "by-uid", namespace };
+  const of = (uid: string): ConfigMap => ({ ...configMap("by-uid", { x: "1" }), metadata: { ...key, uid } });
+  const foreign = "0b5e7a3e-0000-0000-0000-000000000000";
+  expect(await failure(admin.apply(ConfigMap, of(foreign), { fieldManager: "one" }))).toMatchObject({ code: 409 });
+  const { metadata } = await admin.create(ConfigMap, configMap("by-uid"));
+  const refusal = await failure(admin.apply(ConfigMap, of(foreign), { fieldManager: "one" }));
+  expect(isConflict(refusal) || isInvalid(refusal)).toBe(true);
+  expect((await admin.apply(ConfigMap, of(metadata.uid ?? ""), { fieldManager: "one" })).data).toEqual({ x: "1" });
 });
 
 test("find says undefined only for an object that is not there, not for a kind that is not served", async () => {
@@ -157,22 +172,17 @@ test("a hundred watches leave requests their connections", async () => {
   stop.abort();
 });
 
-test("every way to say who one is in a kubeconfig works, and what rotates is read again", async () => {
+test("every way to say who one is in a kubeconfig works", async () => {
   const account = { name: "robot", namespace };
   await admin.create(ServiceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: account });
   const whoAmI = async (user: object): Promise<string> => {
     const client = new KubeClient(await connectionFromKubeconfig(await kubeconfig(user)));
-    const body = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
     try {
-      const answer = (await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body })) as Review;
-      return answer.status.userInfo.username;
+      return await userOf(client);
     } finally {
       await client.close();
     }
   };
-  interface Review {
-    readonly status: { readonly userInfo: { readonly username: string } };
-  }
   const { token } = await admin.requestToken(account, { expirationSeconds: 600 });
   const alice = plane.clientCertificate("alice");
   const robot = "system:serviceaccount:client:robot";
@@ -200,6 +210,64 @@ test("every way to say who one is in a kubeconfig works, and what rotates is rea
   expect(await whoAmI(await plugin("exec-token", { token }))).toBe(robot);
   expect(await whoAmI(await plugin("exec-cert", { clientCertificateData: alice.cert, clientKeyData: alice.key }))).toBe("alice");
 });
+
+test("a client certificate that was replaced on disk is shown on the next new connection", async () => {
+  const pairs = { alice: plane.clientCertificate("alice"), bob: plane.clientCertificate("bob") };
+  const put = async ({ cert, key }: { cert: string; key: string }) => {
+    await writeFile(join(plane.directory, "rotating.crt"), cert);
+    await writeFile(join(plane.directory, "rotating.key"), key);
+  };
+  await put(pairs.alice);
+  const user = { "client-certificate": join(plane.directory, "rotating.crt"), "client-key": join(plane.directory, "rotating.key") };
+  const client = new KubeClient(await connectionFromKubeconfig(await kubeconfig(user)));
+  expect(await userOf(client)).toBe("alice");
+  await put(pairs.bob);
+  expect(await userOf(client)).toBe("alice");
+  client.renewConnections();
+  expect(await userOf(client)).toBe("bob");
+  await client.close();
+});
+
+test("an API server below a path prefix is reached, with watches", async () => {
+  // kubectl's own proxy speaks plain HTTP; a TLS end in front of it makes it what a client may use.
+  const proxy = spawn(join(plane.binaries, "kubectl"), [
+    "proxy",
+    "--port=0",
+    "--api-prefix=/clusters/east",
+    `--kubeconfig=${plane.adminKubeconfig}`,
+  ]);
+  const [line] = (await once(proxy.stdout, "data")) as [Buffer];
+  const port = Number(/:(\d+)/.exec(line.toString())?.[1]);
+  const { cert, key } = plane.serving.certificate({ commonName: "prefix" }, ["server"], ["127.0.0.1"]);
+  const front = createServer({ cert, key }, (near) => {
+    const far = connect(port, "127.0.0.1");
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", () => resolve()));
+  const { port: outside } = front.address() as AddressInfo;
+  const client = new KubeClient({ server: `https://127.0.0.1:${outside}/clusters/east/`, ca: plane.ca });
+  const stop = new AbortController();
+  try {
+    const cache = new Cache(client, ConfigMap, { namespace });
+    cache.start(stop.signal);
+    await cache.synced;
+    await client.create(ConfigMap, configMap("below-prefix"));
+    await until(() => cache.get({ name: "below-prefix", namespace }) !== undefined, "the watch works below the prefix");
+  } finally {
+    stop.abort();
+    await client.close();
+    front.close();
+    proxy.kill();
+  }
+});
+
+/** Who the API server takes this client for. */
+async function userOf(client: KubeClient): Promise<string> {
+  const body = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+  const answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body });
+  return (answer as { status: { userInfo: { username: string } } }).status.userInfo.username;
+}
 
 async function kubeconfig(user: object, cluster: object = {}): Promise<string> {
   const path = join(plane.directory, `kubeconfig-${Math.random()}`);

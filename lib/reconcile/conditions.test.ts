@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Condition } from "../kube/object.ts";
 import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
 import type { ConditionIntent } from "./contract.ts";
-import { transitions } from "./events.ts";
+import { EventAllowance, transitions } from "./events.ts";
 
 const early = new Date("2026-01-01T00:00:00.123Z");
 const late = new Date("2026-01-02T00:00:00Z");
@@ -65,4 +65,17 @@ test("an event comes from a new status or reason, not from a new message", () =>
   expect(transitions(before, merged(before, [intent("False", "A", "2 of 3")], late))).toEqual([]);
   expect(transitions(before, merged(before, [intent("False", "B")], late))).toHaveLength(1);
   expect(transitions([], before)).toHaveLength(1);
+});
+
+test("a subject that flaps causes a dozen events at once and then one now and then; another is not held back by it", () => {
+  let now = 0;
+  const allowance = new EventAllowance(() => now);
+  const taken = (subject: string, times: number): number =>
+    Array.from({ length: times }, () => allowance.take(subject)).filter(Boolean).length;
+  expect(taken("a", 100)).toBe(12);
+  expect(taken("b", 1)).toBe(1);
+  now += 60_000;
+  expect(taken("a", 100)).toBe(2);
+  now += 24 * 3_600_000;
+  expect(taken("a", 100)).toBe(12);
 });

@@ -239,6 +239,7 @@ test("a deleted subject goes when what it made is gone, and not before", async (
   await admin.patch(ConfigMap, key, { metadata: { finalizers: ["test.drover.dev/wait"] } }, { type: "merge" });
   await admin.delete(Widget, key);
   await until(async () => (await admin.get(ConfigMap, key)).metadata.deletionTimestamp !== undefined, "the ConfigMap is going");
+  await settled();
   expect((await admin.get(Widget, key)).metadata.finalizers).toEqual(["drover.dev/widget-config"]);
   await admin.patch(ConfigMap, key, { metadata: { finalizers: [] } }, { type: "merge" });
   await until(async () => (await admin.find(Widget, key)) === undefined, "the widget is gone");

@@ -17,6 +17,33 @@ export function transitions(before: readonly Condition[], after: readonly Condit
   });
 }
 
+/** How many events a subject may cause at once, and how soon it may cause one more after that. */
+const BURST = 12;
+const REFILL_MS = 30_000;
+
+/** Keeps a subject that flaps from filling etcd with events: a bucket for each subject, by the monotonic clock. */
+export class EventAllowance {
+  readonly #buckets = new Map<string, { left: number; at: number }>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** True when the subject may cause one more event, which is then counted. */
+  take(subject: string): boolean {
+    const now = this.#now();
+    const { left, at } = this.#buckets.get(subject) ?? { left: BURST, at: now };
+    const refilled = Math.min(BURST, left + (now - at) / REFILL_MS);
+    this.#buckets.set(subject, { left: refilled >= 1 ? refilled - 1 : refilled, at: now });
+    return refilled >= 1;
+  }
+
+  forget(subject: string): void {
+    this.#buckets.delete(subject);
+  }
+}
+
 /** The Event that tells of a transition; for a cluster-scoped subject it lies in namespace `default`, as Kubernetes does it. */
 export function eventOf(
   subject: KubeObject,

@@ -6,7 +6,7 @@ import type { Applier } from "./applier.ts";
 import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
 import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
 import type { EffectTable, Executor } from "./effects.ts";
-import { eventOf, transitions } from "./events.ts";
+import { EventAllowance, eventOf, transitions } from "./events.ts";
 import { kindString, type Live } from "./live.ts";
 
 export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
@@ -39,6 +39,7 @@ export class Pass {
   readonly #context: PassContext;
   readonly #kinds: ReadonlyMap<string, Kind<KubeObject>>;
   readonly #failures = new Map<string, number>();
+  readonly #allowance = new EventAllowance();
 
   constructor(reconciler: AnyReconciler, context: PassContext) {
     this.#reconciler = reconciler;
@@ -51,6 +52,7 @@ export class Pass {
     const subject = this.#context.live.peek(this.#reconciler.subject, key);
     if (subject === undefined) {
       this.#failures.delete(keyString(key));
+      this.#allowance.forget(keyString(key));
       this.#context.remember(key, []);
       return undefined;
     }
@@ -147,6 +149,7 @@ export class Pass {
   ): Promise<void> {
     const { client, log, now, instance } = this.#context;
     for (const transition of transitions(before, after)) {
+      if (!this.#allowance.take(keyString(keyOf(subject)))) continue;
       try {
         await client.create(Event, eventOf(subject, transition, { name: this.#reconciler.name, instance }, now()), { signal });
       } catch (error) {

@@ -1,5 +1,6 @@
-import { byName, type Cache } from "../kube/cache.ts";
+import type { Cache } from "../kube/cache.ts";
 import { type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
+import { byName } from "../kube/store.ts";
 import type { Reader, Reading } from "./contract.ts";
 import { type CacheLookup, kindString, type Live } from "./live.ts";
 
