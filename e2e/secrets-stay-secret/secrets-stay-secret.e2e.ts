@@ -65,7 +65,7 @@ test("no output holds the password, a wrong password, or the token", async () =>
   await untilAllowed(nina.kubectl("east"), ["get", "pods", "-A"]);
   await nina.kubectl("west").run(["get", "pods"]);
   await postJSON(`${state().auth.url}/login/local`, { username: "ss-nina", password: WRONG });
-  await postJSON(`${state().auth.url}/login/local?password=${WRONG}`, { username: WRONG, password: WRONG });
+  await postJSON(`${state().auth.url}/login/local?password=${WRONG}`, { username: "nobody-here", password: WRONG });
   await request(`${state().proxy.url}/clusters/east/api?token=${WRONG}`, {
     headers: { authorization: `Bearer ${WRONG}`, "x-remote-user": WRONG },
   });
