@@ -412,14 +412,12 @@ describe("whatever people wrote", () => {
     globalRoles: fc.constant([
       { metadata: { name: "prod" }, spec: { grants: [{ template: "viewer", clusterSelector: { matchLabels: { env: "prod" } } }] } },
     ]),
-    globalBindings: fc
-      .array(fc.tuple(fc.constantFrom("prod", "gone"), who, end), { maxLength: 4 })
-      .map((list) =>
-        list.map(([globalRole, subject, expiresAt], i) => ({
-          metadata: { name: `g${i}` },
-          spec: { globalRole, subject, ...(expiresAt && { expiresAt }) },
-        })),
-      ),
+    globalBindings: fc.array(fc.tuple(fc.constantFrom("prod", "gone"), who, end), { maxLength: 4 }).map((list) =>
+      list.map(([globalRole, subject, expiresAt], i) => ({
+        metadata: { name: `g${i}` },
+        spec: { globalRole, subject, ...(expiresAt && { expiresAt }) },
+      })),
+    ),
     clusterBindings: bindings(["cluster-east"]),
     projects: fc.subarray([project("web"), project("api"), { ...project("raw"), status: {} }]),
     projectBindings: bindings(["project-east--web", "project-east--api", "project-east--raw", "project-west--web"]),
