@@ -37,7 +37,8 @@ export const groupSubject = (provider: string, encodedGroup: string): string => 
 /** In members: one ClusterRole for each template, bound everywhere by that name. */
 export const templateRole = (template: string): string => `drover:${template}`;
 /** In members: a project's RoleBinding in each of its namespaces; part 1 has no suffix. */
-export const projectBinding = (project: string, template: string, part = 1): string => `drover:${project}:${template}${part > 1 ? `:${part}` : ""}`;
+export const projectBinding = (project: string, template: string, part = 1): string =>
+  `drover:${project}:${template}${part > 1 ? `:${part}` : ""}`;
 /** In members: the ClusterRoleBinding of a template bound cluster-wide. */
 export const clusterBinding = (template: string, part = 1): string => `drover:${template}${part > 1 ? `:${part}` : ""}`;
 
