@@ -7,6 +7,7 @@ import { prepareSite, USER } from "./demo-site.ts";
 import { tellStory } from "./demo-story.ts";
 import { Environment } from "./environment.ts";
 import { startReaper } from "./reaper.ts";
+import { repositoryRoot } from "./root.ts";
 import { bringUp } from "./up.ts";
 
 export interface DemoOptions {
@@ -22,7 +23,7 @@ const byHand = (environment: Environment, password: string): string[] => {
   return [
     "",
     "It stays up until Ctrl-C. By hand, in another terminal:",
-    `  export PATH=${join(kubectl, "..")}:${process.cwd()}/bin:$PATH`,
+    `  export PATH=${join(kubectl, "..")}:${join(repositoryRoot(), "bin")}:$PATH`,
     `  KUBECONFIG=${hub.adminKubeconfig} kubectl get clusters.drover.dev          # the hub, as its administrator`,
     `  KUBECONFIG=${alice} kubectl --context drover-east get nodes    # the cluster east, as alice (her password: ${password})`,
     `  bin/drover dev status --dir ${environment.directory}`,
