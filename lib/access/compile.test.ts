@@ -382,6 +382,24 @@ describe("epochs and parts", () => {
     expect(changed(joined, left)).toHaveLength(1);
   });
 
+  test("who is in which part does not depend on the order in which thousands are read", () => {
+    const users = crowd(4001);
+    const world = { ...BASE, users, projects: [] };
+    const forward = compile({ ...world, clusterBindings: bound(users) });
+    expect(compile({ ...world, clusterBindings: [...bound(users)].reverse() }).sets).toEqual(forward.sets);
+  });
+
+  test("templates and subjects are sorted, also when they came one after the other", () => {
+    const early = [binding("cluster-east", "a", "viewer", bob)];
+    const first = compile({ ...BASE, clusterBindings: early });
+    const late = [...early, binding("cluster-east", "b", "owner", bob), binding("cluster-east", "c", "viewer", alice)];
+    const { bindings = [] } = specOf(compile({ ...BASE, clusterBindings: late, previous: asPrevious(first) }), "cluster") ?? {};
+    expect(bindings.map(({ template: to, subjects }) => [to, subjects.map(({ name }) => name)])).toEqual([
+      ["owner", ["drover:user:bob"]],
+      ["viewer", ["drover:user:alice", "drover:user:bob"]],
+    ]);
+  });
+
   test("the set of a project called like a part of another one is not that part", () => {
     const projects = [project("web"), project("web-part-2")];
     const names = compile({ ...BASE, projects }).sets.map(({ name }) => name);
