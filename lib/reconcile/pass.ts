@@ -1,8 +1,8 @@
-import { FencedError, isConflict, isTransient, type KubeClient } from "../kube/client.ts";
+import { FencedError, isConflict, isNotFound, isTransient, type KubeClient } from "../kube/client.ts";
 import { Event } from "../kube/core.ts";
 import { describe, type Log } from "../kube/log.ts";
 import { type Condition, type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
-import type { Applier } from "./applier.ts";
+import type { Applier, ApplyOutcome } from "./applier.ts";
 import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
 import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
 import type { EffectTable, Executor } from "./effects.ts";
@@ -136,7 +136,14 @@ export class Pass {
       metadata: { ...keyOf(subject), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
       ...(Object.keys(status).length > 0 ? { status } : {}),
     };
-    const { outcome } = await applier.apply(this.#reconciler.subject, intent, { subresource: "status", signal });
+    let outcome: ApplyOutcome;
+    try {
+      ({ outcome } = await applier.apply(this.#reconciler.subject, intent, { subresource: "status", signal }));
+    } catch (error) {
+      // Gone meanwhile, and nobody will read its status.
+      if (isNotFound(error)) return;
+      throw error;
+    }
     if (outcome !== "unchanged") await this.#tellTransitions(subject, existing, conditions, signal);
   }
 
