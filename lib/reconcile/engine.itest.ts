@@ -1,24 +1,19 @@
 // The engine against a real API server: one small kind, whose subject wants a ConfigMap and a RoleBinding.
-import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import { type Fence, KubeClient } from "../kube/client.ts";
 import { ConfigMap, CustomResourceDefinition, Event, Namespace, RoleBinding } from "../kube/core.ts";
 import { silent } from "../kube/log.ts";
 import type { Condition, Kind, KubeObject } from "../kube/object.ts";
+import { auditedWrites } from "../testing/audit.ts";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { until } from "../testing/until.ts";
+import { Widget, widgetDefinition } from "../testing/widget.ts";
 import type { Effect, Plan, Reading, Reconciler } from "./contract.ts";
 import { type EngineOptions, type RunningEngine, startReconcilers } from "./engine.ts";
 
 // Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
 jest.setTimeout(120_000);
-
-interface Widget extends KubeObject {
-  readonly spec?: { readonly size?: number; readonly role?: string; readonly ring?: boolean };
-  readonly status?: { readonly conditions?: readonly Condition[]; readonly seen?: number };
-}
-const Widget: Kind<Widget> = { apiVersion: "test.drover.dev/v1", kind: "Widget", plural: "widgets", namespaced: true };
 
 interface Ring extends Effect {
   readonly type: "ring";
@@ -37,7 +32,7 @@ let running: RunningEngine[];
 beforeAll(async () => {
   plane = await startControlPlane();
   admin = new KubeClient(plane.adminConnection());
-  await admin.create(CustomResourceDefinition, widgetDefinition());
+  await admin.create(CustomResourceDefinition, widgetDefinition);
   await until(async () => (await admin.list(Widget)).items.length === 0, "widgets are served");
 }, 900_000);
 afterAll(async () => {
@@ -121,21 +116,8 @@ const condition = async (name: string): Promise<Condition | undefined> =>
   (await admin.get(Widget, { name, namespace })).status?.conditions?.find(({ type }) => type === "Ready");
 const ready = (name: string) => until(async () => (await condition(name))?.status === "True", `${name} is Ready`);
 
-/** The writes in this test's namespace that the audit log tells of, as "verb resource[/subresource] name". */
-function writes(): string[] {
-  const lines = readFileSync(plane.auditLog, "utf8").split("\n").filter(Boolean);
-  const entries = lines.map((line) => JSON.parse(line) as AuditEntry);
-  return entries
-    .filter(({ verb, objectRef }) => objectRef?.namespace === namespace && !["get", "list", "watch"].includes(verb))
-    .map(
-      ({ verb, objectRef }) =>
-        `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join("/")} ${objectRef?.name ?? ""}`,
-    );
-}
-interface AuditEntry {
-  readonly verb: string;
-  readonly objectRef?: { readonly namespace?: string; readonly resource?: string; readonly subresource?: string; readonly name?: string };
-}
+/** The writes in this test's namespace, as "verb resource[/subresource] name". */
+const writes = (): string[] => auditedWrites(plane, namespace);
 
 test("a subject gets its finalizer before anything else, then its objects, its status and an event", async () => {
   start();
@@ -350,6 +332,11 @@ test("effects run through the table, and an effect without an executor is a fail
   await admin.create(Widget, widget("w", { ring: true }));
   await ready("w");
   expect(rung).toContain("w");
+  stop.abort();
+  await Promise.all(running.map(({ done }) => done));
+  stop = new AbortController();
+  start(widgetConfig);
+  await until(async () => (await condition("w"))?.message === "no executor for effect ring", "the failure shows");
 });
 
 test("no write leaves the process while the fence is closed, and all of it follows when it opens", async () => {
@@ -408,44 +395,4 @@ async function settled(): Promise<void> {
 async function passes(metrics: Registry, outcome = "done"): Promise<number> {
   const found = (await metrics.getMetricsAsJSON()).find(({ name }) => name === "drover_reconciles_total");
   return (found?.values ?? []).filter(({ labels }) => labels.outcome === outcome).reduce((sum, { value }) => sum + value, 0);
-}
-
-function widgetDefinition(): CustomResourceDefinition {
-  const text = { type: "string" };
-  const item = {
-    type: "object",
-    required: ["type", "status"],
-    properties: {
-      type: text,
-      status: text,
-      reason: text,
-      message: text,
-      lastTransitionTime: { type: "string", format: "date-time" },
-      observedGeneration: { type: "integer" },
-    },
-  };
-  const schema = {
-    type: "object",
-    properties: {
-      spec: { type: "object", properties: { size: { type: "integer" }, role: text, ring: { type: "boolean" } } },
-      status: {
-        type: "object",
-        properties: {
-          seen: { type: "integer" },
-          conditions: { type: "array", items: item, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
-        },
-      },
-    },
-  };
-  return {
-    apiVersion: CustomResourceDefinition.apiVersion,
-    kind: CustomResourceDefinition.kind,
-    metadata: { name: "widgets.test.drover.dev" },
-    spec: {
-      group: "test.drover.dev",
-      scope: "Namespaced",
-      names: { plural: "widgets", singular: "widget", kind: "Widget" },
-      versions: [{ name: "v1", served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: schema } }],
-    },
-  };
 }

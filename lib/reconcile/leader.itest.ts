@@ -155,6 +155,26 @@ test("a write that is still unanswered when the lease runs out is given up by th
   await until(() => first.terms > 1 || first.election.fence.mayWrite(), "it leads again once the server answers");
 });
 
+test("a machine that slept while its monotonic clock stood still finds its fence closed when it wakes", async () => {
+  let slept = 0;
+  const stop = new AbortController();
+  const settings = { namespace, name: "sleeper", leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 5, log: silent };
+  const election = new LeaderElection(admin, { ...settings, timeOfDay: () => Date.now() + slept });
+  const led = election.run(
+    stop.signal,
+    (term) => new Promise((resolve) => term.addEventListener("abort", () => resolve(), { once: true })),
+  );
+  await until(() => election.fence.mayWrite(), "it leads");
+  slept = 3_600_000;
+  expect(election.fence.mayWrite()).toBe(false);
+  expect(election.fence.remainingMs()).toBe(0);
+  // The time of day being set back gives nobody more time.
+  slept = -3_600_000;
+  expect(election.fence.remainingMs()).toBeLessThanOrEqual(10_000);
+  stop.abort();
+  await led;
+});
+
 test("somebody who takes the lease away by force ends the term at once", async () => {
   const first = await join("first");
   await until(() => first.lastWrite > 0, "the first leads");

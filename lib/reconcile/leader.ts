@@ -18,20 +18,24 @@ export interface LeaderElectionOptions {
   readonly log: Log;
   /** Monotonic, in ms. */
   readonly now?: () => number;
+  /** The machine's time of day, in ms. */
+  readonly timeOfDay?: () => number;
 }
 
 /**
  * Lets one of several processes lead. Its fence allows writing until `renewDeadline` after the *sending* of the last successful renewal,
  * measured by the monotonic clock, so this process has stopped writing before anybody else may begin: others wait `leaseDuration`
- * from when they saw that renewal, which was after it was sent. No clock of another machine plays a part.
+ * from when they saw that renewal, which was after it was sent. No clock of another machine plays a part. The monotonic clock stands still
+ * while a machine sleeps, so the time of day is looked at too, and whichever clock went further counts.
  */
 export class LeaderElection {
   readonly identity: string;
   readonly #client: KubeClient;
   readonly #options: LeaderElectionOptions;
   readonly #now: () => number;
-  /** Until when this process may write, by its monotonic clock. */
-  #until = Number.NEGATIVE_INFINITY;
+  readonly #timeOfDay: () => number;
+  /** When the last successful renewal was sent, by both clocks; undefined when the lease is not held. */
+  #renewed: { readonly at: number; readonly timeOfDay: number } | undefined;
   #released = false;
   /** The lease as it was when it was last seen to change, and when that was. */
   #seen: { readonly resourceVersion: string; readonly at: number } | undefined;
@@ -45,11 +49,17 @@ export class LeaderElection {
     this.#options = options;
     this.identity = `${options.identity || hostname()}_${randomBytes(8).toString("hex")}`;
     this.#now = options.now ?? (() => performance.now());
+    this.#timeOfDay = options.timeOfDay ?? Date.now;
   }
 
   readonly fence: Fence = {
     mayWrite: () => this.fence.remainingMs() > 0,
-    remainingMs: () => Math.max(0, this.#until - this.#now()),
+    remainingMs: () => {
+      if (this.#renewed === undefined) return 0;
+      const { at, timeOfDay } = this.#renewed;
+      const elapsed = Math.max(this.#now() - at, this.#timeOfDay() - timeOfDay);
+      return Math.max(0, this.#options.renewDeadlineSeconds * 1000 - elapsed);
+    },
   };
 
   /**
@@ -109,13 +119,13 @@ export class LeaderElection {
       const lease = await this.#client.find(Lease, { namespace, name }, { signal: either });
       if (lease !== undefined && !this.#mayTake(lease)) {
         if (this.fence.mayWrite()) log.error("lease lost: somebody else holds it", { lease: name, holder: lease.spec?.holderIdentity });
-        this.#until = Number.NEGATIVE_INFINITY;
+        this.#renewed = undefined;
         return false;
       }
-      const sentAt = this.#now();
+      const sent = { at: this.#now(), timeOfDay: this.#timeOfDay() };
       const written = await this.#write(lease, either);
       this.#seen = { resourceVersion: written.metadata.resourceVersion ?? "", at: this.#now() };
-      this.#until = sentAt + renewDeadlineSeconds * 1000;
+      this.#renewed = sent;
       this.#released = false;
       return true;
     } catch (error) {
@@ -162,7 +172,7 @@ export class LeaderElection {
   async #release(): Promise<void> {
     const { namespace, name, log } = this.#options;
     const held = this.fence.mayWrite();
-    this.#until = Number.NEGATIVE_INFINITY;
+    this.#renewed = undefined;
     if (!held || this.#released) return;
     this.#released = true;
     try {
