@@ -6,9 +6,7 @@ import type { Plan, Reading } from "../../../lib/reconcile/contract.ts";
 import { isSystemNamespace, NOTHING } from "../system-subject.ts";
 
 export function plan(namespace: Namespace, hub: Reading<Cluster>): Plan<never> {
-  // One that is going is made anew once it has gone.
-  const leave = hub.is === "unreadable" || (hub.is === "present" && hub.value.metadata.deletionTimestamp !== undefined);
-  return isSystemNamespace(namespace) && !leave ? { ...NOTHING, apply: [DESIRED] } : NOTHING;
+  return isSystemNamespace(namespace) && hub.is !== "unreadable" ? { ...NOTHING, apply: [DESIRED] } : NOTHING;
 }
 
 const DESIRED: KubeObject & { readonly spec: object } = {

@@ -1,0 +1,48 @@
+import { expect, test } from "@jest/globals";
+import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { Namespace } from "../../../lib/kube/core.ts";
+import { plan } from "./plan.ts";
+
+const cluster = (finalizers: readonly string[], going = true): Cluster => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "Cluster",
+  metadata: { name: "east", finalizers, ...(going && { deletionTimestamp: "2026-01-01T00:00:00Z" }) },
+  spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
+  status: { namespaceUID: "u1" },
+});
+const namespace: Namespace = {
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: "cluster-east", uid: "u1", labels: { "drover.dev/backs-cluster": "east" } },
+  status: { phase: "Active" },
+};
+const there = { namespace: { is: "present", value: namespace }, foreign: ["RoleBinding drover:agent"] } as const;
+const gone = { namespace: { is: "absent" }, foreign: [] } as const;
+
+test("the namespace goes last: while another of Drover's finalizers holds the cluster it stays, and so does the agent's account in it", () => {
+  const result = plan(cluster(["drover.dev/cluster-namespace", "drover.dev/cluster-teardown"]), there);
+  expect(result.remove ?? []).toEqual([]);
+  expect(result).toMatchObject({ finalizer: "hold", status: { namespaceUID: "u1" } });
+});
+
+test("somebody else's finalizer does not keep it", () => {
+  const result = plan(cluster(["drover.dev/cluster-namespace", "example.com/other"]), there);
+  expect(result.remove).toEqual([{ apiVersion: "v1", kind: "Namespace", name: "cluster-east", uid: "u1" }]);
+  expect(result.finalizer).toBe("hold");
+});
+
+test("the cluster is let go when its namespace is gone", () => {
+  expect(plan(cluster(["drover.dev/cluster-namespace"]), gone).finalizer).toBe("release");
+});
+
+test("a cluster whose namespace could not be read says Unknown and keeps what is known", () => {
+  const result = plan(cluster([], false), { namespace: { is: "unreadable", because: "no answer" }, foreign: [] });
+  expect(result.conditions).toMatchObject([{ status: "Unknown", reason: "Unreadable" }]);
+  expect(result).toMatchObject({ apply: [], status: { namespaceUID: "u1" }, finalizer: "hold" });
+});
+
+test("the namespace is labelled as the cluster's", () => {
+  expect(plan(cluster([], false), gone).apply).toEqual([
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "cluster-east", labels: { "drover.dev/backs-cluster": "east" } } },
+  ]);
+});

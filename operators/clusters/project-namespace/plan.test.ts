@@ -1,0 +1,68 @@
+import { expect, test } from "@jest/globals";
+import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { Project } from "../../../crds/v1alpha1/project.ts";
+import type { Namespace } from "../../../lib/kube/core.ts";
+import type { Reading } from "../../../lib/reconcile/contract.ts";
+import type { Observed } from "./observe.ts";
+import { plan } from "./plan.ts";
+
+const project = (more: { going?: boolean; namespace?: string; adopted?: boolean } = {}): Project => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "Project",
+  metadata: {
+    name: "web",
+    namespace: more.namespace ?? "cluster-east",
+    ...(more.going && { deletionTimestamp: "2026-01-01T00:00:00Z" }),
+  },
+  spec: {},
+  status: more.adopted === false ? {} : { namespaceUID: "u1" },
+});
+const cluster = (ready = true): Reading<Cluster> => ({
+  is: "present",
+  value: {
+    apiVersion: "drover.dev/v1alpha1",
+    kind: "Cluster",
+    metadata: { name: "east" },
+    spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
+    status: ready ? { namespaceUID: "c" } : {},
+  },
+});
+const labels = { "drover.dev/backs-cluster": "east", "drover.dev/backs-project": "web" };
+const namespace: Reading<Namespace> = {
+  is: "present",
+  value: { apiVersion: "v1", kind: "Namespace", metadata: { name: "project-east--web", uid: "u1", labels }, status: { phase: "Active" } },
+};
+const seen = (more: Partial<Observed> = {}): Observed => ({ cluster: cluster(), namespace, foreign: [], ...more });
+const absent = { is: "absent" } as const;
+
+test("a project in a cluster's namespace gets one, labelled with both", () => {
+  expect(plan(project({ adopted: false }), seen({ namespace: absent })).apply).toEqual([
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "project-east--web", labels } },
+  ]);
+  expect(plan(project(), seen())).toMatchObject({ status: { namespaceUID: "u1" }, conditions: [{ reason: "Ready" }], finalizer: "hold" });
+});
+
+test.each<[string, Observed]>([
+  ["does not exist", seen({ cluster: absent })],
+  ["has no namespace yet", seen({ cluster: cluster(false) })],
+])("nothing is made for a project whose cluster %s", (_, observed) => {
+  const result = plan(project({ adopted: false }), { ...observed, namespace: absent });
+  expect(result.apply ?? []).toEqual([]);
+  expect(result).toMatchObject({ conditions: [{ status: "False", reason: "ScopeNotFound" }], finalizer: "none" });
+});
+
+test.each(["default", "cluster-", "project-east--web", "cluster-a--b"])("a project in namespace %s is in no cluster", (name) => {
+  const result = plan(project({ namespace: name, adopted: false }), seen({ cluster: absent, namespace: absent }));
+  expect(result).toMatchObject({ conditions: [{ reason: "ScopeNotFound" }], finalizer: "none" });
+});
+
+test("deleted after its cluster, a project still takes its namespace along", () => {
+  const removal = plan(project({ going: true }), seen({ cluster: absent }));
+  expect(removal.remove).toEqual([{ apiVersion: "v1", kind: "Namespace", name: "project-east--web", uid: "u1" }]);
+  expect(removal.finalizer).toBe("hold");
+  expect(plan(project({ going: true }), seen({ cluster: absent, namespace: absent })).finalizer).toBe("release");
+});
+
+test("while its cluster is away, a project that has a namespace keeps hold of it", () => {
+  expect(plan(project(), seen({ cluster: absent }))).toMatchObject({ status: { namespaceUID: "u1" }, finalizer: "hold" });
+});
