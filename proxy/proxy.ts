@@ -28,7 +28,7 @@ export interface ProxyParts {
   readonly openPerUser: number;
 }
 
-export class Proxy implements Handlers {
+export class RequestHandlers implements Handlers {
   readonly #parts: ProxyParts;
 
   constructor(parts: ProxyParts) {

@@ -9,7 +9,7 @@ import { type ProxyConfig, trusted } from "./config.ts";
 import { Known } from "./known.ts";
 import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { Proxy } from "./proxy.ts";
+import { RequestHandlers } from "./proxy.ts";
 import { RateLimiter } from "./rate.ts";
 import { Recorder } from "./record.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -58,7 +58,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   const { replicaId, replicas } = config;
   // A thousand agents behind one address may all come back at once.
   const tunnelEndpoint = new TunnelEndpoint({ hub, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50), hasCluster });
-  const proxy = new Proxy({
+  const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
     ...{ trusted: trusted(config.trustForwardedFrom), staleAfterMs, openPerUser },
   });

@@ -24,8 +24,8 @@ export class Tunnels {
   add(cluster: string, session: Session): void {
     const before = this.#byCluster.get(cluster) ?? [];
     this.#byCluster.set(cluster, [...before, session]);
-    session.closed.then(() => this.#remove(cluster, session));
-    for (const old of before) succeed(old, session);
+    void session.closed.then(() => this.#remove(cluster, session));
+    for (const old of before) void succeed(old, session);
   }
 
   /** One that takes requests, other than those that were tried. */

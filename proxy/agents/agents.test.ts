@@ -49,7 +49,7 @@ describe("attack 59: an agent may ask of the hub", () => {
   });
 
   test.each([
-    ["GET", own.replace("east", "west") + "/accesssets"],
+    ["GET", `${own.replace("east", "west")}/accesssets`],
     ["PATCH", lease.replace("east", "west")],
     ["GET", "/apis/drover.dev/v1alpha1/accesssets"],
     ["PATCH", `${own}/accesssets/cluster`],
