@@ -103,6 +103,8 @@ test("in the order of the file it ends in the right grants after two rounds", as
   for (const document of DOCUMENTS) world.put(document);
   expect(await world.settle((list) => list)).toBeLessThanOrEqual(2);
   expect(grantsIn(world)).toEqual(COMPLETE);
+  const stray = world.find(ProjectRoleTemplateBinding, { name: "stray", namespace: "project-west--web" });
+  expect(stray?.status?.conditions).toMatchObject([{ type: "Accepted", status: "False", reason: "ScopeNotFound" }]);
 });
 
 test("in any order, with passes between the documents, it ends the same", async () => {
