@@ -10,6 +10,8 @@ const shared = {
 };
 
 export default {
+  // Tests wait on conditions. The limit is for what never happens, and must not fail what a busy machine does slowly.
+  testTimeout: 180_000,
   projects: [
     { ...shared, displayName: "pure", testMatch: ["**/*.test.ts"] },
     { ...shared, displayName: "integration", testMatch: ["**/*.itest.ts"] },

@@ -82,6 +82,7 @@ export class Transport {
     const limit = new Limit(request.signal, request.timeoutMs);
     try {
       const answer = await this.#request(this.#unary, request, limit.signal, request.timeoutMs);
+      answer.body.on("error", () => {}); // text() rejects with it
       const text = await answer.body.text();
       return { status: answer.statusCode, headers: answer.headers, text };
     } catch (error) {
@@ -100,6 +101,8 @@ export class Transport {
   ): Promise<{ head: Omit<Answer, "text">; body: Dispatcher.ResponseData["body"] }> {
     try {
       const answer = await this.#request(this.#streams, request, request.signal, 0);
+      // Whoever reads the body gets its error; when it breaks while nobody reads, that must not end the process.
+      answer.body.on("error", () => {});
       return { head: { status: answer.statusCode, headers: answer.headers }, body: answer.body };
     } catch (error) {
       throw this.#explain(request, error);
