@@ -21,12 +21,17 @@ if (chosen.length === 0) {
 }
 
 // An interrupt reaches jest through the process group; this process only waits for it to end.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
+// No further project is begun after it.
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+  });
+}
 
 await mkdir(resultsDirectory, { recursive: true });
 let worst = 0;
-for (const project of chosen) worst = Math.max(worst, await jest(project));
+for (const project of chosen) worst = interrupted ? 1 : Math.max(worst, await jest(project));
 process.exitCode = worst;
 
 /** @returns jest's exit code; 1 when it was ended by a signal */
