@@ -109,7 +109,7 @@ export const AuthProvider = kind({
   conditions: [Accepted],
   rules: [labelName("AuthProvider")],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Access", type: "string", jsonPath: ".spec.access.mode" },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },

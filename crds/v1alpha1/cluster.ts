@@ -125,7 +125,7 @@ export const Cluster = kind({
     },
   ],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].status" },
     { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].reason" },
     { name: "Connected", type: "string", jsonPath: ".status.conditions[?(@.type=='Connected')].status" },

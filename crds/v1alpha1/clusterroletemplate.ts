@@ -69,7 +69,7 @@ export const ClusterRoleTemplate = kind({
   conditions: [Accepted],
   rules: [labelName("template")],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Context", type: "string", jsonPath: ".spec.context" },
     { name: "Locked", type: "boolean", jsonPath: ".spec.locked", priority: 1 },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },

@@ -52,7 +52,7 @@ export const GlobalRole = kind({
   conditions: [Accepted],
   rules: [labelName("GlobalRole")],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],

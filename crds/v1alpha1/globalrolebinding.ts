@@ -32,7 +32,7 @@ export const GlobalRoleBinding = kind({
   columns: [
     { name: "Role", type: "string", jsonPath: ".spec.globalRole" },
     { name: "Subject", type: "string", jsonPath: ".spec.subject.kind" },
-    { name: "Name", type: "string", jsonPath: ".spec.subject.name" },
+    { name: "Subject Name", type: "string", jsonPath: ".spec.subject.name" },
     { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", priority: 1 },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
   ],

@@ -32,7 +32,7 @@ export const Project = kind({
   conditions: [NamespaceReady],
   rules: [shortName("project")],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='NamespaceReady')].reason" },
     { name: "Pod security", type: "string", jsonPath: ".spec.podSecurity.enforce" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },

@@ -20,7 +20,7 @@ export const ProjectRoleTemplateBinding = kind({
   columns: [
     { name: "Template", type: "string", jsonPath: ".spec.template" },
     { name: "Subject", type: "string", jsonPath: ".spec.subject.kind" },
-    { name: "Name", type: "string", jsonPath: ".spec.subject.name" },
+    { name: "Subject Name", type: "string", jsonPath: ".spec.subject.name" },
     { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", priority: 1 },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
   ],

@@ -45,7 +45,7 @@ export const User = kind({
   conditions: [Accepted],
   rules: [labelName("User")],
   columns: [
-    { name: "Name", type: "string", jsonPath: ".spec.displayName" },
+    { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Enabled", type: "boolean", jsonPath: ".spec.enabled" },
     { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
     { name: "Last login", type: "date", jsonPath: ".status.lastLoginTime" },
