@@ -1,6 +1,6 @@
 // Step 6: the request goes through the tunnel, and its answer comes back. Backpressure holds in both directions: whoever does not
 // read stops his own request, and nobody else's.
-import { answerHeaders } from "../lib/identity/answer-headers.ts";
+import { answerHeaders, declaredLength } from "../lib/identity/answer-headers.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
 import type { Session } from "../lib/tunnel/session.ts";
@@ -46,8 +46,15 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     if (opened instanceof Refusal) return stop(opened);
     stream = opened;
     opened.on("head", (answer: ResponseHead) => {
+      const length = declaredLength(answer.headers);
+      if (length === "malformed" || answer.status === 101) {
+        stop(new Refusal("Interrupted", `the answer of the cluster "${cluster}" is not well-formed`));
+        opened.reset(TunnelCode.Protocol, "the answer is not well-formed");
+        return;
+      }
       status = answer.status;
       client.respond(answer.status, answerHeaders(answer.headers));
+      if (length !== undefined && hasBody(client.incoming.method, answer.status)) holdToLength(opened, client, length);
       opened.pipe(client.sink);
     });
     opened.on("error", (error: Error) => {
@@ -67,6 +74,23 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     },
   };
 }
+
+/**
+ * Breaks an answer off that is longer or shorter than it said. Behind a load balancer the rest could become the next answer on the
+ * connection, and so somebody else's. To be called before the stream is piped on.
+ */
+function holdToLength(stream: Stream, client: Client, length: number): void {
+  let missing = length;
+  stream.on("data", (piece: Buffer) => {
+    missing -= piece.length;
+    if (missing >= 0) return;
+    stream.unpipe();
+    client.abort();
+  });
+  stream.on("end", () => missing > 0 && client.abort());
+}
+
+const hasBody = (method: string, status: number): boolean => method !== "HEAD" && status !== 204 && status !== 304;
 
 /** Begins the request, or says why it cannot be begun. */
 export function opening(session: Session, cluster: string, head: RequestHead): Stream | Refusal {

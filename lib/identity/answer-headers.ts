@@ -37,3 +37,18 @@ export function answerHeaders(raw: readonly string[]): string[] {
   headers.push(...SAFETY_HEADERS);
   return headers;
 }
+
+/**
+ * The length that an answer declares: undefined when it declares none, "malformed" when it is not one plain number. Whoever sends
+ * another length than it declares would write into the next answer on the same connection.
+ */
+export function declaredLength(raw: readonly string[]): number | "malformed" | undefined {
+  let length: number | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (raw[i]?.length !== 14 || raw[i]?.toLowerCase() !== "content-length") continue;
+    const value = raw[i + 1] ?? "";
+    if (!/^[0-9]{1,15}$/.test(value) || length !== undefined) return "malformed";
+    length = Number(value);
+  }
+  return length;
+}

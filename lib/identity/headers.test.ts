@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { answerHeaders, SAFETY_HEADERS } from "./answer-headers.ts";
+import { answerHeaders, declaredLength, SAFETY_HEADERS } from "./answer-headers.ts";
 import { judgeHeaders } from "./headers.ts";
 
 const clean = (raw: readonly string[]) => {
@@ -39,6 +39,18 @@ describe("a client's headers", () => {
 
   test.each(["gzip, chunked", "identity", "chunked, chunked", "xchunked"])("with another Transfer-Encoding are refused: %s", (value) => {
     expect(judgeHeaders(["Transfer-Encoding", value])).toMatchObject({ is: "malformed" });
+  });
+
+  test.each([
+    ["X A", "b"],
+    ["", "b"],
+    ["X-A:", "b"],
+    ["X-A", "b\r\nc: d"],
+    ["X-A", "b\0"],
+    ["X-A", "\x7f"],
+    ["X-A", "ł"],
+  ])("with characters that HTTP does not allow are refused: %j: %j", (name, value) => {
+    expect(judgeHeaders([name, value])).toMatchObject({ is: "malformed" });
   });
 
   test("go on as they were, with repeats, order and case", () => {
@@ -110,7 +122,7 @@ describe("a client's headers", () => {
       fc.constantFrom("Authorization", "authorization", "Cookie", "Connection", "Upgrade"),
     );
     fc.assert(
-      fc.property(fc.array(fc.tuple(name, fc.string({ maxLength: 10 })), { maxLength: 6 }), (pairs) => {
+      fc.property(fc.array(fc.tuple(name, fc.stringMatching(/^[ -~]{0,10}$/)), { maxLength: 6 }), (pairs) => {
         const judged = judgeHeaders(pairs.flat());
         const names = pairs.map(([n]) => n.toLowerCase().replaceAll("_", "-"));
         if (names.some((n) => n.startsWith("impersonate-") || n.startsWith("x-remote-"))) {
@@ -152,5 +164,18 @@ describe("a cluster's answer", () => {
       ...["Warning", "299 - a", "Warning", "299 - b"],
       ...SAFETY_HEADERS,
     ]);
+  });
+
+  test.each<[readonly string[], number | "malformed" | undefined]>([
+    [["Content-Type", "a"], undefined],
+    [["content-LENGTH", "12"], 12],
+    [["Content-Length", "12", "Content-Length", "12"], "malformed"],
+    [["Content-Length", "12", "content-length", "13"], "malformed"],
+    [["Content-Length", "12, 12"], "malformed"],
+    [["Content-Length", "+12"], "malformed"],
+    [["Content-Length", "0x12"], "malformed"],
+    [["Content-Length", ""], "malformed"],
+  ])("with %j declares a length of %s", (raw, length) => {
+    expect(declaredLength(raw)).toBe(length);
   });
 });

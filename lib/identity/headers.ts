@@ -36,6 +36,9 @@ const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...CREDENTIALS, ...
 /** All that `Connection` may name. Anything else asks to have a header taken away on the way. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection"]);
 
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 /** A WebSocket subprotocol that carries a bearer token: it is for us, not for the cluster. */
 const BEARER_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
@@ -51,6 +54,8 @@ export function judgeHeaders(raw: readonly string[]): Judged {
     const name = raw[i] ?? "";
     const value = raw[i + 1] ?? "";
     if (name.startsWith(":")) continue;
+    // HTTP parsers refuse these as well; here it is certain, because a tunnel must carry no such thing.
+    if (!NAME.test(name) || !VALUE.test(value)) return { is: "malformed", because: "they hold characters that HTTP does not allow" };
     const lower = name.toLowerCase();
     const identity = identityIn(lower);
     if (identity !== undefined) return { is: "identity", header: name, impersonation: identity === "impersonate-" };

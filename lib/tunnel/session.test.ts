@@ -288,7 +288,6 @@ describe("a hostile opener", () => {
     ["opens a stream twice", () => [open(1), open(1)], TunnelCode.Protocol],
     ["opens streams backwards", () => [open(5), open(4)], TunnelCode.Protocol],
     ["speaks of a stream that never was", () => [dataFrame(1, Buffer.from("x"))], TunnelCode.Protocol],
-    ["opens with a head that is none", () => [openFrame(1, "[]")], TunnelCode.Protocol],
     ["answers its own request", () => [open(1), head(1)], TunnelCode.Protocol],
     ["sends after its end", () => [open(1), endFrame(1), dataFrame(1, Buffer.from("x"))], TunnelCode.Protocol],
     ["ends twice", () => [open(1), endFrame(1), endFrame(1)], TunnelCode.Protocol],
@@ -300,6 +299,18 @@ describe("a hostile opener", () => {
     send(...frames());
     expect(await session.closed).toMatchObject({ code, remote: false });
     await until(() => heard.some(([name, , said]) => name === "goaway" && said === code));
+  });
+
+  test("that opens with a head that is none ends that stream, and no other", async () => {
+    const { session, send, heard } = accepts({}, echo);
+    send(open(1), openFrame(2, "[]"), open(3));
+    await until(() => heard.length === 3);
+    expect(heard.map(([name, id, code]) => [name, id, name === "reset" ? code : ""])).toEqual([
+      ["head", 1, ""],
+      ["reset", 2, TunnelCode.Protocol],
+      ["head", 3, ""],
+    ]);
+    expect(session.streamCount).toBe(2);
   });
 
   test("cannot open more streams than there may be", async () => {
@@ -385,15 +396,20 @@ describe("a hostile acceptor", () => {
     ["sends a body before its head", () => [dataFrame(1, Buffer.from("x"))]],
     ["ends before its head", () => [endFrame(1)]],
     ["answers a request that nobody made", () => [head(2)]],
-    [
-      "sends a head with a line break in a value",
-      () => [headFrame(1, JSON.stringify({ status: 200, headers: ["a", "b\r\nSet-Cookie: c"] }))],
-    ],
   ])("that %s loses the tunnel", async (_, frames) => {
     const { session, send, stream } = opens();
     stream.resume();
     send(...frames());
     expect(await session.closed).toMatchObject({ code: TunnelCode.Protocol });
+  });
+
+  test("that sends a head with a line break in a value ends that stream, and no other", async () => {
+    const { session, send, heard, stream } = opens();
+    const other = session.open(request);
+    send(headFrame(1, JSON.stringify({ status: 200, headers: ["a", "b\r\nSet-Cookie: c"] })), head(2));
+    await expect(stream.head).rejects.toMatchObject({ code: TunnelCode.Protocol });
+    expect(await other.head).toEqual(ok);
+    await until(() => heard.some(([name, id]) => name === "reset" && id === 1));
   });
 
   test("that says GOAWAY for streams it never took lets the opener ask elsewhere", async () => {

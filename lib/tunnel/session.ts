@@ -4,7 +4,7 @@ import { Decoder, type FrameSink } from "./decode.ts";
 import { encodeFrames, goawayFrame, openFrame, pingFrame, resetFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
 import { ACK, type Frame, HEADER_BYTES, MAX_STREAM_ID } from "./frame.ts";
-import { parseRequestHead, parseResponseHead, type RequestHead } from "./head.ts";
+import { parseRequestHead, type RequestHead } from "./head.ts";
 import { type Link, Stream } from "./stream.ts";
 
 /** Bytes gathered before they are written at once rather than at the end of the turn. */
@@ -218,7 +218,7 @@ export class Session implements Link {
   #sink(): FrameSink {
     return {
       open: (id, payload) => this.#accept(id, payload),
-      head: (id, payload) => this.#deliver(id, (stream) => stream.receiveHead(parseResponseHead(payload))),
+      head: (id, payload) => this.#deliver(id, (stream) => stream.receiveHead(payload)),
       data: (id, piece) => this.#deliver(id, (stream) => stream.receiveData(piece)),
       end: (id) => this.#deliver(id, (stream) => stream.receiveEnd()),
       reset: (id, code, message) => this.#deliver(id, (stream) => stream.receiveReset(code, message)),
@@ -256,7 +256,15 @@ export class Session implements Link {
       this.send(resetFrame(id, TunnelCode.Refused, refusal));
       return;
     }
-    const stream = new Stream(this, id, parseRequestHead(payload), false);
+    let request: RequestHead;
+    try {
+      request = parseRequestHead(payload);
+    } catch (error) {
+      // Of one request only: nobody else's may suffer for what came in its head.
+      this.send(resetFrame(id, TunnelCode.Protocol, error instanceof Error ? error.message : ""));
+      return;
+    }
+    const stream = new Stream(this, id, request, false);
     this.#streams.set(id, stream);
     try {
       this.#options.onStream?.(stream);

@@ -2,7 +2,7 @@ import { Duplex } from "node:stream";
 import { dataFrame, endFrame, headFrame, resetFrame, windowFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
 import { type Frame, MAX_WINDOW_BYTES } from "./frame.ts";
-import type { RequestHead, ResponseHead } from "./head.ts";
+import { parseResponseHead, type RequestHead, type ResponseHead } from "./head.ts";
 import { ByteQueue } from "./queue.ts";
 
 /** What a stream needs of the connection that carries it. */
@@ -90,8 +90,16 @@ export class Stream extends Duplex {
 
   // ── from the session ──
 
-  receiveHead(head: ResponseHead): void {
+  receiveHead(payload: Buffer): void {
     if (!this.#opener || this.#headDone) throw new TunnelError(TunnelCode.Protocol, "the peer sent a head that was not due");
+    let head: ResponseHead;
+    try {
+      head = parseResponseHead(payload);
+    } catch (error) {
+      // Of one answer only: it may be a pod's doing, and nobody else's answers may suffer for it.
+      this.destroy(error as TunnelError);
+      return;
+    }
     this.#headDone = true;
     this.#headPromise.resolve(head);
     this.emit("head", head);

@@ -1,0 +1,105 @@
+// A proxy in this process, with its real listener, steps and tunnel, in front of a cluster that the test plays. What the hub says is
+// fixed: alice may reach the cluster east with the token `TOKEN`.
+import { once } from "node:events";
+import { BlockList } from "node:net";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { Registry } from "prom-client";
+import type { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
+import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
+import type { Token } from "../../crds/v1alpha1/token.ts";
+import type { User } from "../../crds/v1alpha1/user.ts";
+import { tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
+import { Session } from "../../lib/tunnel/session.ts";
+import type { Stream } from "../../lib/tunnel/stream.ts";
+import { HubForwarder } from "../agents/hub-forwarder.ts";
+import type { TunnelEndpoint } from "../agents/tunnel-endpoint.ts";
+import type { Certificate } from "../certificate.ts";
+import { listen } from "../listener.ts";
+import { OpenRequests } from "../open-requests.ts";
+import type { Hub } from "../pipeline.ts";
+import { RequestHandlers } from "../proxy.ts";
+import { RateLimiter } from "../rate.ts";
+import { type AuditRecord, Recorder } from "../record.ts";
+import { Tunnels } from "../tunnels.ts";
+
+export const TOKEN = `drv_${"A".repeat(43)}`;
+
+export interface Front {
+  readonly port: number;
+  readonly tunnels: Tunnels;
+  readonly open: OpenRequests;
+  /** The cluster's end of the tunnel. */
+  readonly acceptor: Session;
+  /** The connection under the tunnel, at the proxy's end and at the cluster's. */
+  readonly sockets: readonly TLSSocket[];
+  /** Audit records so far. */
+  records(): AuditRecord[];
+  close(): Promise<void>;
+}
+
+/** `serving`: for 127.0.0.1, signed by `ca`. `answer` plays the cluster. */
+export async function startFront(ca: string, serving: Certificate, answer: (stream: Stream) => void): Promise<Front> {
+  const hub = fixedHub();
+  const tunnels = new Tunnels();
+  const open = new OpenRequests(hub);
+  let lines = "";
+  const nothing = () => 0;
+  const gauges = { openRequests: nothing, tunnels: nothing, bufferedBytes: nothing, staleSeconds: nothing };
+  const recorder = new Recorder(new Registry(), gauges, (more) => {
+    lines += more;
+  });
+  const hubForwarder = new HubForwarder({ hub: { server: "https://127.0.0.1:1" }, rate: new RateLimiter(1, 1), hasCluster: () => false });
+  const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
+  const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
+  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000 });
+  const listener = await listen({ host: "127.0.0.1", port: 0, connections: 1000 }, serving, proxy);
+  const { near, far } = await socketPair(ca, serving);
+  tunnels.add("east", new Session(near, { role: "opener" }));
+  const acceptor = new Session(far, { role: "acceptor", onStream: answer });
+  return {
+    port: listener.port,
+    tunnels,
+    open,
+    acceptor,
+    sockets: [near, far],
+    records: () => {
+      recorder.flush();
+      const written = lines.split("\n").filter((line) => line !== "");
+      return written.map((line) => (JSON.parse(line) as { audit: AuditRecord }).audit);
+    },
+    close: async () => {
+      tunnels.destroy("east");
+      far.destroy();
+      await listener.close(0);
+      recorder.flush();
+    },
+  };
+}
+
+function fixedHub(): Hub {
+  const hash = tokenHash(TOKEN);
+  const name = tokenObjectName(hash);
+  const token = { metadata: { name, uid: "t" }, spec: { hash, user: "alice", provider: "local", expiresAt: "2100-01-01T00:00:00Z" } };
+  const members = { metadata: { name: "members" }, spec: { users: ["alice"], groups: [], everyone: false } };
+  return {
+    token: (wanted) => (wanted === name ? (token as unknown as Token) : undefined),
+    user: () => ({ metadata: { name: "alice", uid: "a" }, spec: { enabled: true } }) as unknown as User,
+    provider: () => ({ metadata: { name: "local" } }) as unknown as AuthProvider,
+    cluster: () => ({ metadata: { name: "east" } }) as unknown as Cluster,
+    members: () => members as unknown as ClusterMembers,
+    staleForMs: () => 0,
+  };
+}
+
+async function socketPair(ca: string, serving: Certificate): Promise<{ near: TLSSocket; far: TLSSocket }> {
+  const accepted = Promise.withResolvers<TLSSocket>();
+  const server = createServer(serving, accepted.resolve).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const far = connect({ host: "127.0.0.1", port: address.port, ca });
+  const near = await accepted.promise;
+  server.close();
+  return { near, far };
+}
