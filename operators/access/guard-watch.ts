@@ -16,6 +16,8 @@ const PROBE = { namespace: SYSTEM_NAMESPACE, name: "guard-probe" };
 const TOKEN_SECONDS = 3600;
 const REPROBE_MS = 30_000;
 const RETRY_MS = 250;
+/** For so long the first lists are waited for before it is said that they cannot be had. */
+const SYNC_MS = 10_000;
 /** A policy that was deleted and made anew can still refuse from the API server's memory: it has to refuse twice, this far apart. */
 const CONFIRM_MS = 300;
 /** For so long a probe that cannot be made leaves the last answer standing. */
@@ -101,7 +103,7 @@ export class GuardWatch {
       cache.onChange(() => this.#changed());
       cache.start(signal);
     }
-    await Promise.allSettled([this.#policies.synced, this.#bindings.synced]);
+    await Promise.race([Promise.allSettled([this.#policies.synced, this.#bindings.synced]), pause(SYNC_MS, signal)]);
     while (!signal.aborted) {
       this.#round = new AbortController();
       const round = AbortSignal.any([signal, this.#round.signal]);
@@ -115,6 +117,8 @@ export class GuardWatch {
 
   /** Status changes and what others keep of their own do not count. */
   #changed(): void {
+    // While the first lists come in piece by piece, what is not there yet is not missing.
+    if (!this.#known) return;
     const faults = guardFaults([...this.#policies.list(), ...this.#bindings.list()]);
     if (faults.length === 0 && this.#state.is === "Enforced") return;
     this.#refusedAt = undefined;
@@ -122,7 +126,12 @@ export class GuardWatch {
     this.#round.abort();
   }
 
+  get #known(): boolean {
+    return this.#policies.hasSynced && this.#bindings.hasSynced;
+  }
+
   async #look(signal: AbortSignal): Promise<GuardState> {
+    if (!this.#known) return { is: "Unknown", because: "the hub's admission policies could not be listed" };
     const faults = guardFaults([...this.#policies.list(), ...this.#bindings.list()]);
     if (faults.length > 0) return { is: "Missing", because: faults.join("; ") };
     let found = await this.#tryAll(signal);
