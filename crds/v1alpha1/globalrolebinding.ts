@@ -8,7 +8,7 @@ import { IMMUTABLE_ROLE, IMMUTABLE_SUBJECT, personOrGroup } from "./subject.ts";
 export const Accepted = condition("Accepted", "The binding is understood and counts; while it does not, it grants nothing.", {
   Accepted: "The binding is part of what the access operator compiles. Nothing to do.",
   RoleNotFound: "No GlobalRole has that name. Apply it; the binding then counts by itself.",
-  RoleNotAccepted: "Something that the role grants is missing. Read the role's Accepted condition; its other grants count.",
+  RoleNotAccepted: "Nothing that the role grants is accepted. Read the role's Accepted condition; as soon as one grant is, it counts.",
   SubjectNotFound: "No User has that name. Apply the User; the binding then counts by itself.",
   SubjectDisabled: "The User is disabled. Enable the User, or delete the binding.",
   ProviderNotFound: "No AuthProvider has that name. Correct `subject.provider` in a new binding.",
