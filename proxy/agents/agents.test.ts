@@ -50,6 +50,9 @@ describe("attack 59: an agent may ask of the hub", () => {
 
   test.each([
     ["GET", `${own.replace("east", "west")}/accesssets`],
+    ["GET", `${own.replace("east", "west")}/accesssets/cluster`],
+    ["PATCH", `${own.replace("east", "west")}/accesssets/cluster/status`],
+    ["PATCH", `${own.replace("east", "west")}/clusterreports/agent/status`],
     ["PATCH", lease.replace("east", "west")],
     ["GET", "/apis/drover.dev/v1alpha1/accesssets"],
     ["PATCH", `${own}/accesssets/cluster`],
