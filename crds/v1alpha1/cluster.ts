@@ -44,7 +44,6 @@ export const Ready = condition("Ready", "The cluster can be used through Drover,
     "The admission policies that guard Drover's objects in the member are not in force, so nothing is granted. The message says why.",
   AccessNotApplied: "The agent has not applied the current grants yet; passes by itself. If it lasts, see the ClusterReport.",
   EngineUnsupported: "This version of Drover cannot make clusters with this engine. Use `import`.",
-  Paused: "`paused` is true: Drover leaves the cluster as it is.",
   Deleting: "The cluster is being deleted. See condition TornDown.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
@@ -55,6 +54,7 @@ export const AccessCompiled = condition("AccessCompiled", "The cluster's AccessS
   NamespaceNotReady: "See condition NamespaceReady.",
   GuardsNotEnforced:
     "The hub's own admission policies are not in force: rights are withdrawn, but none is granted, until they are. Apply `deploy/` again; the message says what is missing.",
+  Paused: "`paused` is true and grants wait for its end. Set it to false to let them in.",
   TooManyMembers:
     "More users or groups than a ClusterMembers object holds; the last ones in the alphabet cannot reach the cluster. Bind groups instead of users.",
   TearingDown: "The cluster is being deleted: its agent is told to remove everything.",
@@ -83,7 +83,7 @@ export const Cluster = kind({
   description: "A Kubernetes cluster that Drover governs; `hub` is the one that Drover runs on. Written by people.",
   spec: object("What the cluster is. Exactly one of import, embedded, kubeadm, rke2, kind and gke.", {
     displayName: displayName.optional(),
-    paused: boolean("true: Drover leaves the cluster as it is until this is false again.").default(false),
+    paused: boolean("true: nothing new is granted in the cluster until this is false again; what is withdrawn still ends.").default(false),
     import: object("The cluster exists; its owner applies the agent's manifest there.", {}).optional(),
     embedded: object("Drover runs the control plane in the hub.", {}).optional(),
     kubeadm: object("Drover makes the cluster on machines with kubeadm.", {}).optional(),

@@ -90,3 +90,11 @@ test("a cluster that goes is told so where there is still somebody to tell, and 
   expect(plan(cluster(going), there, NOW).remove?.map(({ name }) => name)).toEqual(["project-web"]);
   expect(JSON.stringify(plan(cluster(going), there, NOW).apply)).toContain('"teardown":true');
 });
+
+test("while the cluster is paused nothing new is granted, and it does not ask again and again", () => {
+  const paused = cluster({ spec: { paused: true, import: {}, agent: { ceiling: "cluster-admin" } } });
+  const made = plan(paused, observed(), NOW);
+  expect(made.apply?.find(({ kind }) => kind === "AccessSet")).toMatchObject({ spec: { bindings: [] } });
+  expect(made.conditions[0]).toMatchObject({ status: "False", reason: "Paused", message: "the cluster is paused: 1 grants wait" });
+  expect(made.again).toBeUndefined();
+});

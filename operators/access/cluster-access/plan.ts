@@ -18,7 +18,12 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
   if (!cluster.status?.namespaceUID) {
     return { conditions: [compiled("False", "NamespaceNotReady", "waiting for the cluster's namespace")], finalizer: "none" };
   }
-  const result = compileCluster({ ...observed, cluster, facts: factsOf(sources, now), mayGrant: guards.is === "Enforced" });
+  const result = compileCluster({
+    ...observed,
+    cluster,
+    facts: factsOf(sources, now),
+    mayGrant: guards.is === "Enforced" && !isPaused(cluster),
+  });
   const intents = objectsOf(cluster, result);
   const wanted = new Set(result.sets.map(({ name }) => name));
   const remove = previous.filter(({ metadata }) => !wanted.has(metadata.name)).map(refTo);
@@ -27,7 +32,13 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     const there = intents.filter(({ kind }) => (kind === ClusterMembers.kind ? observed.hasMembers : hasIndex(previous)));
     return { apply: there, remove, conditions: [compiled("False", "TearingDown", "")], finalizer: "none" };
   }
-  return { apply: intents, remove, conditions: [conditionOf(result, observed)], finalizer: "none", ...again(result, now) };
+  return {
+    apply: intents,
+    remove,
+    conditions: [conditionOf(cluster, result, observed)],
+    finalizer: "none",
+    ...again(cluster, result, now),
+  };
 }
 
 /** Members before sets: whoever is newly granted something must be let in by the proxies when his rights arrive. */
@@ -46,8 +57,11 @@ function objectsOf(cluster: Cluster, { sets, members }: Compiled): readonly Kube
   return [object(ClusterMembers, MEMBERS, members), ...sets.map(({ name, spec }) => object(AccessSet, name, spec))];
 }
 
-function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
+const isPaused = (cluster: Cluster): boolean => cluster.spec.paused === true;
+
+function conditionOf(cluster: Cluster, { withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
   if (withheld > 0 && guards.is !== "Enforced") return compiled("False", "GuardsNotEnforced", guards.because);
+  if (withheld > 0) return compiled("False", "Paused", `the cluster is paused: ${withheld} grants wait`);
   if (leftOut > 0) {
     return compiled(
       "False",
@@ -58,8 +72,9 @@ function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): Con
   return compiled("True", "Compiled", "");
 }
 
-function again({ withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "again"> {
-  if (withheld > 0) return { again: { afterMs: GUARDS_AGAIN_MS, because: "grants wait for the hub's guards" } };
+/** A pause ends with a change of the cluster, which wakes us; guards may come back without one. */
+function again(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "again"> {
+  if (withheld > 0 && !isPaused(cluster)) return { again: { afterMs: GUARDS_AGAIN_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");
 }
 
