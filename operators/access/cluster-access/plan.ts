@@ -35,7 +35,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
   return {
     apply: intents,
     remove,
-    conditions: [conditionOf(cluster, result, observed)],
+    conditions: [conditionOf(result, observed)],
     finalizer: "none",
     ...again(cluster, result, now),
   };
@@ -59,7 +59,7 @@ function objectsOf(cluster: Cluster, { sets, members }: Compiled): readonly Kube
 
 const isPaused = (cluster: Cluster): boolean => cluster.spec.paused === true;
 
-function conditionOf(cluster: Cluster, { withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
+function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
   if (withheld > 0 && guards.is !== "Enforced") return compiled("False", "GuardsNotEnforced", guards.because);
   if (withheld > 0) return compiled("False", "Paused", `the cluster is paused: ${withheld} grants wait`);
   if (leftOut > 0) {
