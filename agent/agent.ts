@@ -15,6 +15,7 @@ import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
 import { GuardKeeper } from "./guards/keeper.ts";
 import { GUARD_PROBE } from "./guards/probe.ts";
+import { HubClient } from "./hub/client.ts";
 import { serviceAccountToken } from "./hub/member-token.ts";
 import { TokenSource } from "./hub/token.ts";
 import { patiently } from "./patiently.ts";
@@ -44,7 +45,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const key = await patiently("load the key", () => loadOrMakeKey(member, config.namespace, signal), log, signal);
 
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
-  const hub = new KubeClient(await hubConnection(config, ca, tokens), { userAgent: "drover-agent" });
+  const hub = new HubClient(await hubConnections(config, ca, tokens), { userAgent: "drover-agent" });
   const impersonator = serviceAccountToken(member, config.namespace, IMPERSONATOR, log);
   const probeToken = serviceAccountToken(member, config.namespace, GUARD_PROBE, log);
   const probe = new KubeClient({ ...placeOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
@@ -155,15 +156,18 @@ function hubTokens(
   return new TokenSource({ what: "hub token", obtain: (signal) => signIn({ auth, registrationTokenFile, log }, signal), log, onFresh });
 }
 
-async function hubConnection(config: AgentConfig, ca: string | undefined, tokens: TokenSource<HubToken>): Promise<Connection> {
+async function hubConnections(config: AgentConfig, ca: string | undefined, tokens: TokenSource<HubToken>): Promise<Connection[]> {
   const hubCA = config.hubCAFile === undefined ? ca : await readFile(config.hubCAFile, "utf8");
-  const server = config.hubURL ?? `${config.proxyURLs[0]?.replace(/\/+$/, "")}/agents/${config.cluster}/hub`;
+  const servers =
+    config.hubURL === undefined
+      ? config.proxyURLs.map((url) => `${url.replace(/\/+$/, "")}/agents/${config.cluster}/hub`)
+      : [config.hubURL];
   const token = async (): Promise<string> => {
     // At the start requests come before the first sign-in is over; later a missing token is an error like any other.
     if (!tokens.hadOne) await Promise.race([tokens.ready.catch(() => {}), pause(FIRST_TOKEN_MS, new AbortController().signal)]);
     return tokens.get();
   };
-  return { server, ...(hubCA === undefined ? {} : { ca: hubCA }), token };
+  return servers.map((server) => ({ server, ...(hubCA === undefined ? {} : { ca: hubCA }), token }));
 }
 
 /** Where the own API server is, without anything by which the agent proves who it is. */

@@ -1,9 +1,11 @@
 // The access loop with its guards against two real clusters: a hub with Drover's kinds, and a member with the import manifest applied,
 // on which the agent's parts run as the manifest's ServiceAccounts.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import { ceilingBinding, impersonatorRights } from "../../deploy/agent/rights.ts";
 import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { INVENTORY_LABEL } from "../../lib/access/render.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import { isForbidden, KubeClient } from "../../lib/kube/client.ts";
 import {
@@ -28,6 +30,8 @@ import { STATE_SECRET, StateStore } from "./state.ts";
 const RBAC = "rbac.authorization.k8s.io";
 const HUB_NAMESPACE = "cluster-east";
 const SET_UP_MS = 900_000;
+
+jest.setTimeout(120_000);
 
 let hub: TestHub;
 let member: TestMember;
@@ -301,7 +305,8 @@ describe("absence and the past are no orders", () => {
       await member.admin.delete(RoleBinding, bindingKey());
       agent = await startAgent();
       await until(() => mayList("alice"), "the binding is made anew without the hub");
-      await until(() => agent.healed === before + 1, "what was broken while no agent was there is counted");
+      await until(() => agent.healed > before, "what was broken while no agent was there is counted");
+      expect(agent.healed).toBe(before + 1);
       await until(async () => !(await mayList("temp")), "the end date is kept without the hub");
       expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(end));
       expect(await mayList("alice")).toBe(true);
@@ -310,7 +315,7 @@ describe("absence and the past are no orders", () => {
     }
     await putIndex([]);
     await until(async () => !(await mayList("alice")), "the hub is heard again");
-  }, 120_000);
+  });
 
   test("an agent without a copy of its own does nothing while the hub is away", async () => {
     await grant(user("alice"));
@@ -329,7 +334,7 @@ describe("absence and the past are no orders", () => {
     }
     await putIndex([]);
     await until(async () => !(await mayList("alice")), "the hub is heard again");
-  }, 120_000);
+  });
 });
 
 describe("drift", () => {
@@ -354,9 +359,19 @@ describe("drift", () => {
     await until(async () => !(await exists(RoleBinding, { namespace: project, name: "planted" })), "it is gone");
   });
 
+  test("a binding whose label somebody took off while no agent was there is still withdrawn", async () => {
+    await grant(user("alice"));
+    await agent.stop();
+    const labels = { "app.kubernetes.io/managed-by": null, [INVENTORY_LABEL]: null };
+    await member.admin.patch(RoleBinding, bindingKey(), { metadata: { labels } }, { type: "merge" });
+    await putIndex([]);
+    agent = await startAgent();
+    await until(async () => !(await exists(RoleBinding, bindingKey())), "the binding is gone");
+  });
+
   test("a name squatted with another roleRef, or a role with a foreign aggregationRule, is made anew and not merged", async () => {
     await putIndex([]);
-    await until(async () => !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
+    await until(async () => agent.access.settled && !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
     const before = agent.healed;
     await member.admin.create(RoleBinding, {
       apiVersion: `${RBAC}/v1`,
@@ -380,7 +395,8 @@ describe("drift", () => {
     );
     expect(await mayList("mallory")).toBe(false);
     await until(() => mayList("alice"), "alice holds what the template gives");
-    await until(() => agent.healed === before + 2, "both are counted as healed");
+    await until(() => agent.healed >= before + 2, "both are counted as healed");
+    expect(agent.healed).toBe(before + 2);
   });
 });
 
@@ -505,6 +521,47 @@ describe("the impersonator", () => {
   });
 });
 
+describe("a ceiling below cluster-admin", () => {
+  beforeAll(async () => {
+    await setCeiling("view");
+    await member.apply(...impersonatorRights(["drover:authenticated", "drover:group:corp:devs"]));
+  });
+  afterAll(async () => {
+    await setCeiling("cluster-admin");
+  });
+
+  async function setCeiling(role: string): Promise<void> {
+    await member.admin.delete(ClusterRoleBinding, { name: "drover:agent" });
+    await member.apply(ceilingBinding(role));
+  }
+
+  test("bounds what can be granted: the member's own RBAC refuses the rest, and the report names it", async () => {
+    await putProject([
+      { template: "reader", subjects: [user("alice")] },
+      { template: "owner", subjects: [user("olga")] },
+    ]);
+    await putIndex([`project-${project}`]);
+    await until(() => mayList("alice"), "what is below the ceiling is granted");
+    await until(async () => (await conditionOf(`project-${project}`))?.reason === "PartlyRefused", "the set's status says that not all is");
+    expect(await mayList("olga")).toBe(false);
+    const report = agent.access.report?.refused.find(({ object }) => object === "ClusterRole drover:owner");
+    expect(report?.message).toContain("attempting to grant RBAC permissions not currently held");
+  });
+
+  test("fixes the groups that get in at import, and the report names the others", async () => {
+    await grant({ kind: "Group", name: "drover:group:corp:devs" });
+    expect(agent.access.knowsGroup("drover:group:corp:devs")).toBe(true);
+    expect(agent.access.report?.refused).toEqual([]);
+    await putProject([{ template: "reader", subjects: [{ kind: "Group", name: "drover:group:corp:ops" }] }]);
+    await until(
+      () => agent.access.report?.refused.some(({ message }) => message.includes("drover:group:corp:ops")) ?? false,
+      "the group is named",
+    );
+    expect(agent.access.knowsGroup("drover:group:corp:ops")).toBe(false);
+    expect(agent.access.knowsGroup("drover:group:corp:devs")).toBe(true);
+  });
+});
+
 describe("teardown", () => {
   test("leaves nothing of Drover in the member", async () => {
     await grant(user("alice"));
@@ -546,5 +603,5 @@ describe("teardown", () => {
     await until(async () => (await left()).length === 0, "nothing is left", 60_000).catch(async (error: Error) => {
       throw new Error(`${error.message}: ${(await left()).join(", ")}`);
     });
-  }, 120_000);
+  });
 });

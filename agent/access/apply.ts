@@ -70,10 +70,10 @@ class Work {
       try {
         const { uid } = object.metadata;
         const removed = await applier.remove(kindOf(object), { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, { signal });
+        const wasOurs = verified.delete(key);
         if (!removed) return;
         this.#changed = true;
-        if (settled && !verified.has(key)) this.#healed++;
-        verified.delete(key);
+        if (settled && !wasOurs) this.#healed++;
       } catch (error) {
         this.#note(key, error);
       }

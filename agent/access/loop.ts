@@ -213,7 +213,8 @@ export class AccessLoop {
       this.#member.claim(rendered.claims, failures, signal),
       this.#save(signal).catch((error: unknown) => void failures.push(error)),
     ]);
-    if (this.#verified.has(objectKey(impersonator))) this.#groups = new Set(groupsOf(impersonator));
+    const impersonated = this.#verified.has(objectKey(impersonator));
+    this.#groups = new Set(impersonated ? groupsOf(impersonator) : this.#member.impersonatedGroups());
     if (done.changed) this.#options.onWithdrawn();
     return await this.#conclude(
       { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, wentBack, now, sets },
@@ -272,7 +273,7 @@ export class AccessLoop {
       this.#options.log.info("healed", { objects: done.healed });
       await this.#save(signal);
     }
-    const refused = [...rendered.refused, ...pass.refused, ...done.refused];
+    const refused = [...rendered.refused, ...pass.refused, ...withoutFixedGroups(done.refused, groupsIn(sets), this.#groups)];
     const failed = pass.failed.length > 0;
     const complete = !failed && held === 0;
     this.#settled ||= complete;
@@ -307,4 +308,17 @@ interface Concluded {
   readonly wentBack: readonly string[];
   readonly now: Date;
   readonly sets: readonly SeenSet[];
+}
+
+/**
+ * Under a ceiling below cluster-admin the impersonator's groups are fixed at import, and RBAC lets the agent not change the role, not even to
+ * fewer: that is worth telling only where a group is missing.
+ */
+function withoutFixedGroups(refused: Done["refused"], wanted: readonly string[], held: ReadonlySet<string>): Done["refused"] {
+  return refused.flatMap(({ object, message }) => {
+    if (!IMPERSONATOR_OBJECTS.has(object)) return [{ object, message }];
+    const missing = wanted.filter((group) => !held.has(group));
+    if (held.size > 0 && missing.length === 0) return [];
+    return [{ object, message: `these groups were not allowed at import: ${missing.join(", ")} (${message})` }];
+  });
 }

@@ -87,6 +87,29 @@ describe("plan", () => {
     expect(member.plan([role("reader")], [binding("c", "reader", ["alice"])]).bindings[0]?.heals).toBe(false);
   });
 
+  test("removes what is no longer wanted also where somebody took our label off", () => {
+    const member = new Member();
+    member.follow(member.plan([role("reader")], [binding("a", "reader", ["alice"])]));
+    const steps = member.plan([], [], { inventory: [] });
+    expect([...steps.removeBindings, ...steps.removeRoles].map(objectKey)).toEqual([
+      "RoleBinding a/drover:web:reader",
+      "ClusterRole drover:reader",
+    ]);
+    member.follow(steps);
+    expect(nothing(member.plan([], [], { inventory: [] }))).toBe(true);
+  });
+
+  test("remembers what it mended when the guards come back into force", () => {
+    const member = new Member();
+    const wanted = [binding("a", "reader", ["alice"])];
+    member.follow(member.plan([role("reader")], wanted));
+    member.objects.delete("RoleBinding a/drover:web:reader");
+    const held = member.plan([role("reader")], wanted, { enforced: false });
+    expect([held.held, held.bindings, held.removeBindings]).toEqual([1, [], []]);
+    member.follow(held);
+    expect(member.plan([role("reader")], wanted).bindings[0]?.heals).toBe(true);
+  });
+
   test("makes nothing in a namespace that is going away", () => {
     const member = new Member();
     expect(member.plan([], [binding("a", "reader", ["alice"])], { terminating: new Set(["a"]) }).bindings).toEqual([]);

@@ -6,7 +6,7 @@ import type { KubeObject, PolicyRule } from "../../lib/kube/object.ts";
 
 export type Desired = RbacRole | RbacBinding;
 
-/** One object to be applied. `head` and `body` together say all of it; `body` is shared by objects with the same subjects. */
+/** One object to be applied. Key, `head` and `body` together say all of it; `body` is shared by objects with the same subjects. */
 export interface Intent {
   readonly key: string;
   readonly object: Desired;
@@ -56,10 +56,13 @@ export const objectKey = ({ kind, metadata }: KubeObject): string =>
 export function plan(situation: Situation): Steps {
   const bodies = new Map<readonly unknown[], string>();
   const desired = new Set<string>();
+  /** Also what is held back: it is not wanted any less. */
+  const named = new Set<string>();
   let held = 0;
   const intents = (objects: readonly Desired[]): Intent[] =>
     objects.flatMap((wanted) => {
       const key = objectKey(wanted);
+      named.add(key);
       const live = situation.live(wanted);
       const object = situation.enforced || situation.exempt.has(key) ? wanted : restricted(wanted, live);
       if (object !== wanted) held++;
@@ -74,7 +77,8 @@ export function plan(situation: Situation): Steps {
     });
   const roles = intents(situation.roles);
   const bindings = intents(situation.bindings);
-  const surplus = situation.inventory.filter(
+  const accounted = new Set([...situation.inventory.map(objectKey), ...named]);
+  const surplus = [...situation.inventory, ...withoutLabel(situation.verified, accounted)].filter(
     (object) => !desired.has(objectKey(object)) && object.metadata.deletionTimestamp === undefined,
   );
   return {
@@ -84,6 +88,18 @@ export function plan(situation: Situation): Steps {
     removeRoles: surplus.filter((object) => object.kind === "ClusterRole"),
     held,
   };
+}
+
+/** Objects that were once as wanted and are not in the inventory any more: gone, or still there with the label taken off. */
+function withoutLabel(verified: ReadonlyMap<string, Verified>, accounted: ReadonlySet<string>): KubeObject[] {
+  return [...verified.keys()].filter((key) => !accounted.has(key)).map(objectOf);
+}
+
+function objectOf(key: string): KubeObject {
+  const [kind = "", path = ""] = key.split(" ");
+  const at = path.indexOf("/");
+  const metadata = at < 0 ? { name: path } : { namespace: path.slice(0, at), name: path.slice(at + 1) };
+  return { apiVersion: "rbac.authorization.k8s.io/v1", kind, metadata };
 }
 
 /** An object that is believed to have been as wanted, in a state that nobody has seen: whatever it is now is looked at, and mending it is healing. */
@@ -114,9 +130,9 @@ const subjectKey = ({ kind, namespace, name }: RbacBinding["subjects"][number]):
 const ruleKey = ({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: PolicyRule): string =>
   JSON.stringify([apiGroups ?? [], resources ?? [], resourceNames ?? [], nonResourceURLs ?? [], verbs]);
 
+/** What an object says beside its name and its subjects or rules. Labels are the same on all of them. */
 function headOf(object: Desired): string {
-  const { metadata } = object;
-  return JSON.stringify("roleRef" in object ? [metadata, object.roleRef] : [metadata]);
+  return "roleRef" in object ? object.roleRef.name : "";
 }
 
 function bodyOf(object: Desired, bodies: Map<readonly unknown[], string>): string {

@@ -30,6 +30,8 @@ export interface TableOptions {
 
 const REVIEWS_AT_ONCE = 8;
 const AGAIN_MS = 3_000;
+/** Rights end in other ways than through this agent, too: what is open is asked about now and then. */
+const ROUTINE_MS = 60_000;
 
 export class StreamTable {
   readonly #open = new Set<OpenStream>();
@@ -42,7 +44,15 @@ export class StreamTable {
 
   constructor(options: TableOptions) {
     this.#options = options;
-    options.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
+    const routine = setInterval(() => void this.#rounds(), ROUTINE_MS).unref();
+    options.signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(this.#timer);
+        clearInterval(routine);
+      },
+      { once: true },
+    );
   }
 
   get size(): number {

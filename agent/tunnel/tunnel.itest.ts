@@ -1,7 +1,7 @@
 // The agent's end of the tunnel against a real API server: requests go in by a real session, as the proxy would send them.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, ConfigMap, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
@@ -20,6 +20,8 @@ import { Forwarder } from "./forward.ts";
 const RBAC = "rbac.authorization.k8s.io";
 const DEVS = "drover:group:corp:devs";
 const OPS = "drover:group:corp:ops";
+
+jest.setTimeout(120_000);
 
 let member: TestMember;
 let agentClient: KubeClient;
@@ -270,10 +272,9 @@ describe("attack 14: the tunnel leads to the own API server and nowhere else", (
     victim.close();
   });
 
-  test("a path in absolute form ends the whole tunnel", async () => {
+  test("a path in absolute form is not even read as a request", async () => {
     const stream = proxy.open(head("http://127.0.0.1:1/"));
-    expect((await failureOf(stream)).code).not.toBe(TunnelCode.Done);
-    await proxy.closed;
+    expect((await failureOf(stream)).code).toBe(TunnelCode.Protocol);
   });
 });
 
@@ -338,5 +339,5 @@ describe("an API server that goes away", () => {
     expect((await failureOf(refused)).code).toBe(TunnelCode.Unreachable);
     await member.plane.start("apiserver");
     expect((await ask(head("/api/v1/namespaces/shop/configmaps"))).status).toBe(200);
-  }, 120_000);
+  });
 });
