@@ -23,6 +23,7 @@ import { startHub, type TestHub } from "../../lib/testing/hub.ts";
 import { startMember, type TestMember } from "../../lib/testing/member.ts";
 import { until } from "../../lib/testing/until.ts";
 import { GuardKeeper } from "../guards/keeper.ts";
+import { HubClient } from "../hub/client.ts";
 import { tearDown } from "../teardown/teardown.ts";
 import { AccessLoop } from "./loop.ts";
 import { STATE_SECRET, StateStore } from "./state.ts";
@@ -518,6 +519,16 @@ describe("the impersonator", () => {
       await expect(list({ "impersonate-user": "drover:user:dora", "impersonate-group": group })).rejects.toThrow(/cannot impersonate/);
     }
     await expect(list({ "impersonate-user": "system:serviceaccount:kube-system:default" })).rejects.toThrow(/cannot impersonate/);
+  });
+});
+
+describe("the way to the hub", () => {
+  test("leads through the next proxy when one does not answer", async () => {
+    const real = hub.plane.adminConnection();
+    const client = new HubClient([{ ...real, server: "https://127.0.0.1:1" }, real]);
+    await expect(client.list(AccessSet)).rejects.toThrow("ECONNREFUSED");
+    await expect(client.list(AccessSet)).resolves.toHaveProperty("items");
+    await client.close();
   });
 });
 
