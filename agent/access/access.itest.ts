@@ -465,6 +465,18 @@ describe("guards", () => {
     stop.abort();
   });
 
+  test("a condition that somebody added to a policy, so that it looks away, does not stay", async () => {
+    await until(() => agent.guards.enforced, "the guards are in force");
+    const name = "drover-managed-objects";
+    const { uid } = (await member.admin.get(ValidatingAdmissionPolicy, { name })).metadata;
+    const never = [{ op: "add", path: "/spec/matchConditions/-", value: { name: "never", expression: "false" } }];
+    await member.admin.patch(ValidatingAdmissionPolicy, { name }, never, { type: "json", fieldManager: "somebody" });
+    const policy = () => member.admin.find(ValidatingAdmissionPolicy, { name });
+    await until(async () => ![undefined, uid].includes((await policy())?.metadata.uid), "the policy is made anew");
+    expect(JSON.stringify((await policy())?.spec)).not.toContain("never");
+    await until(() => agent.guards.enforced, "the guards are in force again");
+  });
+
   test("nobody but the agent writes bindings for people of Drover", async () => {
     await putProject([{ template: "owner", subjects: [user("olga")] }]);
     await putIndex([`project-${project}`]);
@@ -535,7 +547,7 @@ describe("the way to the hub", () => {
 describe("a ceiling below cluster-admin", () => {
   beforeAll(async () => {
     await setCeiling("view");
-    await member.apply(...impersonatorRights(["drover:authenticated", "drover:group:corp:devs"]));
+    await member.apply(...impersonatorRights(["drover:authenticated", "drover:group:corp:devs", "drover:group:corp:qa"]));
   });
   afterAll(async () => {
     await setCeiling("cluster-admin");

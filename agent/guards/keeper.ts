@@ -9,9 +9,10 @@ import type { KubeClient } from "../../lib/kube/client.ts";
 import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import { Applier } from "../../lib/reconcile/applier.ts";
+import { type Applied, Applier } from "../../lib/reconcile/applier.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
 import { KnownLive } from "../access/live.ts";
+import { hasForeignSpec } from "./foreign.ts";
 import { type ProbeResult, probeGuards } from "./probe.ts";
 
 export interface GuardReport extends ProbeResult {
@@ -29,6 +30,7 @@ export interface GuardKeeperOptions {
 }
 
 const KEY = { name: "guards" };
+const FIELD_MANAGER = "agent-guards";
 const REPROBE_MS = 30_000;
 /** A policy that was deleted and made anew can still refuse from the API server's memory: it has to refuse twice, this far apart. */
 const CONFIRM_MS = 300;
@@ -60,7 +62,7 @@ export class GuardKeeper {
     this.#policies = new Cache(member, ValidatingAdmissionPolicy, { labelSelector, log });
     this.#bindings = new Cache(member, ValidatingAdmissionPolicyBinding, { labelSelector, log });
     const live = new KnownLive(member, (kind) => this.#cacheOf(kind));
-    this.#applier = new Applier({ client: member, fieldManager: "agent-guards", live });
+    this.#applier = new Applier({ client: member, fieldManager: FIELD_MANAGER, live });
     this.#queue = new Queue((_key, signal) => this.#keep(signal), {
       workers: 1,
       backoff: { baseMs: 100, capMs: 5_000 },
@@ -116,7 +118,7 @@ export class GuardKeeper {
     if (this.#stopped) return undefined;
     for (const wanted of this.#wanted) {
       const known = this.#intact.has(idOf(wanted));
-      const { object, outcome } = await this.#applier.apply(kindOf(wanted), wanted, { signal });
+      const { object, outcome } = await this.#applyWhole(wanted, signal);
       this.#intact.set(idOf(wanted), versionOf(object));
       if (outcome === "unchanged") continue;
       this.#set({ state: "Unknown", message: `${wanted.kind} ${wanted.metadata.name} was applied and is not in force yet` });
@@ -124,6 +126,16 @@ export class GuardKeeper {
       if (known) this.#options.onHealed(1);
     }
     return { againAfterMs: await this.#probe(signal) };
+  }
+
+  /** Applied, and nothing beside: what others added to it goes by making it anew. */
+  async #applyWhole(wanted: KubeObject, signal: AbortSignal): Promise<Applied<KubeObject>> {
+    const kind = kindOf(wanted);
+    const applied = await this.#applier.apply(kind, wanted, { signal });
+    if (!hasForeignSpec(applied.object, FIELD_MANAGER)) return applied;
+    await this.#applier.remove(kind, wanted.metadata, { signal });
+    const { object } = await this.#applier.apply(kind, wanted, { signal });
+    return { object, outcome: "changed" };
   }
 
   async #probe(signal: AbortSignal): Promise<number> {
