@@ -104,12 +104,13 @@ function serveHttp1(server: Http2SecureServer, sockets: Set<TLSSocket>, handlers
   for (const listener of server.listeners("stream")) if (!ours.includes(listener)) server.off("stream", listener as () => void);
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
+    // What a watch says is small and must not wait for the client to acknowledge what it said before.
+    socket.setNoDelay(true);
     socket.on("error", () => {});
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("upgrade", (req: IncomingMessage, socket: TLSSocket, behind: Buffer) => {
-    socket.setNoDelay(true);
     handlers.upgrade(incomingOf(req), socket, behind);
   });
   server.on("connect", (req: IncomingMessage, socket: TLSSocket) => {
