@@ -167,9 +167,16 @@ function answer(stream: Stream, req: ClientRequest, res: IncomingMessage): void 
 function joinRaw(stream: Stream, res: IncomingMessage, socket: Duplex, rest: Buffer): void {
   if (stream.destroyed) return void socket.destroy();
   stream.once("close", () => socket.destroy());
-  socket.on("error", () => stream.reset(TunnelCode.Unreachable, "the API server broke off the stream"));
+  socket.on("error", () => {
+    if (!socket.readableEnded) stream.reset(TunnelCode.Unreachable, "the API server broke off the stream");
+  });
   socket.on("close", () => {
     if (!stream.writableEnded) stream.reset(TunnelCode.Unreachable, "the API server broke off the stream");
+  });
+  // The server has said its last word: what the client still sends is for nobody, and writing it would be an error that overtakes that word.
+  socket.once("end", () => {
+    stream.unpipe(socket);
+    stream.resume();
   });
   stream.sendHead({ status: 101, headers: answerHeaders(res.rawHeaders, 101) });
   if (rest.length > 0) stream.write(rest);
