@@ -99,7 +99,7 @@ const forbidden = ({ code, stderr }: CommandResult): boolean => code === 1 && st
 /** `kubectl logs -f` in the background. */
 class Follower {
   readonly #child: ChildProcess;
-  readonly ended: Promise<{ code: number; at: number }>;
+  readonly #ended: Promise<{ code: number; at: number }>;
   lines: string[] = [];
   stderr = "";
 
@@ -118,11 +118,11 @@ class Follower {
     child.stderr.on("data", (part: Buffer) => {
       this.stderr += part.toString();
     });
-    this.ended = new Promise((resolve, reject) => {
+    this.#ended = new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => resolve({ code: code ?? -1, at: performance.now() }));
     });
-    this.ended.catch(() => {});
+    this.#ended.catch(() => {});
   }
 
   get open(): boolean {
@@ -137,6 +137,16 @@ class Follower {
       if (performance.now() > limit) throw new Error(`the followed log gave ${this.lines.length} lines only`);
       await sleep(50, undefined, { signal });
     }
+  }
+
+  /** Waits for its end. */
+  async end(signal: AbortSignal): Promise<{ code: number; at: number }> {
+    const over = new AbortController();
+    const limit = sleep(LIMIT_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(() => {
+      throw new Error("the story went another way: the followed log is still open");
+    });
+    // A timer left behind would keep this process from ending.
+    return Promise.race([this.#ended, limit]).finally(() => over.abort());
   }
 
   stop(): void {
@@ -195,11 +205,7 @@ export const tellStory = async (story: Story): Promise<void> => {
     await tell.run(root, ["kubectl", "delete", BINDING.kind.toLowerCase(), BINDING.metadata.name, "-n", PROJECT_NAMESPACE], worked);
     const deleted = performance.now();
     await tell.until(alice, getPods, forbidden, deleted);
-    const timeout = sleep(LIMIT_MS, undefined, { signal }).then(() => {
-      throw new Error("the story went another way: the followed log is still open");
-    });
-    timeout.catch(() => {});
-    const { code, at } = await Promise.race([follower.ended, timeout]);
+    const { code, at } = await follower.end(signal);
     tell.command(alice, follow);
     tell.output(
       { stdout: "", stderr: follower.stderr },
