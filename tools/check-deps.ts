@@ -17,6 +17,9 @@ interface Rules {
 const inTests = ["npm:@jest/globals", "npm:fast-check"];
 const inProcessTests = [...inTests, "lib/testing", "lib/kube", "lib/process", "crds", "deploy"];
 
+/** What development runs by its name and nothing imports. */
+const runByName = ["@biomejs/biome", "@swc/jest", "jest", "typescript"];
+
 const problems: string[] = [];
 const usedPackages = new Set<string>();
 const sources = repositoryFiles().filter((path) => path.endsWith(".ts"));
@@ -75,7 +78,11 @@ function checkPackages(): void {
     Record<string, string>
   >;
   const declared = { ...dependencies, ...devDependencies };
+  const isRun = (name: string): boolean =>
+    runByName.includes(name) || (name.startsWith("@types/") && isTyped(name.slice("@types/".length)));
+  const isTyped = (name: string): boolean => name === "node" || usedPackages.has(name);
   for (const name of usedPackages) if (!(name in declared)) problems.push(`package.json: ${name} is imported but not declared`);
-  for (const name of Object.keys(dependencies ?? {}))
-    if (!usedPackages.has(name)) problems.push(`package.json: ${name} is declared but never imported`);
+  for (const name of Object.keys(declared))
+    if (!usedPackages.has(name) && !(name in (devDependencies ?? {}) && isRun(name)))
+      problems.push(`package.json: ${name} is declared but never imported`);
 }
