@@ -1,14 +1,17 @@
 // The demo as a person runs it. Everything of it carries the mark of the run in its environment, by which leftovers are found.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { repositoryRoot } from "./root.ts";
 
 jest.setTimeout(120_000);
+
+const run = promisify(execFile);
 
 let scratch: string;
 let mark: string;
@@ -17,6 +20,7 @@ beforeEach(async () => {
   mark = `DROVER_RUN_MARK=${scratch}`;
 });
 afterEach(async () => {
+  for (const pid of processes()) process.kill(pid, "SIGKILL");
   await rm(scratch, { recursive: true, force: true });
 });
 
@@ -32,9 +36,13 @@ const processes = (): number[] =>
       }
     });
 
-const start = (
-  env: Record<string, string> = {},
-): { output(): string; ended: Promise<number | null>; interrupt(signal: NodeJS.Signals): void } => {
+interface Demo {
+  output(): string;
+  ended: Promise<number | null>;
+  interrupt(signal: NodeJS.Signals): void;
+}
+
+const start = (env: Record<string, string> = {}): Demo => {
   const child = spawn(join(repositoryRoot(), "bin/drover"), ["dev", "demo"], {
     env: { ...process.env, TMPDIR: scratch, DROVER_RUN_MARK: scratch, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -83,6 +91,23 @@ test("the demo tells its story with real commands, ends with 0 and leaves no pro
     expect(rest).toMatch(moment);
     rest = rest.slice(rest.search(moment) + 1);
   }
+  await nothingLeft();
+}, 600_000);
+
+test("after its story it stays up, usable by hand as it says, until Ctrl-C", async () => {
+  const demo = start();
+  let over = false;
+  void demo.ended.then(() => {
+    over = true;
+  });
+  const commands = /By hand, in another terminal:\n(?<lines>(?: {2}.*\n){4})/;
+  while (!over && !commands.test(demo.output())) await sleep(50);
+  const byHand = commands.exec(demo.output())?.groups?.lines ?? "the demo ended";
+  const { stdout } = await run("bash", ["-euc", byHand], { cwd: repositoryRoot() });
+  for (const said of [/^east\s.*True/m, /^\S+\s+Ready\s/m, /^agent:east\s+\d+/m]) expect(stdout).toMatch(said);
+  expect(over).toBe(false);
+  demo.interrupt("SIGINT");
+  expect(await demo.ended).toBe(0);
   await nothingLeft();
 }, 600_000);
 

@@ -1,5 +1,6 @@
 // `make demo`: a whole environment, a short story in it, and then it is yours until Ctrl-C.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +31,16 @@ const byHand = (environment: Environment, password: string): string[] => {
   ];
 };
 
+const untilAborted = async (signal: AbortSignal): Promise<void> => {
+  // Waiting for a signal alone does not keep a process alive.
+  const hold = setInterval(() => {}, 60_000);
+  try {
+    if (!signal.aborted) await once(signal, "abort");
+  } finally {
+    clearInterval(hold);
+  }
+};
+
 /** Resolves when the story was told (and, unless `once`, the signal came); nothing is left behind, also after a failure. */
 export const demo = async (o: DemoOptions): Promise<void> => {
   const directory = await mkdtemp(join(tmpdir(), "drover-demo-"));
@@ -43,7 +54,7 @@ export const demo = async (o: DemoOptions): Promise<void> => {
     await tellStory({ environment, password, signal: o.signal, print: o.print });
     if (o.once) return;
     for (const line of byHand(environment, password)) o.print(line);
-    await new Promise<void>((resolve) => o.signal.addEventListener("abort", () => resolve(), { once: true }));
+    await untilAborted(o.signal);
     o.print("\nstopping");
   } finally {
     await Environment.load(directory)?.stopAll();

@@ -160,12 +160,11 @@ export class Environment {
    * Starts the process if it does not run, and waits until it serves and is ready. `patient`: being ready is waited for, but
    * not demanded, because a process must start also while what it depends on is away.
    */
-  async start(name: string, o: { signal?: AbortSignal; onStart?: (pid: number) => void; patient?: boolean } = {}): Promise<void> {
+  async start(name: string, o: { signal?: AbortSignal; mark?: string; patient?: boolean } = {}): Promise<void> {
     const unit = this.unit(name);
     if (!this.isRunning(name)) {
       o.signal?.throwIfAborted();
-      unit.running = await startProcess(unit.spec);
-      o.onStart?.(unit.running.pid);
+      unit.running = await startProcess(unit.spec, o.mark);
       this.#startedHere.add(name);
       await this.save();
     }

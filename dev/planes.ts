@@ -16,8 +16,8 @@ export interface Run {
   environment: Environment;
   binaries: Binaries;
   signal: AbortSignal;
-  /** Hears of each process as it starts. */
-  onStart(pid: number): void;
+  /** Of the reaper, for each process that is started. */
+  mark: string;
 }
 
 /** The hub runs no pods, so it has no scheduler. */

@@ -79,8 +79,7 @@ test("what a reaper watches dies with the process that started it, however that 
     import { startProcess } from "${repositoryRoot()}/dev/process.ts";
     import { startReaper } from "${repositoryRoot()}/dev/reaper.ts";
     const reaper = startReaper();
-    const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" });
-    reaper.watch(running.pid);
+    const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" }, reaper.mark);
     console.log(JSON.stringify(running));
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script]);

@@ -5,7 +5,7 @@ import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What to run; the environment is exactly `env` and the mark below, nothing else is inherited. */
+/** What to run; the environment is exactly `env` and the marks below, nothing else is inherited. */
 export interface ProcessSpec {
   command: string;
   args: readonly string[];
@@ -23,6 +23,8 @@ export interface Running {
 
 /** By this variable a test run finds what it left running. */
 const RUN_MARK = "DROVER_RUN_MARK";
+/** By this one a reaper finds what it is to end. */
+export const REAPER_MARK = "DROVER_REAPER";
 
 const statOf = (pid: number): { state: string; started: string } | undefined => {
   try {
@@ -55,8 +57,8 @@ const inheritable = (): number[] =>
       }
     });
 
-/** Starts the process; resolves once it has been executed. */
-export const startProcess = async (spec: ProcessSpec): Promise<Running> => {
+/** Starts the process; resolves once it has been executed. `mark`: of the reaper that ends it should this process go first. */
+export const startProcess = async (spec: ProcessSpec, mark?: string): Promise<Running> => {
   const log = openSync(spec.log, "a", 0o600);
   try {
     // Make and CI runners leave descriptors open that Node does not close; the shell does, and then becomes the command.
@@ -64,8 +66,9 @@ export const startProcess = async (spec: ProcessSpec): Promise<Running> => {
     const closing = `${stray.map((fd) => `exec ${fd}>&-`).join("; ")}; exec "$@"`;
     const [command, args] =
       stray.length > 0 ? ["bash", ["-c", closing, "bash", spec.command, ...spec.args]] : [spec.command, [...spec.args]];
-    const mark = process.env[RUN_MARK];
-    const env = { ...spec.env, ...(mark === undefined ? {} : { [RUN_MARK]: mark }) };
+    const run = process.env[RUN_MARK];
+    const marks = { ...(run === undefined ? {} : { [RUN_MARK]: run }), ...(mark === undefined ? {} : { [REAPER_MARK]: mark }) };
+    const env = { ...spec.env, ...marks };
     const child = spawn(command, args, { env, cwd: spec.cwd, detached: true, stdio: ["ignore", log, log] });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);

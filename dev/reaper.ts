@@ -1,23 +1,37 @@
 // A small shell beside a process that starts others: when that process is gone, however it went, the shell kills what is left
-// and removes the scratch directory. It learns of the end by the end of its standard input.
+// and removes the scratch directory. It learns of the end by the end of its standard input, and knows what was started by a mark in
+// its environment: a list of pids would lack the one that was being started at that moment.
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { REAPER_MARK } from "./process.ts";
 
 const SCRIPT = `
-groups= ; directory=
+directory=
 while read -r word value; do
   case $word in
-    kill) groups="$groups $value" ;;
     remove) directory=$value ;;
     done) exit 0 ;;
   esac
 done
-for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
-if [ -n "$directory" ]; then sleep 0.2; rm -rf -- "$directory"; fi
+# A child shows its mark only once it has become its command: several looks in a row must find nothing.
+quiet=0
+while [ "$quiet" -lt 5 ]; do
+  quiet=$((quiet + 1))
+  for file in $(grep -lszxF -e "$1" /proc/[0-9]*/environ); do
+    pid=\${file#/proc/}
+    pid=\${pid%/environ}
+    # Each leads a process group, in which its children may have dropped the mark.
+    kill -s KILL -- "-$pid" 2>/dev/null || kill -s KILL "$pid" 2>/dev/null
+    quiet=0
+  done
+  sleep 0.1
+done
+if [ -n "$directory" ]; then rm -rf -- "$directory"; fi
 `;
 
 export interface Reaper {
-  /** Also kill the process group `pid` when this process ends. */
-  watch(pid: number): void;
+  /** For `startProcess`: what carries it is killed, with its process group, when this process ends. */
+  readonly mark: string;
   /** Also remove `directory`. */
   remove(directory: string): void;
   /** Nothing is to be reaped any more. */
@@ -25,7 +39,8 @@ export interface Reaper {
 }
 
 export const startReaper = (): Reaper => {
-  const shell = spawn("/bin/sh", ["-c", SCRIPT], {
+  const mark = randomUUID();
+  const shell = spawn("/bin/sh", ["-c", SCRIPT, "reaper", `${REAPER_MARK}=${mark}`], {
     detached: true,
     cwd: "/",
     env: { PATH: "/usr/bin:/bin" },
@@ -35,14 +50,9 @@ export const startReaper = (): Reaper => {
   shell.stdin.on("error", () => {});
   shell.unref();
   (shell.stdin as unknown as { unref?: () => void }).unref?.();
-  const say = (line: string): void => {
-    shell.stdin.write(`${line}\n`);
-  };
   return {
-    watch: (pid) => say(`kill ${pid}`),
-    remove: (directory) => say(`remove ${directory}`),
-    dismiss: () => {
-      shell.stdin.end("done\n");
-    },
+    mark,
+    remove: (directory) => void shell.stdin.write(`remove ${directory}\n`),
+    dismiss: () => void shell.stdin.end("done\n"),
   };
 };

@@ -119,7 +119,7 @@ const tasks = ({ clusters, environment, signal, reaper, underway }: Site): Listr
         };
         const binaries: Binaries = { kubernetes: await controlPlane("kubernetes", tell), kwok: await controlPlane("kwok", tell) };
         environment.contents.kubectl = `${binaries.kubernetes}/kubectl`;
-        context.run = { environment, binaries, signal, onStart: (pid) => reaper.watch(pid) };
+        context.run = { environment, binaries, signal, mark: reaper.mark };
       },
     },
     {

@@ -55,9 +55,8 @@ const READY_MS = 90_000;
 let reaper: Reaper | undefined;
 
 const launch = async (name: string, spec: ProcessSpec, directory: string, ready: () => Promise<boolean>): Promise<Running> => {
-  const running = await startProcess(spec);
   reaper ??= startReaper();
-  reaper.watch(running.pid);
+  const running = await startProcess(spec, reaper.mark);
   reaper.remove(directory);
   await waitUntilReady(name, { running, log: spec.log }, ready, { limitMs: READY_MS });
   return running;

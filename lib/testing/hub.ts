@@ -100,8 +100,10 @@ class Hub implements TestHub {
     await writeFile(file, JSON.stringify({ kubeconfig: await this.kubeconfigOf(account), ...config }), { mode: 0o600 });
     const args = [join(repositoryRoot(), entry), "--config", file];
     const env = { PATH: "/usr/bin:/bin", HOME: directory };
-    const running = await startProcess({ command: join(repositoryRoot(), "tools/node"), args, env, cwd: directory, log });
-    this.#reaper.watch(running.pid);
+    const running = await startProcess(
+      { command: join(repositoryRoot(), "tools/node"), args, env, cwd: directory, log },
+      this.#reaper.mark,
+    );
     this.#started.push(running);
     let url: string | undefined;
     const ready = async (): Promise<boolean> => {
