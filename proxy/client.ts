@@ -1,7 +1,7 @@
 // The client's side of a request, the same for HTTP/1.1 and HTTP/2. A client may leave at any moment: nothing here throws for it.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Readable, Writable } from "node:stream";
+import { addAbortSignal, type Readable, type Writable } from "node:stream";
 import type { Refusal } from "./refusal.ts";
 import type { Incoming } from "./request.ts";
 
@@ -15,8 +15,11 @@ export interface Client {
   readonly responded: boolean;
   /** Begins the answer. Does nothing when the client has left. */
   respond(status: number, headers: readonly string[]): void;
-  /** Breaks off an answer, so that the client can tell it from a complete one. */
-  abort(): void;
+  /**
+   * Breaks off an answer, so that the client can tell it from a complete one. "withdrawn": nothing went wrong, but it
+   * may not go on; HTTP/2 has a word for that.
+   */
+  abort(because: "withdrawn" | "broken"): void;
   /** The answer is complete without the request's body: whoever goes on sending is cut off. */
   stopReading(): void;
   /** Calls once when the exchange is over, either way. */
@@ -28,7 +31,7 @@ const LINGER_MS = 5_000;
 
 /** Answers with a refusal, or breaks off what has begun. */
 export function refuse(client: Client, refusal: Refusal): void {
-  if (client.responded) return client.abort();
+  if (client.responded) return client.abort(refusal.status < 500 ? "withdrawn" : "broken");
   const { status, headers, body } = refusal.answer();
   client.respond(status, headers);
   client.sink.end(client.incoming.method === "HEAD" ? undefined : body);
@@ -91,8 +94,11 @@ export function clientOfHttp2(stream: ServerHttp2Stream, rawHeaders: readonly st
       }
     },
     stopReading: () => void stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)),
-    // With an error, so that the stream is reset and does not look complete.
-    abort: () => void stream.destroy(new Error("broken off")),
+    abort(because) {
+      // Both reset the stream, so that it does not look complete (`close` would end it first): with CANCEL, and with INTERNAL_ERROR.
+      if (because === "withdrawn") addAbortSignal(AbortSignal.abort(), stream);
+      else stream.destroy(new Error("broken off"));
+    },
     onClose: (listener) => void stream.once("close", listener),
   };
 }

@@ -85,9 +85,9 @@ function holdToLength(stream: Stream, client: Client, length: number): void {
     missing -= piece.length;
     if (missing >= 0) return;
     stream.unpipe();
-    client.abort();
+    client.abort("broken");
   });
-  stream.on("end", () => missing > 0 && client.abort());
+  stream.on("end", () => missing > 0 && client.abort("broken"));
 }
 
 const hasBody = (method: string, status: number): boolean => method !== "HEAD" && status !== 204 && status !== 304;

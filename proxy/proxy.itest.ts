@@ -1,6 +1,6 @@
 // The proxy as a process, under its own Role, in front of a real API server that is hub and cluster at once.
 import { createHash, randomBytes } from "node:crypto";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { Agent, request } from "node:https";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -503,6 +503,22 @@ describe("an open request ends at once", () => {
     await until(() => stream.ended(), "the stream ends");
     expect(other.ended()).toBe(false);
     expect([401, 403]).toContain((await ask("/clusters/east/version", daves)).status);
+  });
+
+  test("over HTTP/2 it is cancelled: neither complete nor a fault", async () => {
+    const token = await tokenFor("alice");
+    const session = await http2();
+    const stream = session.request({ authorization: `Bearer ${token}`, ":path": "/clusters/east/test/open" });
+    let begun = false;
+    stream.on("data", () => {
+      begun = true;
+    });
+    stream.on("error", () => {});
+    const closed = new Promise<number>((resolve) => stream.once("close", () => resolve(stream.rstCode)));
+    await until(() => begun, "the stream is open");
+    await auth.delete(Token, { name: nameOf(token) });
+    expect(await closed).toBe(constants.NGHTTP2_CANCEL);
+    session.close();
   });
 
   test("when its token's time has come", async () => {

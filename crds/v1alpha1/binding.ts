@@ -8,7 +8,6 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   Accepted: "The binding is part of what the access operator compiles. Nothing to do.",
   TemplateNotFound: "No ClusterRoleTemplate has that name. Apply the template; the binding then counts by itself.",
   TemplateNotAccepted: "The template is not accepted itself. Read its Accepted condition and mend the template.",
-  TemplateLocked: "The template is locked, and the binding is newer than the lock. Use another template, or ask for it to be unlocked.",
   ContextMismatch: "A template for projects in a cluster, or the other way round. Use a template whose `context` fits.",
   SubjectNotFound: "No User has that name. Apply the User; the binding then counts by itself.",
   SubjectDisabled: "The User is disabled. Enable the User, or delete the binding.",

@@ -80,7 +80,7 @@ export const Cluster = kind({
   plural: "clusters",
   shortNames: ["dcl"],
   scope: "Cluster",
-  description: "A Kubernetes cluster that Drover governs; `hub` is the one that Drover runs on. Written by people.",
+  description: "A Kubernetes cluster that Drover governs; `hub` is the one that Drover runs on, and cannot be deleted. Written by people.",
   spec: object("What the cluster is. Exactly one of import, embedded, kubeadm, rke2, kind and gke.", {
     displayName: displayName.optional(),
     paused: boolean("true: nothing new is granted in the cluster until this is false again; what is withdrawn still ends.").default(false),

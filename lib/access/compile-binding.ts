@@ -47,10 +47,7 @@ export interface Facts extends Sources {
 }
 
 /** Reasons of the condition Accepted, of cluster and project bindings and of global ones. */
-export type Refusal = Exclude<
-  ReasonOf<typeof BindingAccepted> | ReasonOf<typeof GlobalAccepted>,
-  "Accepted" | "Unreadable" | "TemplateLocked"
->;
+export type Refusal = Exclude<ReasonOf<typeof BindingAccepted> | ReasonOf<typeof GlobalAccepted>, "Accepted" | "Unreadable">;
 
 /** Accepted: the subject as clusters see it. Refused: the reason of the condition, and a sentence. */
 export type Judgement =

@@ -94,8 +94,8 @@ export class HubForwarder {
       res.on("data", (piece: Buffer) => {
         bytesOut += piece.length;
       });
-      res.on("error", () => client.abort());
-      res.on("close", () => res.complete || client.abort());
+      res.on("error", () => client.abort("broken"));
+      res.on("close", () => res.complete || client.abort("broken"));
       res.pipe(client.sink);
     });
     const { body } = client;

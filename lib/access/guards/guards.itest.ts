@@ -12,8 +12,9 @@ import { ApiError, isForbidden, KubeClient } from "../../kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding, ServiceAccount } from "../../kube/core.ts";
 import type { Kind, KubeObject, PolicyRule } from "../../kube/object.ts";
 import { startControlPlane, type TestControlPlane } from "../../testing/controlplane.ts";
+import { until } from "../../testing/until.ts";
 import { LABEL, MANAGED_BY, PATH, PROJECT_UID_ANNOTATION } from "../names.ts";
-import { hubGuards } from "./bundle.ts";
+import { HUB_GUARD_NAMES } from "./bundle.ts";
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, "../../..");
@@ -174,11 +175,14 @@ const cluster = (name: string, labels: Record<string, string> = {}): Cluster => 
 });
 
 test("the policies type-check against the real types", async () => {
-  const { items } = JSON.parse(await kubectl("get", "validatingadmissionpolicies", "-o", "json")) as {
-    items: { metadata: { name: string }; status?: { typeChecking?: { expressionWarnings?: unknown[] } } }[];
-  };
-  expect(items.map(({ metadata }) => metadata.name).sort()).toEqual([...new Set(hubGuards().map(({ metadata }) => metadata.name))].sort());
-  expect(items.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
+  interface Policy extends KubeObject {
+    readonly status?: { readonly typeChecking?: { readonly expressionWarnings?: readonly unknown[] } };
+  }
+  const read = async (): Promise<readonly Policy[]> => JSON.parse(await kubectl("get", "validatingadmissionpolicies", "-o", "json")).items;
+  await until(async () => (await read()).every(({ status }) => status?.typeChecking), "the controller manager has checked each of them");
+  const policies = await read();
+  expect(policies.map(({ metadata }) => metadata.name).sort()).toEqual([...HUB_GUARD_NAMES].sort());
+  expect(policies.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
 });
 
 describe("attack 20: a namespace claimed into a project without the right on that project is refused", () => {

@@ -107,3 +107,22 @@ export const hubLabel: Guard = {
     },
   ],
 };
+
+/**
+ * With it would go everybody's access to the hub, the administrators' included. The garbage collector is not exempt: whoever may write an
+ * owner onto the Cluster would have it deleted. Deleting the kind itself, its CRD, asks no guard, so Drover can be taken away.
+ */
+export const hubCluster: Guard = {
+  name: "drover-hub-cluster",
+  labels,
+  matches: [{ apiGroups: [GROUP], apiVersions: ["*"], resources: ["clusters"], operations: ["DELETE"] }],
+  rules: [
+    {
+      expression: `oldObject.metadata.name != ${text(HUB)}`,
+      message: text(
+        `the Cluster \`${HUB}\` is the hub itself: with it everybody's access to the hub would end, so nobody deletes it; ` +
+          "to uninstall Drover, delete its guards or its CustomResourceDefinitions first",
+      ),
+    },
+  ],
+};

@@ -21,6 +21,8 @@ export interface Guard {
   }[];
   /** CEL; the guard looks at a request only if all are true. */
   readonly unless?: Readonly<Record<string, string>>;
+  /** The rules are asked once for each object of this kind, which is `params` in them; while there is none, all pass. */
+  readonly params?: { readonly apiVersion: string; readonly kind: string };
   readonly variables?: Readonly<Record<string, string>>;
   readonly rules: readonly GuardRule[];
 }
@@ -36,6 +38,7 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
     metadata,
     spec: {
       failurePolicy: "Fail",
+      ...(guard.params && { paramKind: guard.params }),
       // Defaults are written out: applying the same file again then changes nothing, by whatever means it is applied.
       matchConstraints: {
         matchPolicy: "Equivalent",
@@ -57,7 +60,11 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
     apiVersion: "admissionregistration.k8s.io/v1",
     kind: "ValidatingAdmissionPolicyBinding",
     metadata,
-    spec: { policyName: guard.name, validationActions: ["Deny"] },
+    spec: {
+      policyName: guard.name,
+      validationActions: ["Deny"],
+      ...(guard.params && { paramRef: { selector: {}, parameterNotFoundAction: "Allow" } }),
+    },
   };
   return [policy, binding];
 }
