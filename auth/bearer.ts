@@ -15,7 +15,7 @@ export interface Holder {
 
 /** Throws a 401 whose reason, for the audit record only, says what is wrong with the token. */
 export async function authenticate(context: Context, authorization: string | undefined, source: string): Promise<Holder> {
-  const waitSeconds = context.tokenHolders.admit(source, context.now());
+  const waitSeconds = context.tokenHolders.admit(source, context.now().getTime());
   if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
   const sent = /^Bearer ([^ ]+)$/.exec(authorization ?? "")?.[1];
   if (sent === undefined || !isToken(sent)) throw unauthorized("NoToken");

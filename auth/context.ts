@@ -4,10 +4,11 @@ import type { Cluster } from "../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import type { Cache } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
+import type { RateLimiter } from "../lib/limits/rate.ts";
 import type { NonceKeeper } from "./agents/nonce-keeper.ts";
 import type { Audit } from "./audit.ts";
 import type { AuthConfig } from "./config.ts";
-import type { LoginLimiter, RateLimiter } from "./limiter.ts";
+import type { LoginLimiter } from "./limiter.ts";
 import type { PasswordGate } from "./password-gate.ts";
 
 export interface Context {

@@ -4,6 +4,8 @@
 //  - one source that fails for one user waits twice as long after each failure (the victim's own source does not wait);
 //  - all sources together may fail for one user at a bounded rate; a source from which the user has logged in before is exempt.
 
+import { RateLimiter, RecentMap } from "../lib/limits/rate.ts";
+
 export interface Limits {
   /** Attempts of one source: how many at once, and how many more each second. */
   readonly sourceBurst: number;
@@ -25,108 +27,53 @@ export const DEFAULT_LIMITS: Limits = {
   userPerSecond: 1 / 30,
 };
 
-interface Bucket {
-  level: number;
-  at: number;
-}
-
 interface Failures {
   count: number;
   waitUntil: number;
   at: number;
 }
 
-/** Entries of each table; the one used longest ago makes room, so that a flood of invented names cannot fill the memory. */
-const TABLE_SIZE = 20_000;
 const FORGIVEN_AFTER_MS = 15 * 60_000;
 
 export class LoginLimiter {
   readonly #limits: Limits;
-  readonly #sources = new Map<string, Bucket>();
-  readonly #users = new Map<string, Bucket>();
-  readonly #failures = new Map<string, Failures>();
-  readonly #known = new Map<string, true>();
+  readonly #sources: RateLimiter;
+  readonly #users: RateLimiter;
+  readonly #failures = new RecentMap<Failures>();
+  readonly #known = new RecentMap<true>();
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
     this.#limits = limits;
+    this.#sources = new RateLimiter(limits.sourceBurst, limits.sourcePerSecond);
+    this.#users = new RateLimiter(limits.userBurst, limits.userPerSecond);
   }
 
   /** Asked before anything is looked up, also for users that do not exist. Seconds to wait, or 0: go on. Takes one attempt of the source. */
   admit(user: string, source: string, now: Date): number {
     const ms = now.getTime();
-    const { sourceBurst, sourcePerSecond, userBurst, userPerSecond } = this.#limits;
-    const bySource = bucket(this.#sources, source, sourceBurst, sourcePerSecond, ms);
-    if (bySource.level < 1) return Math.ceil((1 - bySource.level) / sourcePerSecond);
-    bySource.level -= 1;
+    const bySource = this.#sources.admit(source, ms);
+    if (bySource > 0) return bySource;
 
     const waitMs = (this.#failures.get(pair(user, source))?.waitUntil ?? 0) - ms;
     if (waitMs > 0) return Math.ceil(waitMs / 1000);
 
-    if (this.#known.has(pair(user, source))) return 0;
-    const byUser = bucket(this.#users, user, userBurst, userPerSecond, ms);
-    return byUser.level < 1 ? Math.ceil((1 - byUser.level) / userPerSecond) : 0;
+    return this.#known.has(pair(user, source)) ? 0 : this.#users.wait(user, ms);
   }
 
   failed(user: string, source: string, now: Date): void {
     const ms = now.getTime();
-    const { freeFailures, longestWaitSeconds, userBurst, userPerSecond } = this.#limits;
+    const { freeFailures, longestWaitSeconds } = this.#limits;
     const before = this.#failures.get(pair(user, source));
     const count = (before !== undefined && ms - before.at < FORGIVEN_AFTER_MS ? before.count : 0) + 1;
     const seconds = count < freeFailures ? 0 : Math.min(2 ** Math.min(count - freeFailures, 30), longestWaitSeconds);
-    put(this.#failures, pair(user, source), { count, at: ms, waitUntil: ms + seconds * 1000 });
-    const byUser = bucket(this.#users, user, userBurst, userPerSecond, ms);
-    byUser.level = Math.max(0, byUser.level - 1);
+    this.#failures.set(pair(user, source), { count, at: ms, waitUntil: ms + seconds * 1000 });
+    this.#users.take(user, ms);
   }
 
   succeeded(user: string, source: string): void {
     this.#failures.delete(pair(user, source));
-    put(this.#known, pair(user, source), true);
+    this.#known.set(pair(user, source), true);
   }
-}
-
-/** A plain rate for one kind of request: seconds to wait, or 0. */
-export class RateLimiter {
-  readonly #burst: number;
-  readonly #perSecond: number;
-  readonly #buckets = new Map<string, Bucket>();
-
-  constructor(burst: number, perSecond: number) {
-    this.#burst = burst;
-    this.#perSecond = perSecond;
-  }
-
-  admit(key: string, now: Date): number {
-    const found = bucket(this.#buckets, key, this.#burst, this.#perSecond, now.getTime());
-    if (found.level < 1) return Math.ceil((1 - found.level) / this.#perSecond);
-    found.level -= 1;
-    return 0;
-  }
-}
-
-/** Whom an address stands for: IPv4 itself, of IPv6 the /64, which one subscriber has for himself. */
-export function sourceOf(address: string): string {
-  const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (v4 !== undefined) return v4;
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.replace(/%.*$/, "").split("::");
-  const left = head === "" ? [] : head.split(":");
-  const right = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(":")}::/64`;
 }
 
 const pair = (user: string, source: string): string => `${source} ${user}`;
-
-function bucket(table: Map<string, Bucket>, key: string, burst: number, perSecond: number, ms: number): Bucket {
-  const found = table.get(key) ?? { level: burst, at: ms };
-  found.level = Math.min(burst, found.level + (Math.max(0, ms - found.at) / 1000) * perSecond);
-  found.at = ms;
-  put(table, key, found);
-  return found;
-}
-
-function put<T>(table: Map<string, T>, key: string, value: T): void {
-  table.delete(key);
-  table.set(key, value);
-  if (table.size > TABLE_SIZE) for (const oldest of table.keys()) return void table.delete(oldest);
-}

@@ -6,6 +6,7 @@ import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import { RateLimiter } from "../lib/limits/rate.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
 import { NonceKeeper } from "./agents/nonce-keeper.ts";
@@ -13,7 +14,7 @@ import { Audit } from "./audit.ts";
 import { followCertificate, readCertificate } from "./certificate.ts";
 import { type AuthConfig, authConfig } from "./config.ts";
 import type { Context } from "./context.ts";
-import { LoginLimiter, RateLimiter } from "./limiter.ts";
+import { LoginLimiter } from "./limiter.ts";
 import { PasswordGate } from "./password-gate.ts";
 import { createServer } from "./server.ts";
 

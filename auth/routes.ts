@@ -1,7 +1,9 @@
 // All that auth answers, with the form of each body.
+
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { isNotFound } from "../lib/kube/client.ts";
+import { sourceOf } from "../lib/limits/source.ts";
 import type { AgentAsker } from "./agents/admit.ts";
 import { type RegisterRequest, registerAgent } from "./agents/register.ts";
 import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
@@ -9,7 +11,6 @@ import type { Decision } from "./audit.ts";
 import { authenticate, type Holder } from "./bearer.ts";
 import { clustersOf } from "./clusters/visible.ts";
 import type { Context } from "./context.ts";
-import { sourceOf } from "./limiter.ts";
 import { isAccepted } from "./login/judge.ts";
 import { type LoginRequest, login } from "./login/route.ts";
 import { Refusal, tooMany } from "./refusal.ts";
@@ -63,7 +64,7 @@ export function addRoutes(server: AuthServer, context: Context): void {
   });
 
   server.get("/.well-known/drover", async (request) => {
-    const waitSeconds = context.tokenHolders.admit(sourceOf(request.ip), context.now());
+    const waitSeconds = context.tokenHolders.admit(sourceOf(request.ip), context.now().getTime());
     if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
     const providers = context.providers.list().filter(isAccepted);
     return {

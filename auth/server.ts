@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
-import { boundConnections } from "./connections.ts";
+import { boundConnections } from "../lib/limits/connections.ts";
 import type { Context } from "./context.ts";
 import { Refusal } from "./refusal.ts";
 import { addRoutes } from "./routes.ts";

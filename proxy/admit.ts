@@ -1,8 +1,8 @@
 // Step 1: is this a request that can have one meaning only, and claims nothing? Pure.
-import type { BlockList } from "node:net";
-import { isIP } from "node:net";
+import { type BlockList, isIP } from "node:net";
 import { judgeHeaders } from "../lib/identity/headers.ts";
 import { parseTarget } from "../lib/identity/path.ts";
+import { isListed, plain } from "./addresses.ts";
 import { Refusal } from "./refusal.ts";
 import type { Admitted, Incoming } from "./request.ts";
 
@@ -48,18 +48,10 @@ function sourceOf(peer: string, forwardedFor: string | undefined, trusted: Block
   let source = plain(peer);
   if (forwardedFor === undefined) return source;
   const hops = forwardedFor.split(",").map((hop) => hop.trim());
-  while (isTrusted(source, trusted)) {
+  while (isListed(source, trusted)) {
     const before = hops.pop();
     if (before === undefined || isIP(before) === 0) break;
     source = plain(before);
   }
   return source;
-}
-
-/** An IPv4 address that a socket of both families shows as IPv6. */
-const plain = (address: string): string => (address.startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address);
-
-function isTrusted(address: string, trusted: BlockList): boolean {
-  const family = isIP(address);
-  return family !== 0 && trusted.check(address, family === 6 ? "ipv6" : "ipv4");
 }

@@ -1,7 +1,7 @@
 // The configuration of the proxy. Unknown keys and contradictions stop the start.
-import { BlockList, isIP } from "node:net";
 import { hostname } from "node:os";
 import { defineConfig, HEALTH } from "../lib/process/config.ts";
+import { isCidr } from "./addresses.ts";
 
 export interface ProxyConfig {
   /** Absent: as a pod, or $KUBECONFIG. */
@@ -17,11 +17,12 @@ export interface ProxyConfig {
   readonly replicas: number;
   /** How long the hub may be silent before everybody is refused. */
   readonly staleAfterSeconds: number;
-  /** Addresses or CIDRs of load balancers whose X-Forwarded-For is believed, for the audit record only. */
+  /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, for the audit record only, and one of them may open many connections. */
   readonly trustForwardedFrom: readonly string[];
   readonly limits: {
-    /** Open connections of clients and agents together. */
+    /** Open connections of clients and agents together, and of one source; for those of `trustForwardedFrom` only the first counts. */
     readonly connections: number;
+    readonly connectionsPerSource: number;
     /** Requests that one user may have open at once, watches and streams included. */
     readonly openPerUser: number;
     /** Requests per second of one agent to the hub, and how many it may make at once after a pause. */
@@ -59,6 +60,7 @@ export const proxyConfig = defineConfig<ProxyConfig>(
         default: {},
         properties: {
           connections: { type: "integer", minimum: 1, default: 20_000 },
+          connectionsPerSource: { type: "integer", minimum: 1, default: 4_000 },
           openPerUser: { type: "integer", minimum: 1, default: 500 },
           agentRequestsPerSecond: { type: "integer", minimum: 1, default: 50 },
           agentBurst: { type: "integer", minimum: 1, default: 200 },
@@ -66,27 +68,9 @@ export const proxyConfig = defineConfig<ProxyConfig>(
       },
     },
   },
-  ({ trustForwardedFrom }) => {
+  ({ trustForwardedFrom, limits }) => {
+    if (limits.connectionsPerSource > limits.connections) return '"limits.connectionsPerSource" is more than "limits.connections"';
     const wrong = trustForwardedFrom.find((entry) => !isCidr(entry));
     return wrong === undefined ? undefined : `"trustForwardedFrom" has "${wrong}", which is neither an address nor a CIDR`;
   },
 );
-
-/** The believed addresses as a list that can be asked. */
-export function trusted(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = "", prefix] = entry.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
-}
-
-function isCidr(entry: string): boolean {
-  const [address = "", prefix, more] = entry.split("/");
-  const family = isIP(address);
-  if (family === 0 || more !== undefined) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
-}

@@ -1,6 +1,7 @@
 // Clusters that answer as no API server does, and clients that leave or stop reading: the proxy serves everybody else meanwhile.
 import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
+import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { Authority } from "../lib/testing/certificates.ts";
@@ -230,6 +231,20 @@ describe("a client", () => {
     ]);
     expect(JSON.stringify(front.records())).not.toMatch(/sentinel|drv_/);
   });
+});
+
+test("attack 38: an address that opens connections and says nothing does not keep others out", async () => {
+  const idle = Array.from({ length: 300 }, () => connectPlain({ host: "127.0.0.1", port: front.port, localAddress: "127.0.3.1" }));
+  let closed = 0;
+  for (const socket of idle)
+    socket
+      .resume()
+      .on("error", () => {})
+      .on("close", () => void closed++);
+  await until(() => closed >= 200, "all but a hundred are closed at once");
+  await fine();
+  expect(closed).toBe(200);
+  for (const socket of idle) socket.destroy();
 });
 
 describe("attack 9: HTTP/2 with bytes that no client library sends", () => {

@@ -5,6 +5,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, ty
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { boundConnections, type ConnectionBounds } from "../lib/limits/connections.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Client, clientOfHttp1, clientOfHttp2 } from "./client.ts";
 import { Refusal } from "./refusal.ts";
@@ -36,7 +37,8 @@ const SESSION_WINDOW_BYTES = 1024 * 1024;
 const REQUESTS_PER_CONNECTION = 1_000;
 
 export async function listen(
-  { host, port, connections }: { readonly host: string; readonly port: number; readonly connections: number },
+  { host, port }: { readonly host: string; readonly port: number },
+  bounds: ConnectionBounds,
   certificate: Certificate,
   handlers: Handlers,
 ): Promise<Listener> {
@@ -57,7 +59,7 @@ export async function listen(
   // Also where these are not read from the options: requests may last for days, their heads may not.
   server.setTimeout(0);
   Object.assign(server, { headersTimeout: PATIENCE_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
-  server.maxConnections = connections;
+  boundConnections(server, bounds);
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<TLSSocket>();
   serveHttp2(server, sessions, handlers);

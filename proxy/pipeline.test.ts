@@ -7,8 +7,8 @@ import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import type { Token } from "../crds/v1alpha1/token.ts";
 import type { User } from "../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../lib/identity/token.ts";
+import { listOf } from "./addresses.ts";
 import { admit } from "./admit.ts";
-import { trusted } from "./config.ts";
 import { decide, type Hub, type LetIn, reconsider } from "./pipeline.ts";
 import { Refusal } from "./refusal.ts";
 import type { Admitted } from "./request.ts";
@@ -272,7 +272,7 @@ describe("admission", () => {
 
   test("attack 3: X-Forwarded-For is believed from configured load balancers only, and only as far as they reach", () => {
     const source = (peer: string, forwarded: string, list: readonly string[]) => {
-      const admitted = admit(incoming({ peer, rawHeaders: ["X-Forwarded-For", forwarded] }), trusted(list));
+      const admitted = admit(incoming({ peer, rawHeaders: ["X-Forwarded-For", forwarded] }), listOf(list));
       if (admitted instanceof Refusal) throw new Error(admitted.code);
       expect(admitted.headers).toEqual([]);
       return admitted.source;

@@ -1,16 +1,18 @@
 // The parts of a proxy and how they are joined.
+
 import type { Registry } from "prom-client";
 import type { Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
+import { RateLimiter } from "../lib/limits/rate.ts";
+import { isListed, listOf } from "./addresses.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
 import type { Certificate } from "./certificate.ts";
-import { type ProxyConfig, trusted } from "./config.ts";
+import type { ProxyConfig } from "./config.ts";
 import { Known } from "./known.ts";
 import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { RequestHandlers } from "./proxy.ts";
-import { RateLimiter } from "./rate.ts";
 import { Recorder } from "./record.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -58,9 +60,10 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   const { replicaId, replicas } = config;
   // A thousand agents behind one address may all come back at once.
   const tunnelEndpoint = new TunnelEndpoint({ hub, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50), hasCluster });
+  const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
-    ...{ trusted: trusted(config.trustForwardedFrom), staleAfterMs, openPerUser },
+    ...{ trusted: balancers, staleAfterMs, openPerUser },
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
   known.onChange({
@@ -83,7 +86,9 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       hub: () => known.staleForMs() <= staleAfterMs || "the hub has been silent for too long",
     },
     listen: async (certificate) => {
-      listener = await listen({ ...config.listen, connections: config.limits.connections }, certificate, proxy);
+      const { connections: all, connectionsPerSource: perSource } = config.limits;
+      const bounds = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
+      listener = await listen(config.listen, bounds, certificate, proxy);
       return listener;
     },
     close: async (patienceMs) => {

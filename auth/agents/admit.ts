@@ -11,7 +11,8 @@ export interface AgentAsker {
 /** Rates are per source, so that a stranger who asks in a cluster's name does not use up what its agent may ask. */
 export function admitAgent(context: Context, asker: AgentAsker, action: Decision["action"]): void {
   const { cluster, source } = asker;
-  const waitSeconds = context.agentSources.admit(source, context.now()) || context.agents.admit(`${source} ${cluster}`, context.now());
+  const now = context.now().getTime();
+  const waitSeconds = context.agentSources.admit(source, now) || context.agents.admit(`${source} ${cluster}`, now);
   if (waitSeconds === 0) return;
   context.audit.record({ action, decision: "deny", reason: "TooManyRequests", ...asker });
   throw tooMany("TooManyRequests", waitSeconds);

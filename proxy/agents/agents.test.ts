@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { RateLimiter } from "../rate.ts";
 import { agentToken } from "./account.ts";
 import { mayAskHub } from "./allow.ts";
 
@@ -107,13 +106,4 @@ describe("attack 59: an agent may ask of the hub", () => {
       { numRuns: 5000 },
     );
   });
-});
-
-test("a rate allows its burst, then so many a second, for each key by itself", () => {
-  const rate = new RateLimiter(3, 2);
-  expect([0, 0, 0, 0].map((at) => rate.admit("a", at))).toEqual([true, true, true, false]);
-  expect(rate.admit("b", 0)).toBe(true);
-  expect(rate.admit("a", 500)).toBe(true);
-  expect(rate.admit("a", 500)).toBe(false);
-  expect([60_000, 60_000, 60_000, 60_000].map((at) => rate.admit("a", at))).toEqual([true, true, true, false]);
 });

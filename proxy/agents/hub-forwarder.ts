@@ -1,12 +1,13 @@
 // An agent's request to the hub's API server: its own few objects, with its own token. The proxy adds nothing to it, above all not
 // its own identity, and holds nothing back: what a watch says goes on at once.
+
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { answerHeaders } from "../../lib/identity/answer-headers.ts";
 import type { Connection } from "../../lib/kube/client.ts";
+import type { RateLimiter } from "../../lib/limits/rate.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
-import type { RateLimiter } from "../rate.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
 import { agentToken } from "./account.ts";
@@ -76,7 +77,7 @@ export class HubForwarder {
       return stop(new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
     const key = `${cluster} ${admitted.source}`;
     const open = this.#open.get(key) ?? new Set();
-    if (!this.#options.rate.admit(key, performance.now()) || open.size >= (this.#options.openPerAgent ?? OPEN_PER_AGENT)) {
+    if (this.#options.rate.admit(key, performance.now()) > 0 || open.size >= (this.#options.openPerAgent ?? OPEN_PER_AGENT)) {
       return stop(new Refusal("TooManyRequests", "too many requests of this agent; try again"));
     }
     const req = this.#request(admitted, token);

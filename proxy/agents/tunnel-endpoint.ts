@@ -1,6 +1,8 @@
 // An agent's end of a tunnel arrives: the hub says whose token it is, then the connection becomes a Session that we open streams on.
+
 import type { Duplex } from "node:stream";
 import type { KubeClient } from "../../lib/kube/client.ts";
+import type { RateLimiter } from "../../lib/limits/rate.ts";
 import {
   offersTunnel,
   REPLICA_HEADER,
@@ -10,7 +12,6 @@ import {
   VERSION_HEADER,
 } from "../../lib/tunnel/handshake.ts";
 import { Session } from "../../lib/tunnel/session.ts";
-import type { RateLimiter } from "../rate.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
 import type { Tunnels } from "../tunnels.ts";
@@ -48,7 +49,7 @@ export class TunnelEndpoint {
     if (!offersTunnel(request.upgrade)) return new Refusal("UpgradeRefused", `this path changes to ${UPGRADE_TOKEN} only`);
     const token = agentToken(request.authorization, cluster);
     if (token === undefined) return new Refusal("Unauthorized", "Unauthorized", "NotThisAgentsToken");
-    if (!this.#options.rate.admit(request.source, performance.now()))
+    if (this.#options.rate.admit(request.source, performance.now()) > 0)
       return new Refusal("TooManyRequests", "too many tunnels from this address; try again");
     let owner: string | undefined;
     try {

@@ -1,5 +1,6 @@
 // A proxy in this process, with its real listener, steps and tunnel, in front of a cluster that the test plays. What the hub says is
 // fixed: alice may reach the cluster east with the token `TOKEN`.
+
 import { once } from "node:events";
 import { BlockList } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
@@ -10,6 +11,7 @@ import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import type { Token } from "../../crds/v1alpha1/token.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
+import { RateLimiter } from "../../lib/limits/rate.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
 import { HubForwarder } from "../agents/hub-forwarder.ts";
@@ -19,7 +21,6 @@ import { listen } from "../listener.ts";
 import { OpenRequests } from "../open-requests.ts";
 import type { Hub } from "../pipeline.ts";
 import { RequestHandlers } from "../proxy.ts";
-import { RateLimiter } from "../rate.ts";
 import { type AuditRecord, Recorder } from "../record.ts";
 import { Tunnels } from "../tunnels.ts";
 
@@ -53,7 +54,7 @@ export async function startFront(ca: string, serving: Certificate, answer: (stre
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
   const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000 });
-  const listener = await listen({ host: "127.0.0.1", port: 0, connections: 1000 }, serving, proxy);
+  const listener = await listen({ host: "127.0.0.1", port: 0 }, { all: 1000, perSource: 100 }, serving, proxy);
   const { near, far } = await socketPair(ca, serving);
   tunnels.add("east", new Session(near, { role: "opener" }));
   const acceptor = new Session(far, { role: "acceptor", onStream: answer });

@@ -1,20 +1,22 @@
 // Bounds on open connections: whoever opens thousands and says nothing must not keep others out.
-import type { Server } from "node:https";
-import type { Socket } from "node:net";
-import { sourceOf } from "./limiter.ts";
+import type { Server, Socket } from "node:net";
+import { sourceOf } from "./source.ts";
 
 export interface ConnectionBounds {
   readonly perSource: number;
   readonly all: number;
+  /** Addresses for which only `all` counts: a load balancer stands for many. */
+  readonly standsForMany?: (address: string) => boolean;
 }
 
-export function boundConnections(server: Server, { perSource, all }: ConnectionBounds): void {
+export function boundConnections(server: Server, { perSource, all, standsForMany = () => false }: ConnectionBounds): void {
   const open = new Map<string, number>();
   let total = 0;
   server.on("connection", (socket: Socket) => {
-    const source = sourceOf(socket.remoteAddress ?? "");
+    const address = socket.remoteAddress ?? "";
+    const source = sourceOf(address);
     const ofSource = (open.get(source) ?? 0) + 1;
-    if (ofSource > perSource || total >= all) {
+    if (total >= all || (ofSource > perSource && !standsForMany(address))) {
       socket.destroy();
       return;
     }

@@ -1,0 +1,32 @@
+// Addresses of load balancers. Pure.
+import { BlockList, isIP } from "node:net";
+
+export function isCidr(entry: string): boolean {
+  const [address = "", prefix, more] = entry.split("/");
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
+}
+
+/** Addresses and CIDRs as a list that can be asked. */
+export function listOf(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = "", prefix] = entry.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
+
+/** Whether an address, as a socket shows it, is in the list. */
+export function isListed(address: string, list: BlockList): boolean {
+  const shown = plain(address);
+  const family = isIP(shown);
+  return family !== 0 && list.check(shown, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** An IPv4 address that a socket of both families shows as IPv6 is IPv4 again. */
+export const plain = (address: string): string =>
+  address.startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
