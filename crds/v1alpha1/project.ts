@@ -14,6 +14,13 @@ export const NamespaceReady = condition("NamespaceReady", "The project's namespa
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
+/** PolicyApplied: what the project asks for its namespaces holds in them. */
+export const PolicyApplied = condition("PolicyApplied", "The project's podSecurity, quota, limits and isolation hold in its namespaces.", {
+  NothingAsked: "Nothing to do: the project sets none of them.",
+  Unsupported:
+    "This version of Drover keeps these fields and does not apply them in members. Until a newer one does, label and limit the namespaces in the member.",
+});
+
 export const Project = kind({
   kind: "Project",
   plural: "projects",
@@ -21,7 +28,7 @@ export const Project = kind({
   scope: "Namespaced",
   description:
     "Namespaces of one cluster that belong together: members and policies are given once for all of them. Lives in the cluster's namespace. Written by people; a namespace joins by its label drover.dev/project.",
-  spec: object("What the project's namespaces have in common.", {
+  spec: object("What the project's namespaces have in common. Whether its policies hold there, condition PolicyApplied says.", {
     displayName: displayName.optional(),
     podSecurity: podSecurity.optional(),
     quota: quota.optional(),
@@ -29,12 +36,12 @@ export const Project = kind({
     isolation: isolation.optional(),
   }),
   status: { namespaceUID: string("The UID of the project's namespace on the hub, once it is ours.", { maxLength: 64 }).optional() },
-  conditions: [NamespaceReady],
+  conditions: [NamespaceReady, PolicyApplied],
   rules: [shortName("project")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='NamespaceReady')].reason" },
-    { name: "Pod security", type: "string", jsonPath: ".spec.podSecurity.enforce" },
+    { name: "Policy", type: "string", jsonPath: ".status.conditions[?(@.type=='PolicyApplied')].reason" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

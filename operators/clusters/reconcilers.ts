@@ -16,6 +16,7 @@ import { clusterTeardown } from "./cluster-teardown/reconciler.ts";
 import { hubCluster } from "./hub-cluster/reconciler.ts";
 import { hubTemplateReaders, templateReadersCache } from "./hub-template-readers/reconciler.ts";
 import { projectNamespaceReconciler } from "./project-namespace/reconciler.ts";
+import { projectPolicy } from "./project-policy/reconciler.ts";
 
 export interface Settings extends ManifestSettings {
   readonly deletionGraceSeconds: number;
@@ -28,6 +29,7 @@ export function reconcilersWith({ deletionGraceSeconds, ...manifest }: Settings)
     hubTemplateReaders,
     clusterNamespaceReconciler,
     projectNamespaceReconciler,
+    projectPolicy,
     clusterRegistration(digest),
     clusterAgentRights,
     clusterConnection,
