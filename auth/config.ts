@@ -1,5 +1,5 @@
 // The configuration of auth. Unknown keys and contradictions stop the start.
-import { defineConfig, HEALTH } from "../lib/process/config.ts";
+import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
 
 export interface AuthConfig {
   /** Absent: as a pod, or $KUBECONFIG. */
@@ -25,19 +25,8 @@ export const authConfig = defineConfig<AuthConfig>(
     properties: {
       kubeconfig: { type: "string", minLength: 1 },
       health: HEALTH,
-      listen: {
-        type: "object",
-        default: {},
-        properties: {
-          host: { type: "string", default: "127.0.0.1" },
-          port: { type: "integer", minimum: 0, maximum: 65535, default: 0 },
-        },
-      },
-      tls: {
-        type: "object",
-        required: ["certFile", "keyFile"],
-        properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
-      },
+      listen: LISTEN,
+      tls: TLS,
       proxyURL: { type: "string", pattern: "^https://[^/?#]+(/[^?#]*[^/?#])?$" },
       tokenTTLSeconds: {
         type: "object",

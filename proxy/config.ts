@@ -1,6 +1,6 @@
 // The configuration of the proxy. Unknown keys and contradictions stop the start.
 import { hostname } from "node:os";
-import { defineConfig, HEALTH } from "../lib/process/config.ts";
+import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
 import { isCidr } from "./addresses.ts";
 
 export interface ProxyConfig {
@@ -38,19 +38,8 @@ export const proxyConfig = defineConfig<ProxyConfig>(
     properties: {
       kubeconfig: { type: "string", minLength: 1 },
       health: HEALTH,
-      listen: {
-        type: "object",
-        default: {},
-        properties: {
-          host: { type: "string", default: "127.0.0.1" },
-          port: { type: "integer", minimum: 0, maximum: 65535, default: 0 },
-        },
-      },
-      tls: {
-        type: "object",
-        required: ["certFile", "keyFile"],
-        properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
-      },
+      listen: LISTEN,
+      tls: TLS,
       replicaId: { type: "string", pattern: "^[A-Za-z0-9._-]{1,63}$", default: hostname() },
       replicas: { type: "integer", minimum: 1, maximum: 100, default: 1 },
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },

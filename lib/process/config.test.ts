@@ -2,12 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { defineConfig, HEALTH, LEADER_ELECTION, readConfig } from "./config.ts";
+import { defineConfig, HEALTH, readConfig } from "./config.ts";
+import { defineOperatorConfig } from "./operator-config.ts";
 
 interface Config {
   readonly url: string;
   readonly health: { readonly host: string; readonly port: number };
-  readonly leaderElection: { readonly leaseDurationSeconds: number; readonly renewDeadlineSeconds: number };
+  readonly burst: { readonly least: number; readonly most: number };
   readonly peers: readonly { readonly name: string }[];
   readonly mode: "a" | "b";
 }
@@ -18,15 +19,16 @@ const definition = defineConfig<Config>(
     properties: {
       url: { type: "string", minLength: 1 },
       health: HEALTH,
-      leaderElection: LEADER_ELECTION,
+      burst: {
+        type: "object",
+        properties: { least: { type: "integer", default: 10 }, most: { type: "integer", default: 15 } },
+        default: {},
+      },
       peers: { type: "array", items: { type: "object", required: ["name"], properties: { name: { type: "string" } } }, default: [] },
       mode: { type: "string", enum: ["a", "b"], default: "a" },
     },
   },
-  ({ leaderElection }) =>
-    leaderElection.renewDeadlineSeconds >= leaderElection.leaseDurationSeconds
-      ? "leaderElection.renewDeadlineSeconds must be less than leaseDurationSeconds"
-      : undefined,
+  ({ burst }) => (burst.least > burst.most ? "burst.least must not be more than burst.most" : undefined),
 );
 
 let directory: string;
@@ -39,7 +41,7 @@ test("what is left out gets its default, at every depth, and nothing can be chan
   const config = definition.parse({ url: "x", health: { port: 8080 } });
   expect(config).toMatchObject({
     health: { host: "127.0.0.1", port: 8080 },
-    leaderElection: { leaseDurationSeconds: 15 },
+    burst: { least: 10, most: 15 },
     peers: [],
     mode: "a",
   });
@@ -60,10 +62,7 @@ test.each([
   [{ url: 7 }, '"url" must be string'],
   [{ url: "x", health: { port: 70_000 } }, '"health.port" must be <= 65535'],
   [{ url: "x", mode: "c" }, '"mode" must be one of a, b'],
-  [
-    { url: "x", leaderElection: { renewDeadlineSeconds: 20 } },
-    "leaderElection.renewDeadlineSeconds must be less than leaseDurationSeconds",
-  ],
+  [{ url: "x", burst: { least: 20 } }, "burst.least must not be more than burst.most"],
   ["text", "the configuration must be object"],
 ])("%j is refused with one line that says why", (value, message) => {
   expect(() => definition.parse(value)).toThrow(message);
@@ -73,4 +72,18 @@ test("a file that is missing or no JSON is named in the one line", async () => {
   expect(() => readConfig(join(directory, "none.json"), definition)).toThrow(/none\.json: no such file$/);
   await writeFile(join(directory, "bad.json"), '{\n "url": \n}');
   expect(() => readConfig(join(directory, "bad.json"), definition)).toThrow(/bad\.json: [^\n]*JSON[^\n]*$/);
+});
+
+test("an operator's configuration has what every operator needs, and refuses times of a lease that contradict each other", () => {
+  const operator = defineOperatorConfig<{ colour: string } & ReturnType<ReturnType<typeof defineOperatorConfig>["parse"]>>({
+    required: ["colour"],
+    properties: { colour: { type: "string" } },
+  });
+  expect(operator.parse({ colour: "red" })).toMatchObject({
+    colour: "red",
+    leaderElection: { namespace: "drover-system", retryPeriodSeconds: 2 },
+  });
+  expect(() => operator.parse({})).toThrow("colour");
+  for (const leaderElection of [{ renewDeadlineSeconds: 15 }, { retryPeriodSeconds: 10 }, { leaseDurationSeconds: 3 }])
+    expect(() => operator.parse({ colour: "red", leaderElection })).toThrow("leaderElection needs");
 });

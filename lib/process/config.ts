@@ -69,15 +69,14 @@ export const HEALTH: Schema = {
   default: {},
 };
 
-export const LEADER_ELECTION: Schema = {
+/** Where a server listens. Port 0: the operating system chooses; the log line "listening" says which. */
+export const LISTEN: Schema = HEALTH;
+
+/** PEM files. */
+export const TLS: Schema = {
   type: "object",
-  properties: {
-    namespace: { type: "string", default: "drover-system" },
-    leaseDurationSeconds: { type: "integer", minimum: 2, default: 15 },
-    renewDeadlineSeconds: { type: "integer", minimum: 1, default: 10 },
-    retryPeriodSeconds: { type: "number", minimum: 0.05, default: 2 },
-  },
-  default: {},
+  required: ["certFile", "keyFile"],
+  properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
 };
 
 function closed(schema: Schema): Schema {
