@@ -1,9 +1,9 @@
 // The engine against a real API server: one small kind, whose subject wants a ConfigMap and a RoleBinding.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { Registry } from "prom-client";
-import { type Fence, KubeClient } from "../kube/client.ts";
+import { ApiError, type Fence, KubeClient } from "../kube/client.ts";
 import { ConfigMap, CustomResourceDefinition, Event, Namespace, RoleBinding } from "../kube/core.ts";
-import { silent } from "../kube/log.ts";
+import { type Log, silent } from "../kube/log.ts";
 import type { Condition, Kind, KubeObject } from "../kube/object.ts";
 import { auditedWrites } from "../testing/audit.ts";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
@@ -228,6 +228,89 @@ test("a deleted subject goes when what it made is gone, and not before", async (
   expect(await admin.find(ConfigMap, key)).toBeUndefined();
 });
 
+test("reconcilers that hold the same subjects, and somebody else who does, are in nobody's way, at the beginning and at the end", async () => {
+  const only = (name: string): typeof widgetConfig => ({
+    ...widgetConfig,
+    name,
+    owns: { conditions: [name], kinds: [] },
+    observe: async () => ({ config: { is: "absent" } }),
+    plan: ({ metadata }) => ({
+      conditions: [{ type: name, status: "True", reason: "Ready", message: "" }],
+      finalizer: metadata.deletionTimestamp === undefined ? "hold" : "release",
+    }),
+  });
+  const holders = ["widget-a", "widget-b", "widget-c", "widget-d"];
+  const metrics = start(widgetConfig, { reconcilers: holders.map(only) as unknown as EngineOptions["reconcilers"] });
+  const names = Array.from({ length: 10 }, (_, index) => `w${index}`);
+  const foreign = "test.drover.dev/foreign";
+  await Promise.all(
+    names.map((name) => admin.create(Widget, { ...widget(name), metadata: { ...widget(name).metadata, finalizers: [foreign] } })),
+  );
+  const held = async (): Promise<(readonly string[])[]> =>
+    (await admin.list(Widget, { namespace })).items.map(({ metadata }) => [...(metadata.finalizers ?? [])].sort());
+  const wanted = [...holders.map((name) => `drover.dev/${name}`), foreign];
+  await until(async () => (await held()).every((list) => list.length === wanted.length), "all hold all");
+  expect(await held()).toEqual(names.map(() => wanted));
+  await Promise.all(names.map((name) => admin.delete(Widget, { name, namespace })));
+  await until(async () => (await held()).every((list) => list.length === 1), "only the other one holds");
+  expect(await held()).toEqual(names.map(() => [foreign]));
+  await Promise.all(names.map((name) => admin.patch(Widget, { name, namespace }, { metadata: { finalizers: [] } }, { type: "merge" })));
+  await until(async () => (await held()).length === 0, "all are gone");
+  expect(await passes(metrics, "failed")).toBe(0);
+});
+
+test("a subject that begins to go before it is held has nothing made for it", async () => {
+  const { log, told } = listening();
+  const looked = Promise.withResolvers<void>();
+  const deleted = Promise.withResolvers<void>();
+  start(
+    {
+      ...widgetConfig,
+      observe: async (subject, read, signal) => {
+        const observed = await widgetConfig.observe(subject, read, signal);
+        looked.resolve();
+        await deleted.promise;
+        return observed;
+      },
+    },
+    { log },
+  );
+  const key = { name: "w", namespace };
+  await admin.create(Widget, { ...widget("w"), metadata: { ...widget("w").metadata, finalizers: ["test.drover.dev/foreign"] } });
+  await looked.promise;
+  await admin.delete(Widget, key);
+  deleted.resolve();
+  await until(() => writes().includes("patch widgets w"), "it was to be held");
+  await settled();
+  expect((await admin.get(Widget, key)).metadata.finalizers).toEqual(["test.drover.dev/foreign"]);
+  expect(await admin.find(ConfigMap, key)).toBeUndefined();
+  expect(writes()).toEqual(["create widgets w", "delete widgets w", "patch widgets w"]);
+  expect(told).toEqual([]);
+  await admin.patch(Widget, key, { metadata: { finalizers: [] } }, { type: "merge" });
+});
+
+test("a conflict that passes is told nobody, one that stays is", async () => {
+  const { log, told } = listening();
+  let conflicts = 2;
+  const conflict = (): never => {
+    throw new ApiError(409, "Conflict", "the object has been modified");
+  };
+  start(
+    {
+      ...widgetConfig,
+      observe: async (subject, read, signal) => (conflicts-- > 0 ? conflict() : await widgetConfig.observe(subject, read, signal)),
+    },
+    { log },
+  );
+  await admin.create(Widget, widget("w"));
+  await ready("w");
+  expect(told).toEqual([]);
+  conflicts = Number.POSITIVE_INFINITY;
+  await admin.patch(Widget, { name: "w", namespace }, { spec: { size: 2 } }, { type: "merge" });
+  await until(() => told.length > 0, "it is told");
+  expect(told[0]).toMatch(/^reconciling failed .*the object has been modified/);
+});
+
 test("status is written when applying is refused: what would be True is Unknown, and the generation does not count as observed", async () => {
   start();
   await admin.create(Widget, widget("w"));
@@ -243,6 +326,26 @@ test("status is written when applying is refused: what would be True is Unknown,
   await admin.patch(Widget, key, { spec: { role: "view" } }, { type: "merge" });
   await ready("w");
   expect((await condition("w"))?.observedGeneration).toBe(3);
+});
+
+test("that no event can be written in a namespace that is going is not worth a word", async () => {
+  const { log, told } = listening();
+  start(widgetConfig, { log });
+  await admin.create(Widget, widget("w"));
+  await ready("w");
+  const key = { name: "w", namespace };
+  const reason = async (wanted: string) => until(async () => (await condition("w"))?.reason === wanted, `the reason is ${wanted}`);
+  const events = (): number => writes().filter((line) => line.startsWith("create events")).length;
+  await until(() => events() > 0, "the first events");
+  await settled();
+  const before = events();
+  // No controller empties it: it stays as it is, and going.
+  await admin.delete(Namespace, { name: namespace });
+  await admin.patch(Widget, key, { spec: { role: "no/such" } }, { type: "merge" });
+  await reason("ReconcileFailed");
+  await until(() => events() > before, "an event was tried");
+  await settled();
+  expect(told.filter((line) => line.startsWith("event not written"))).toEqual([]);
 });
 
 test("an observation that throws shows in every owned condition, and other status fields stay", async () => {
@@ -379,6 +482,13 @@ test("a kind that may not be listed is unreadable, not absent: nothing is remove
   expect(running[0]?.check()).toContain("configmaps");
   await client.close();
 });
+
+/** A log, and what a person would read in it. */
+function listening(): { log: Log; told: string[] } {
+  const told: string[] = [];
+  const tell = (message: string, fields?: object): unknown => told.push(`${message} ${JSON.stringify(fields)}`);
+  return { log: { ...silent, warn: tell, error: tell }, told };
+}
 
 /** Settled: no reconciler has work, and the audit log has stopped growing. */
 async function settled(): Promise<void> {

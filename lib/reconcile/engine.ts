@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { Registry } from "prom-client";
 import { pause } from "../kube/backoff.ts";
 import { Cache, type CacheOptions } from "../kube/cache.ts";
-import { ApiError, type Fence, FencedError, type KubeClient } from "../kube/client.ts";
+import { ApiError, type Fence, FencedError, isConflict, type KubeClient } from "../kube/client.ts";
 import { describe, type Log } from "../kube/log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { Applier } from "./applier.ts";
@@ -42,6 +42,8 @@ export interface RunningEngine {
 }
 
 const BACKOFF = { baseMs: 50, capMs: 60_000 };
+/** A conflict says that a cache was behind, and passes with the next event; only one that does not is for a person. */
+const CONFLICTS_BEFORE_WARNING = 3;
 
 /** Runs all reconcilers of a process on shared caches until the signal aborts. */
 export const runReconcilers = (options: EngineOptions): Promise<void> => startReconcilers(options).done;
@@ -171,7 +173,8 @@ class Engine {
   }
 
   #tell({ name }: AnyReconciler, key: Key, error: unknown, failures: number, retryInMs: number): void {
-    this.#options.log.warn("reconciling failed", {
+    const level = isConflict(error) && failures < CONFLICTS_BEFORE_WARNING ? "debug" : "warn";
+    this.#options.log[level]("reconciling failed", {
       reconciler: name,
       subject: keyString(key),
       failures,

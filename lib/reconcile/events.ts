@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { type ApiError, isForbidden } from "../kube/client.ts";
 import { Event } from "../kube/core.ts";
 import { type Condition, type KubeObject, keyOf } from "../kube/object.ts";
 
@@ -71,4 +72,11 @@ export function eventOf(
       ...(subject.metadata.resourceVersion === undefined ? {} : { resourceVersion: subject.metadata.resourceVersion }),
     },
   };
+}
+
+/** Whether an event was refused because its namespace is being deleted, and with it whatever it would have told of. */
+export function isNamespaceGoing(error: unknown): boolean {
+  if (!isForbidden(error)) return false;
+  const causes = ((error as ApiError).details as { causes?: { reason?: string }[] } | undefined)?.causes ?? [];
+  return causes.some(({ reason }) => reason === "NamespaceTerminating");
 }

@@ -6,7 +6,8 @@ import type { Applier, ApplyOutcome } from "./applier.ts";
 import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
 import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
 import type { EffectTable, Executor } from "./effects.ts";
-import { EventAllowance, eventOf, transitions } from "./events.ts";
+import { EventAllowance, eventOf, isNamespaceGoing, transitions } from "./events.ts";
+import { Finalizer } from "./finalizer.ts";
 import { kindString, type Live } from "./live.ts";
 
 export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
@@ -37,6 +38,7 @@ export const finalizerOf = (reconciler: { readonly name: string }): string => `d
 export class Pass {
   readonly #reconciler: AnyReconciler;
   readonly #context: PassContext;
+  readonly #finalizer: Finalizer;
   readonly #kinds: ReadonlyMap<string, Kind<KubeObject>>;
   readonly #failures = new Map<string, number>();
   readonly #allowance = new EventAllowance();
@@ -44,6 +46,7 @@ export class Pass {
   constructor(reconciler: AnyReconciler, context: PassContext) {
     this.#reconciler = reconciler;
     this.#context = context;
+    this.#finalizer = new Finalizer(finalizerOf(reconciler), reconciler.subject, context.client);
     this.#kinds = new Map(reconciler.owns.kinds.map((kind) => [kindString(kind), kind]));
   }
 
@@ -70,17 +73,20 @@ export class Pass {
   }
 
   async #carryOut(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
-    const { applier, effects, client, read, log, remember } = this.#context;
-    const name = finalizerOf(this.#reconciler);
-    const held = subject.metadata.finalizers?.includes(name) ?? false;
+    const { applier, effects, client, live, read, log, remember } = this.#context;
+    const held = this.#finalizer.isOn(subject);
     const going = subject.metadata.deletionTimestamp !== undefined;
     remember(keyOf(subject), [
       ...(plan.apply ?? []).map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, ...keyOf({ apiVersion, kind, metadata }) })),
       ...(plan.remove ?? []),
     ]);
     // Before the first side effect: what exists because of the subject must not be forgotten when it goes.
-    if (plan.finalizer === "hold" && !held && !going)
-      await this.#setFinalizers(subject, [...(subject.metadata.finalizers ?? []), name], signal);
+    if (plan.finalizer === "hold" && !held && !going) {
+      const written = await this.#finalizer.hold(subject, signal);
+      // It is being deleted, which no cache has shown yet; that wakes it again.
+      if (written === undefined) return;
+      live.wrote(this.#reconciler.subject, written);
+    }
     for (const intent of plan.apply ?? []) await applier.apply(this.#owned(intent), intent, { signal });
     for (const ref of plan.remove ?? []) await applier.remove(this.#owned(ref), ref, { signal });
     for (const effect of plan.effects ?? []) {
@@ -90,7 +96,7 @@ export class Pass {
     }
     // A subject that is let go while going may be gone with that write: its status no longer matters.
     if (!going || plan.finalizer === "hold") await this.#writeStatus(this.#fresh(subject), plan.conditions, plan.status, true, signal);
-    if (plan.finalizer !== "hold" && held) await this.#setFinalizers(this.#fresh(subject), without(this.#fresh(subject), name), signal);
+    if (plan.finalizer !== "hold" && held) await this.#letGo(this.#fresh(subject), signal);
   }
 
   /** The subject with what this pass has written to it so far. */
@@ -106,14 +112,12 @@ export class Pass {
     return kind;
   }
 
-  /** With the resourceVersion that was looked at: the list of finalizers is one value, and others write it too. */
-  async #setFinalizers(subject: KubeObject, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
-    const { client, live } = this.#context;
-    const patch = { metadata: { resourceVersion: subject.metadata.resourceVersion, finalizers } };
-    const kind = this.#reconciler.subject;
-    const written = await client.patch(kind, keyOf(subject), patch, { type: "merge", fieldManager: this.#reconciler.name, signal });
+  async #letGo(subject: KubeObject, signal: AbortSignal): Promise<void> {
+    const written = await this.#finalizer.release(subject, signal);
+    if (written === undefined) return;
+    const { finalizers = [], deletionTimestamp } = written.metadata;
     // Without its last finalizer the object is gone, though the answer shows it once more.
-    if (finalizers.length > 0 || subject.metadata.deletionTimestamp === undefined) live.wrote(kind, written);
+    if (finalizers.length > 0 || deletionTimestamp === undefined) this.#context.live.wrote(this.#reconciler.subject, written);
   }
 
   async #writeStatus(
@@ -160,6 +164,7 @@ export class Pass {
       try {
         await client.create(Event, eventOf(subject, transition, { name: this.#reconciler.name, instance }, now()), { signal });
       } catch (error) {
+        if (isNamespaceGoing(error)) continue;
         log.warn("event not written", { reconciler: this.#reconciler.name, subject: keyString(keyOf(subject)), error: describe(error) });
       }
     }
@@ -194,6 +199,3 @@ export class Pass {
 }
 
 type WithConditions = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } };
-
-const without = (subject: KubeObject, finalizer: string): string[] =>
-  (subject.metadata.finalizers ?? []).filter((name) => name !== finalizer);
