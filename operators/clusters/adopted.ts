@@ -2,6 +2,7 @@
 import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import { clusterNamespace } from "../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
+import type { CacheOptions } from "../../lib/kube/cache.ts";
 import { Namespace } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { Reader, Watch } from "../../lib/reconcile/contract.ts";
@@ -29,5 +30,28 @@ export const ownNamespaceWatch: Watch = {
   toSubjects: ({ metadata }) => {
     const scope = scopeOfNamespace(metadata.name);
     return scope && scope.project === undefined ? [{ name: scope.cluster }] : [];
+  },
+};
+
+const BY_CLUSTER = "cluster";
+
+/** Namespaces by the cluster whose own they are by their name, or one of whose projects'. */
+export const namespaceCache: CacheOptions<Namespace> = {
+  indexes: { [BY_CLUSTER]: ({ metadata }) => [scopeOfNamespace(metadata.name)?.cluster].filter((name) => name !== undefined) },
+};
+
+/** Those of its projects' namespaces that are being deleted. */
+export const goingProjectNamespaces = (cluster: string, read: Reader): readonly string[] =>
+  read
+    .list(Namespace, { index: [BY_CLUSTER, cluster] })
+    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined && metadata.name !== clusterNamespace(cluster))
+    .map(({ metadata }) => metadata.name);
+
+/** Wakes a cluster when a namespace of one of its projects begins to go, and when it is gone. */
+export const goingProjectNamespaceWatch: Watch = {
+  kind: Namespace,
+  toSubjects: ({ metadata }) => {
+    const scope = scopeOfNamespace(metadata.name);
+    return scope?.project !== undefined && metadata.deletionTimestamp !== undefined ? [{ name: scope.cluster }] : [];
   },
 };

@@ -90,6 +90,13 @@ describe("a backing namespace", () => {
     expect(removeBacking(backing(more))).toEqual(wanted);
   });
 
+  test("that is going lets its owner go where its end is waited for elsewhere", () => {
+    const ours = backing({ adoptedUID: "u1", found: namespace(going, "Terminating") });
+    expect(removeBacking(ours).finalizer).toBe("hold");
+    expect(removeBacking(ours, "going")).toEqual({ finalizer: "release" });
+    expect(removeBacking(backing({ adoptedUID: "u1" }), "going")).toEqual(removeBacking(backing({ adoptedUID: "u1" })));
+  });
+
   test("whatever was seen: only what is ours by UID, or labelled and empty, is ever applied to or removed", () => {
     const arbitrary = fc.record({
       adoptedUID: fc.constantFrom(undefined, "u1", "old"),

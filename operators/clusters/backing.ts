@@ -50,12 +50,16 @@ export function judgeBacking(backing: Backing): Verdict {
   return { is: "Ready", status: { namespaceUID: uid }, apply };
 }
 
-/** What to do about the namespace of a subject that is going: it goes too, if it is ours. */
-export function removeBacking(backing: Backing): Pick<Plan<Status>, "remove" | "finalizer"> {
+/**
+ * What to do about the namespace of a subject that is going: it goes too, if it is ours. `until`: what lets the subject go, that the namespace
+ * is gone, or already that it is going, where somebody else waits for its end.
+ */
+export function removeBacking(backing: Backing, until: "gone" | "going" = "gone"): Pick<Plan<Status>, "remove" | "finalizer"> {
   const { found, name } = backing;
   if (found.is === "unreadable") return { finalizer: "hold" };
   if (found.is === "absent" || !isOurs(found.value, backing)) return { finalizer: "release" };
-  const { uid } = found.value.metadata;
+  const { uid, deletionTimestamp } = found.value.metadata;
+  if (until === "going" && deletionTimestamp !== undefined) return { finalizer: "release" };
   return { remove: [{ apiVersion: "v1", kind: "Namespace", name, ...(uid !== undefined && { uid }) }], finalizer: "hold" };
 }
 

@@ -9,12 +9,14 @@ import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { Project } from "../../crds/v1alpha1/project.ts";
 import { clusterNamespace, projectNamespace } from "../../lib/access/names.ts";
 import { isForbidden } from "../../lib/kube/client.ts";
-import { ClusterRoleBinding, Event, Lease, Namespace, RoleBinding, Secret, ServiceAccount } from "../../lib/kube/core.ts";
+import { ClusterRoleBinding, ConfigMap, Event, Lease, Namespace, RoleBinding, Secret, ServiceAccount } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
 import { until } from "../../lib/testing/until.ts";
 
 jest.setTimeout(120_000);
+/** Kubernetes takes five seconds and more for a namespace, and a busy machine some time. */
+const GOING_MS = 90_000;
 
 let hub: TestHub;
 let operator: TestProcess;
@@ -256,7 +258,55 @@ describe("deleting a cluster", () => {
     await hasReason(Project, { name: "p", namespace: "cluster-new" }, "NamespaceReady", "Ready");
     await hub.kubectl(["delete", "cluster.drover.dev", "new", "--timeout=60s"]);
     expect(await exists(Namespace, "cluster-new")).toBe(false);
-    await until(async () => !(await exists(Namespace, "project-new--p")), "the project's namespace is gone");
+    expect(await exists(Namespace, "project-new--p")).toBe(false);
+  });
+
+  test("takes its projects' namespaces along while its own must stay, and lets the Projects go", async () => {
+    const held = { name: "early", finalizers: ["drover.dev/test"] };
+    await hub.apply({ ...cluster("early"), metadata: held });
+    await hasReason(Cluster, held, "NamespaceReady", "Ready");
+    const projects = ["p", "q"].map((name) => ({ name, namespace: "cluster-early" }));
+    await hub.apply(...projects.map(({ name, namespace }) => drover(Project, name, {}, namespace)));
+    for (const key of projects) await hasReason(Project, key, "NamespaceReady", "Ready");
+    await hub.kubectl(["delete", "cluster.drover.dev", "early", "--wait=false"]);
+    for (const { name } of projects)
+      await until(
+        async () => !(await exists(Namespace, projectNamespace("early", name))),
+        `the namespace of project ${name} is gone`,
+        GOING_MS,
+      );
+    expect((await find(Namespace, "cluster-early"))?.metadata).not.toHaveProperty("deletionTimestamp");
+    for (const key of projects) {
+      expect((await hub.admin.get(Project, key)).metadata).not.toHaveProperty("finalizers");
+      expect((await condition(Project, key, "NamespaceReady"))?.message).toContain("being deleted");
+    }
+    await hub.admin.patch(Cluster, held, { metadata: { finalizers: ["drover.dev/cluster-namespace"] } }, { type: "merge" });
+    await until(async () => !(await exists(Cluster, "early")), "the Cluster is gone", GOING_MS);
+    expect(await exists(Namespace, "cluster-early")).toBe(false);
+  });
+
+  test("waits until its projects' namespaces are gone too, and keeps what somebody else holds it by", async () => {
+    const foreign = "test.drover.dev/foreign";
+    await hub.apply({ ...cluster("slow"), metadata: { name: "slow", finalizers: [foreign] } });
+    await until(() => exists(Secret, "agent-manifest", "cluster-slow"), "the manifest");
+    await register("slow");
+    await until(() => exists(ClusterReport, "agent", "cluster-slow"), "the report");
+    await hub.apply(drover(Project, "p", {}, "cluster-slow"));
+    await hasReason(Project, { name: "p", namespace: "cluster-slow" }, "NamespaceReady", "Ready");
+    const stuck = { namespace: "project-slow--p", name: "stuck" };
+    await hub.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { ...stuck, finalizers: [foreign] } });
+    await report("slow", { teardown: "Done" });
+    await hub.kubectl(["delete", "cluster.drover.dev", "slow", "--wait=false"]);
+    await until(async () => !(await exists(Namespace, "cluster-slow")), "the cluster's namespace is gone", GOING_MS);
+    expect([...((await find(Cluster, "slow"))?.metadata.finalizers ?? [])].sort()).toEqual(["drover.dev/cluster-namespace", foreign]);
+    await hub.admin.patch(ConfigMap, stuck, { metadata: { finalizers: [] } }, { type: "merge" });
+    const finalizers = async (): Promise<unknown> => (await hub.admin.get(Cluster, { name: "slow" })).metadata.finalizers;
+    await until(async () => JSON.stringify(await finalizers()) === JSON.stringify([foreign]), "only somebody else holds it", GOING_MS);
+    expect(await exists(Namespace, "project-slow--p")).toBe(false);
+    // What it said when it was torn down was not taken back when the agent's report went with the namespace.
+    expect(await condition(Cluster, { name: "slow" }, "TornDown")).toMatchObject({ status: "True", reason: "Done" });
+    await hub.admin.patch(Cluster, { name: "slow" }, { metadata: { finalizers: [] } }, { type: "merge" });
+    await until(async () => !(await exists(Cluster, "slow")), "the Cluster is gone", GOING_MS);
   });
 
   test("waits for its agent to clean up, and keeps the agent's rights until then", async () => {
@@ -298,6 +348,16 @@ describe("the operator itself", () => {
     await until(() => exists(Secret, "agent-manifest", "cluster-after"), "it works again");
     const after = await versions();
     for (const [name, version] of before) expect([name, after.get(name)]).toEqual([name, version]);
+  });
+
+  test("its reconcilers, several to one Cluster, never fail for each other's sake", async () => {
+    const { output } = operator;
+    const clusters = Array.from({ length: 6 }, (_, index) => `busy${index}`);
+    await hub.apply(...clusters.map(cluster));
+    for (const name of clusters) await hasReason(Cluster, { name }, "Registered", "WaitingForAgent");
+    await hub.kubectl(["delete", "cluster.drover.dev", ...clusters, "--timeout=60s"]);
+    const failures = (await output()).split("\n").filter((line) => line.includes("reconciling failed"));
+    expect(failures.filter((line) => line.includes("/clusters/busy"))).toEqual([]);
   });
 
   test("no token is in its log, in an event or in a status", async () => {

@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { AGENT } from "../../lib/access/names.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
-import { ClusterRoleBinding, Lease, Secret } from "../../lib/kube/core.ts";
+import { ClusterRoleBinding, Lease, Namespace, Secret } from "../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { EffectTable } from "../../lib/reconcile/effects.ts";
 import type { AnyReconciler } from "../../lib/reconcile/pass.ts";
+import { namespaceCache } from "./adopted.ts";
 import { clusterAgentRights } from "./cluster-agent-rights/reconciler.ts";
 import { clusterConnection } from "./cluster-connection/reconciler.ts";
 import { clusterNamespaceReconciler } from "./cluster-namespace/reconciler.ts";
@@ -53,6 +54,7 @@ export const effectsWith = (settings: ManifestSettings): EffectTable =>
 
 export const cacheOptions: ReadonlyMap<Kind<KubeObject>, CacheOptions<KubeObject>> = new Map([
   [Lease, { name: AGENT }],
+  [Namespace, namespaceCache],
   [Secret, manifestCache],
   [ClusterRoleBinding, templateReadersCache],
 ] as unknown as readonly (readonly [Kind<KubeObject>, CacheOptions<KubeObject>])[]);

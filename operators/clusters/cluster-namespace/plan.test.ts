@@ -16,8 +16,8 @@ const namespace: Namespace = {
   metadata: { name: "cluster-east", uid: "u1", labels: { "drover.dev/backs-cluster": "east" } },
   status: { phase: "Active" },
 };
-const there = { namespace: { is: "present", value: namespace }, foreign: ["RoleBinding drover:agent"] } as const;
-const gone = { namespace: { is: "absent" }, foreign: [] } as const;
+const there = { namespace: { is: "present", value: namespace }, foreign: ["RoleBinding drover:agent"], projectNamespaces: [] } as const;
+const gone = { namespace: { is: "absent" }, foreign: [], projectNamespaces: [] } as const;
 
 test("the namespace goes last: while another of Drover's finalizers holds the cluster it stays, and so does the agent's account in it", () => {
   const result = plan(cluster(["drover.dev/cluster-namespace", "drover.dev/cluster-teardown"]), there);
@@ -35,8 +35,19 @@ test("the cluster is let go when its namespace is gone", () => {
   expect(plan(cluster(["drover.dev/cluster-namespace"]), gone).finalizer).toBe("release");
 });
 
+test("the cluster is not let go while the namespace of one of its projects is still going", () => {
+  const result = plan(cluster(["drover.dev/cluster-namespace"]), { ...gone, projectNamespaces: ["project-east--web"] });
+  expect(result).toMatchObject({ finalizer: "hold", status: { namespaceUID: "u1" } });
+  expect(result.remove ?? []).toEqual([]);
+});
+
+test("the namespaces of its projects do not keep the cluster's own", () => {
+  const result = plan(cluster(["drover.dev/cluster-namespace"]), { ...there, projectNamespaces: ["project-east--web"] });
+  expect(result.remove).toEqual([{ apiVersion: "v1", kind: "Namespace", name: "cluster-east", uid: "u1" }]);
+});
+
 test("a cluster whose namespace could not be read says Unknown and keeps what is known", () => {
-  const result = plan(cluster([], false), { namespace: { is: "unreadable", because: "no answer" }, foreign: [] });
+  const result = plan(cluster([], false), { namespace: { is: "unreadable", because: "no answer" }, foreign: [], projectNamespaces: [] });
   expect(result.conditions).toMatchObject([{ status: "Unknown", reason: "Unreadable" }]);
   expect(result).toMatchObject({ apply: [], status: { namespaceUID: "u1" }, finalizer: "hold" });
 });

@@ -6,7 +6,7 @@ import type { Observed } from "./observe.ts";
 
 const OWN_FINALIZER = `${GROUP}/cluster-namespace`;
 
-export function plan(cluster: Cluster, { namespace, foreign }: Observed): Plan<Status> {
+export function plan(cluster: Cluster, { namespace, foreign, projectNamespaces }: Observed): Plan<Status> {
   const { name, deletionTimestamp, finalizers = [] } = cluster.metadata;
   const backing: Backing = {
     name: clusterNamespace(name),
@@ -18,7 +18,10 @@ export function plan(cluster: Cluster, { namespace, foreign }: Observed): Plan<S
   if (deletionTimestamp) {
     const status = backing.adoptedUID === undefined ? {} : { namespaceUID: backing.adoptedUID };
     const others = finalizers.some((finalizer) => finalizer.startsWith(`${GROUP}/`) && finalizer !== OWN_FINALIZER);
-    return { conditions: [], status, ...(others ? { finalizer: "hold" } : removeBacking(backing)) };
+    if (others) return { conditions: [], status, finalizer: "hold" };
+    const removal = removeBacking(backing);
+    // Projects are let go before their namespaces are gone; whoever makes a cluster of this name again must find none of them.
+    return { conditions: [], status, ...removal, ...(projectNamespaces.length > 0 && { finalizer: "hold" }) };
   }
   const { type } = NamespaceReady;
   const verdict = judgeBacking(backing);

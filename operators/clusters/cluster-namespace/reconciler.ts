@@ -1,11 +1,12 @@
 // cluster-namespace
 // Keeps the namespace `cluster-<name>` on the hub for each Cluster, labelled as its backing namespace.
-// Refuses one that somebody else made or prepared. Removes it last: the other reconcilers' finalizers come first.
+// Refuses one that somebody else made or prepared. Removes it last: the other reconcilers' finalizers come first. Keeps a Cluster that is
+// being deleted until it and the namespaces of the cluster's projects are gone.
 import { Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts";
 import { GROUP, PATH } from "../../../lib/access/names.ts";
 import { Namespace, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
-import { inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
+import { goingProjectNamespaceWatch, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
 import type { Status } from "../backing.ts";
 import { foreignAccess } from "../foreign.ts";
 import { type Observed, observe } from "./observe.ts";
@@ -14,7 +15,7 @@ import { plan } from "./plan.ts";
 export const clusterNamespaceReconciler: Reconciler<Cluster, Observed, Status> = {
   name: "cluster-namespace",
   subject: Cluster,
-  watches: [ownNamespaceWatch, inClusterNamespace(RoleBinding), inClusterNamespace(ServiceAccount)],
+  watches: [ownNamespaceWatch, goingProjectNamespaceWatch, inClusterNamespace(RoleBinding), inClusterNamespace(ServiceAccount)],
   owns: { conditions: [NamespaceReady.type], kinds: [Namespace] },
   access: [
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch", "patch"] },

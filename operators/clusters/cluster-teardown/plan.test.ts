@@ -5,10 +5,11 @@ import { plan } from "./plan.ts";
 
 const NOW = new Date("2026-06-01T12:00:00Z");
 const ago = (seconds: number): string => new Date(NOW.getTime() - seconds * 1000).toISOString();
-const cluster = (deletedAgo: number | undefined, said?: string): Cluster => ({
+const HELD = ["drover.dev/cluster-teardown", "drover.dev/cluster-namespace"];
+const cluster = (deletedAgo: number | undefined, said?: string, finalizers: readonly string[] = HELD): Cluster => ({
   apiVersion: "drover.dev/v1alpha1",
   kind: "Cluster",
-  metadata: { name: "east", ...(deletedAgo !== undefined && { deletionTimestamp: ago(deletedAgo) }) },
+  metadata: { name: "east", finalizers, ...(deletedAgo !== undefined && { deletionTimestamp: ago(deletedAgo) }) },
   spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
   status: { conditions: said ? [{ type: "TornDown", status: "True", reason: said, message: "", lastTransitionTime: "" }] : [] },
 });
@@ -70,4 +71,10 @@ test("it looks again when the agent falls silent, if that is before its time is 
 test("what could not be read lets nothing go", () => {
   const seen = { ...observed({ done: true }), report: { is: "unreadable" as const, because: "no answer" } };
   expect(result(cluster(1000), seen)).toEqual(["Unreadable", "hold"]);
+});
+
+test("once let go, the cluster is said nothing more about: that report and registration go too is no news of its end", () => {
+  const seen = observed();
+  const later = { ...seen, report: { is: "absent" } as const };
+  expect(plan(cluster(300, "Done", ["drover.dev/cluster-namespace"]), later, NOW)).toEqual({ conditions: [], finalizer: "none" });
 });

@@ -1,15 +1,19 @@
 import type { ReasonOf } from "../../../crds/schema/condition.ts";
 import { type Cluster, TornDown } from "../../../crds/v1alpha1/cluster.ts";
+import { GROUP } from "../../../lib/access/names.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
 import type { Observed } from "./observe.ts";
 
 /** An agent that answers gets so many times the grace period: even one that never finishes does not keep a cluster for good. */
 const PATIENCE = 10;
+const OWN_FINALIZER = `${GROUP}/cluster-teardown`;
 
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
-  const { deletionTimestamp } = cluster.metadata;
+  const { deletionTimestamp, finalizers = [] } = cluster.metadata;
   if (!deletionTimestamp) return { conditions: [], finalizer: "hold" };
+  // How it ended was said before it was let go; the report and the registration, which go next, are no news of that.
+  if (!finalizers.includes(OWN_FINALIZER)) return { conditions: [], finalizer: "none" };
   const { registration, report, lease, graceSeconds } = observed;
   const unreadable = [registration, report, lease].find((reading) => reading.is === "unreadable");
   if (unreadable) return { conditions: [tornDown("Unknown", "Unreadable", unreadable.because)], finalizer: "hold" };

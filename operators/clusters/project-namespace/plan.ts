@@ -22,6 +22,16 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
     found: namespace,
     foreign,
   };
+  // The Cluster waits for the namespaces of its projects, so a Project need not: theirs and the cluster's go side by side. Kubernetes would
+  // come back only after a while to a namespace in which it finds Projects that are still held.
+  if (cluster.is === "present" && cluster.value.metadata.deletionTimestamp && cluster.value.status?.namespaceUID) {
+    const message = `cluster ${scope.cluster} is being deleted, and the project's namespace with it`;
+    return {
+      conditions: deletionTimestamp ? [] : [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }],
+      status: known,
+      ...removeBacking(backing, "going"),
+    };
+  }
   // A cluster that went first changes nothing about that: what was made for the project goes with it.
   if (deletionTimestamp) return { conditions: [], status: known, ...removeBacking(backing) };
   if (cluster.is === "unreadable") {
@@ -31,7 +41,7 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
       finalizer: held(adoptedUID),
     };
   }
-  if (cluster.is === "absent" || cluster.value.metadata.deletionTimestamp || !cluster.value.status?.namespaceUID) {
+  if (cluster.is === "absent" || !cluster.value.status?.namespaceUID) {
     const message = `cluster ${scope.cluster} does not have namespace ${project.metadata.namespace} (yet)`;
     return {
       conditions: [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }],

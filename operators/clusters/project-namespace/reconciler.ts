@@ -1,6 +1,6 @@
 // project-namespace
 // Keeps the namespace `project-<cluster>--<name>` on the hub for each Project, labelled as its backing namespace.
-// Refuses one that somebody else made or prepared. Removes it with the Project.
+// Refuses one that somebody else made or prepared. Removes it with the Project, and as soon as the Cluster is being deleted.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { NamespaceReady, Project } from "../../../crds/v1alpha1/project.ts";
 import { clusterNamespace, GROUP, PATH } from "../../../lib/access/names.ts";
