@@ -181,8 +181,7 @@ class Limit {
 
 function connector(connection: Connection): buildConnector.connector {
   const tls = {
-    // HTTP/1.1: one connection that is dead or blocked then holds up one watch, not all, and a long list is not held to HTTP/2's small
-    // windows. undici's HTTP/2 also throws, with nobody to catch it, when a client is closed at the wrong moment (seen with 8.12.4).
+    // undici's HTTP/2 can hang when connections break: docs/decisions/0008-http1-to-api-servers.md
     allowH2: false,
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
     ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
