@@ -83,7 +83,8 @@ export class Reflector<T extends KubeObject> {
     else if (!(error instanceof ApiError)) this.#lostAt ??= performance.now();
     if (error instanceof ApiError && error.retryAfterSeconds !== undefined) this.#retryAfterMs = error.retryAfterSeconds * 1000;
     onError(error);
-    log.warn("watch interrupted", {
+    // Where nothing changes for long an API server sends no bookmarks either: then silence is how things are, not a fault.
+    log[error instanceof SilentWatch ? "debug" : "warn"]("watch interrupted", {
       kind: this.#kind.kind,
       failures: this.#failures,
       relist: this.#resourceVersion === undefined,
@@ -120,7 +121,7 @@ export class Reflector<T extends KubeObject> {
       }
     } catch (error) {
       if (silence.tooLong) this.#client.renewConnections();
-      throw silence.tooLong ? new Error(`the watch was silent for ${this.#options.inactivityMs} ms`) : error;
+      throw silence.tooLong ? new SilentWatch(`the watch was silent for ${this.#options.inactivityMs} ms`) : error;
     } finally {
       silence.end();
     }
@@ -157,6 +158,8 @@ export class Reflector<T extends KubeObject> {
     }
   }
 }
+
+class SilentWatch extends Error {}
 
 /** Aborts its signal when nothing broke the silence for `ms`, or when the outer signal aborts. */
 class Silence {
