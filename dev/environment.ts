@@ -231,10 +231,10 @@ export class Environment {
   }
 }
 
-/** How one of Drover's own processes is run: the same Node as this one, its bundle, one configuration file. */
+/** How one of Drover's own processes is run: as its pod would, by the same Node as this one. */
 export const droverSpec = (bundle: string, directory: string): ProcessSpec => ({
   command: process.execPath,
-  args: ["--enable-source-maps", join(repositoryRoot(), "dist", `${bundle}.mjs`), "--config", join(directory, "config.json")],
+  args: ["--max-semi-space-size=16", join(repositoryRoot(), "dist", `${bundle}.mjs`), "--config", join(directory, "config.json")],
   env: { PATH: "/usr/bin:/bin", HOME: directory },
   cwd: directory,
   log: join(directory, "log"),

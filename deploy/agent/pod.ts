@@ -27,7 +27,8 @@ const podSpec = (image: string) => ({
     {
       name: "agent",
       image,
-      command: ["node", "/drover/agent.mjs", "--config", "/etc/drover/agent.json"],
+      // V8 would let a busy process keep some hundred MiB of garbage before it looks; this costs no CPU that can be measured.
+      command: ["node", "--max-semi-space-size=16", "/drover/agent.mjs", "--config", "/etc/drover/agent.json"],
       ports: [{ name: "health", containerPort: HEALTH_PORT }],
       livenessProbe: { httpGet: { path: "/healthz", port: "health" }, periodSeconds: 10, failureThreshold: 6 },
       readinessProbe: { httpGet: { path: "/readyz", port: "health" }, periodSeconds: 5 },
