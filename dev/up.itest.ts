@@ -47,27 +47,27 @@ test("two environments start at the same time and share no port, no process and 
 
 test("up on a running directory changes nothing, and completes what is missing", async () => {
   const before = await stateOf(one);
-  expect((await up(one)).code).toBe(0);
+  expect(await up(one)).toMatchObject({ code: 0 });
   expect(await stateOf(one)).toEqual(before);
 
-  expect((await drover("stop", "--dir", one, "agent:east")).code).toBe(0);
+  expect(await drover("stop", "--dir", one, "agent:east")).toMatchObject({ code: 0 });
   expect((await stateOf(one)).processes["agent:east"]).toBeUndefined();
-  expect((await drover("status", "--dir", one)).code).toBe(1);
-  expect((await up(one, "--proxies", "2")).code).toBe(0);
+  expect(await drover("status", "--dir", one)).toMatchObject({ code: 1 });
+  expect(await up(one, "--proxies", "2")).toMatchObject({ code: 0 });
   const after = await stateOf(one);
   expect(Object.keys(after.processes).sort()).toEqual([...Object.keys(before.processes), "proxy:1"].sort());
   expect(after.proxy.urls).toHaveLength(2);
   // What ran went on running.
   expect(after.processes["apiserver:hub"]).toEqual(before.processes["apiserver:hub"]);
-  expect((await drover("status", "--dir", one)).code).toBe(0);
+  expect(await drover("status", "--dir", one)).toMatchObject({ code: 0 });
 }, 600_000);
 
 test("going down leaves no process, and up starts the same environment again with its data", async () => {
   const before = await stateOf(one);
-  expect((await drover("down", "--dir", one)).code).toBe(0);
+  expect(await drover("down", "--dir", one)).toMatchObject({ code: 0 });
   expect((await stateOf(one)).processes).toEqual({});
-  expect((await drover("status", "--dir", other)).code).toBe(0);
-  expect((await up(one)).code).toBe(0);
+  expect(await drover("status", "--dir", other)).toMatchObject({ code: 0 });
+  expect(await up(one)).toMatchObject({ code: 0 });
   const after = await stateOf(one);
   expect({ ...after, processes: {} }).toEqual({ ...before, processes: {} });
   expect(Object.keys(after.processes)).toEqual(Object.keys(before.processes));

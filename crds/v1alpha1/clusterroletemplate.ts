@@ -61,9 +61,7 @@ export const ClusterRoleTemplate = kind({
     externalClusterRole: nameOf(
       "a ClusterRole that exists in the members already, bound instead of rules of the template's own",
     ).optional(),
-    locked: boolean(
-      "true: no new binding, no new grant of a GlobalRole and no further template's `inherits` can name the template: that is refused. What named it before goes on, and a GlobalRole that grants it can still be bound.",
-    ).default(false),
+    locked: boolean("true: no new binding shall name the template. Kept, and without effect in this version.").default(false),
   }).rule(
     "!has(self.externalClusterRole) || (self.rules.size() == 0 && self.capabilities.size() == 0 && self.inherits.size() == 0)",
     "with `externalClusterRole` leave out `rules`, `capabilities` and `inherits`: the ClusterRole in the member says it all",

@@ -25,7 +25,6 @@ const changed = (kind: string, name: string, change: (spec: Spec) => Spec): Kube
 const POLICY = "ValidatingAdmissionPolicy";
 const BINDING = "ValidatingAdmissionPolicyBinding";
 const NAME = "drover-namespaces";
-const LOCKED = "drover-locked-templates-bound";
 
 test("guards as they were written, defaults filled in, have no fault", () => {
   expect(guardFaults(live())).toEqual([]);
@@ -64,11 +63,6 @@ test.each<[string, KubeObject[], string]>([
     "a binding narrowed to some objects",
     changed(BINDING, NAME, (spec) => ({ ...spec, matchResources: { objectSelector: { matchLabels: { a: "b" } } } })),
     `${BINDING} ${NAME} was changed`,
-  ],
-  [
-    "a binding that asks about some templates only",
-    changed(BINDING, LOCKED, (spec) => ({ ...spec, paramRef: { ...(spec.paramRef as Spec), selector: { matchLabels: { a: "b" } } } })),
-    `${BINDING} ${LOCKED} was changed`,
   ],
   [
     "a policy that lets pass what it cannot judge",

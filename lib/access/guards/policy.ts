@@ -21,8 +21,6 @@ export interface Guard {
   }[];
   /** CEL; the guard looks at a request only if all are true. */
   readonly unless?: Readonly<Record<string, string>>;
-  /** The rules are asked once for each object of this kind, which is `params` in them; while there is none, all pass. */
-  readonly params?: { readonly apiVersion: string; readonly kind: string };
   readonly variables?: Readonly<Record<string, string>>;
   readonly rules: readonly GuardRule[];
 }
@@ -38,7 +36,6 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
     metadata,
     spec: {
       failurePolicy: "Fail",
-      ...(guard.params && { paramKind: guard.params }),
       // Defaults are written out: applying the same file again then changes nothing, by whatever means it is applied.
       matchConstraints: {
         matchPolicy: "Equivalent",
@@ -60,11 +57,7 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
     apiVersion: "admissionregistration.k8s.io/v1",
     kind: "ValidatingAdmissionPolicyBinding",
     metadata,
-    spec: {
-      policyName: guard.name,
-      validationActions: ["Deny"],
-      ...(guard.params && { paramRef: { selector: {}, parameterNotFoundAction: "Allow" } }),
-    },
+    spec: { policyName: guard.name, validationActions: ["Deny"] },
   };
   return [policy, binding];
 }

@@ -21,8 +21,9 @@ export function plan(template: ClusterRoleTemplate, { templates }: Observed): Pl
     return { conditions: [{ type, status: "False", reason, message }], finalizer: "none" };
   }
   const { rules, capabilities } = result;
+  const message = template.spec.locked ? "`locked` is kept, and has no effect in this version" : "";
   return {
-    conditions: [{ type, status: "True", reason: Accepted.Accepted, message: "" }],
+    conditions: [{ type, status: "True", reason: Accepted.Accepted, message }],
     status: { rules, capabilities },
     finalizer: "none",
   };
