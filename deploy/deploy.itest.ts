@@ -144,6 +144,7 @@ describe("the hub", () => {
     expect(items.map(({ metadata }) => metadata.name)).toEqual([
       "cluster-owner",
       "cluster-viewer",
+      "hub-owner",
       "nodes-view",
       "project-owner",
       "project-viewer",

@@ -9,6 +9,8 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   TemplateNotFound: "No ClusterRoleTemplate has that name. Apply the template; the binding then counts by itself.",
   TemplateNotAccepted: "The template is not accepted itself. Read its Accepted condition and mend the template.",
   ContextMismatch: "A template for projects in a cluster, or the other way round. Use a template whose `context` fits.",
+  TooBroadForHub:
+    "On the hub a wildcard or an external ClusterRole could include all that Drover stands on. Grant a template that lists API groups and resources, or one with the capability AdministerHub.",
   SubjectNotFound: "No User has that name. Apply the User; the binding then counts by itself.",
   SubjectDisabled: "The User is disabled. Enable the User, or delete the binding.",
   ProviderNotFound: "No AuthProvider has that name. Correct `subject.provider` in a new binding.",

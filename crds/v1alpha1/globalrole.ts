@@ -10,26 +10,31 @@ export const Accepted = condition("Accepted", "Everything that the role grants e
   TemplateNotFound: "No ClusterRoleTemplate has one of the names. Apply it; the grant then counts by itself.",
   TemplateNotAccepted: "One of the templates is not accepted itself. Read its Accepted condition and mend it.",
   ContextMismatch: "One of the templates is for projects. Grant templates of context Cluster.",
+  TooBroadForHub:
+    "On the hub a wildcard or an external ClusterRole could include all that Drover stands on. Grant a template that lists API groups and resources, or one with the capability AdministerHub.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
 const labelValue = string("A label value.", { maxLength: 63 });
 
-export const labelSelector = object('Which clusters, by their labels. {} is every cluster, the hub (drover.dev/hub: "true") included.', {
-  matchLabels: map("Labels that a cluster must have.", labelValue, 20).optional(),
-  matchExpressions: array(
-    "Conditions on labels; all must hold.",
-    object("A condition on one label.", {
-      key: string("The label.", { maxLength: 317, minLength: 1 }),
-      operator: choice("How the label is compared with the values.", ["In", "NotIn", "Exists", "DoesNotExist"]),
-      values: array("Values for In and NotIn.", labelValue, { maxItems: 50 }).optional(),
-    }).rule(
-      "self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",
-      "In and NotIn need `values`; Exists and DoesNotExist take none",
-    ),
-    { maxItems: 20 },
-  ).optional(),
-});
+export const labelSelector = object(
+  'Which clusters, by their labels. {} is every cluster but the hub: that one is chosen only by a selector that asks for its label, drover.dev/hub: "true".',
+  {
+    matchLabels: map("Labels that a cluster must have.", labelValue, 20).optional(),
+    matchExpressions: array(
+      "Conditions on labels; all must hold.",
+      object("A condition on one label.", {
+        key: string("The label.", { maxLength: 317, minLength: 1 }),
+        operator: choice("How the label is compared with the values.", ["In", "NotIn", "Exists", "DoesNotExist"]),
+        values: array("Values for In and NotIn.", labelValue, { maxItems: 50 }).optional(),
+      }).rule(
+        "self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",
+        "In and NotIn need `values`; Exists and DoesNotExist take none",
+      ),
+      { maxItems: 20 },
+    ).optional(),
+  },
+);
 export type LabelSelector = Infer<typeof labelSelector>;
 
 export const GlobalRole = kind({

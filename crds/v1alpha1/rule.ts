@@ -27,6 +27,7 @@ export const CAPABILITIES = [
   "ManageNodes",
   "ManageWorkloads",
   "RequestAccess",
+  "AdministerHub",
   "CreateClusters",
   "ManageUsers",
   "ManageRoles",

@@ -5,9 +5,9 @@ import type { Accepted as GlobalAccepted } from "../../crds/v1alpha1/globalroleb
 import type { ObjectMeta } from "../kube/object.ts";
 import { type Flattened, flatten, type TemplateSource } from "./flatten.ts";
 import { encodeGroup } from "./group-name.ts";
-import { groupSubject, SYSTEM_NAMESPACE, userSubject } from "./names.ts";
+import { clusterNamespace, groupSubject, HUB, SYSTEM_NAMESPACE, userSubject } from "./names.ts";
 import type { SetSubject } from "./render-subjects.ts";
-import type { LabelSelector } from "./selector.ts";
+import { type LabelSelector, namesHub } from "./selector.ts";
 
 export type Context = "Cluster" | "Project";
 
@@ -30,9 +30,15 @@ export interface GlobalBindingSource {
   readonly spec: { readonly globalRole: string; readonly subject: SubjectSource; readonly expiresAt?: string };
 }
 
+/** One template, granted in the clusters that the selector chooses. */
+export interface GrantSource {
+  readonly template: string;
+  readonly clusterSelector: LabelSelector;
+}
+
 export interface GlobalRoleSource {
   readonly metadata: ObjectMeta;
-  readonly spec: { readonly grants: readonly { readonly template: string; readonly clusterSelector: LabelSelector }[] };
+  readonly spec: { readonly grants: readonly GrantSource[] };
 }
 
 export interface UserSource {
@@ -58,15 +64,20 @@ export type Judgement =
 export const MAX_SINGLE_SUBJECTS = 2000;
 
 /** Of a cluster binding or project binding, wherever it lies. */
-export function judgeBinding({ spec }: BindingSource, context: Context, facts: Facts): Judgement {
-  return judgeTemplate(spec.template, context, facts) ?? judgeSubject(spec.subject, context, spec.expiresAt, facts);
+export function judgeBinding({ metadata, spec }: BindingSource, context: Context, facts: Facts): Judgement {
+  const onHub = context === "Cluster" && metadata.namespace === clusterNamespace(HUB);
+  return (
+    judgeTemplate(spec.template, context, facts) ??
+    (onHub ? judgeOnHub(spec.template, facts) : undefined) ??
+    judgeSubject(spec.subject, context, spec.expiresAt, facts)
+  );
 }
 
 /** A binding to a role of which some grants are refused gives the others: losing one template must not lock out a fleet's admins. */
 export function judgeGlobalBinding({ spec }: GlobalBindingSource, facts: Facts): Judgement {
   const role = existing(facts.globalRole(spec.globalRole));
   if (!role) return refuse("RoleNotFound", `there is no GlobalRole ${spec.globalRole}`);
-  const refusals = role.spec.grants.flatMap(({ template }) => judgeGrant(template, facts) ?? []);
+  const refusals = role.spec.grants.flatMap((grant) => judgeGrant(grant, facts) ?? []);
   if (refusals.length > 0 && refusals.length === role.spec.grants.length) {
     return refuse("RoleNotAccepted", `nothing that GlobalRole ${spec.globalRole} grants is accepted: ${refusals[0]?.message}`);
   }
@@ -74,8 +85,8 @@ export function judgeGlobalBinding({ spec }: GlobalBindingSource, facts: Facts):
 }
 
 /** Why a grant of a GlobalRole gives nothing, or undefined. */
-export const judgeGrant = (template: string, facts: Facts): (Judgement & { accepted: false }) | undefined =>
-  judgeTemplate(template, "Cluster", facts);
+export const judgeGrant = ({ template, clusterSelector }: GrantSource, facts: Facts): (Judgement & { accepted: false }) | undefined =>
+  judgeTemplate(template, "Cluster", facts) ?? (namesHub(clusterSelector) ? judgeOnHub(template, facts) : undefined);
 
 /** Names of the bindings beyond the limit, of all those in one namespace. Groups do not count. */
 export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SINGLE_SUBJECTS): ReadonlySet<string> {
@@ -132,6 +143,24 @@ function judgeTemplate(name: string, context: Context, facts: Facts): (Judgement
   }
   if (!flattened.accepted) return refuse("TemplateNotAccepted", `ClusterRoleTemplate ${name} is not accepted: ${flattened.message}`);
   return undefined;
+}
+
+/**
+ * On the hub a wildcard includes what Drover itself stands on: the Secrets and tokens of its processes, and the guards. No right on a path
+ * keeps anybody from that, so a template must say that it is meant. Of an external ClusterRole nobody here knows the rules.
+ */
+function judgeOnHub(name: string, facts: Facts): (Judgement & { accepted: false }) | undefined {
+  const flattened = facts.flattened(name);
+  if (!flattened?.accepted || flattened.capabilities.includes("AdministerHub")) return undefined;
+  const isWide = flattened.rules.some(
+    ({ apiGroups = [], resources = [] }) => apiGroups.includes("*") || resources.some((resource) => resource.startsWith("*")),
+  );
+  if (!isWide && facts.template(name)?.spec.externalClusterRole === undefined) return undefined;
+  return refuse(
+    "TooBroadForHub",
+    `on the hub, ${isWide ? "the wildcards" : "the external ClusterRole"} of ClusterRoleTemplate ${name} could include all that Drover stands on: ` +
+      "list API groups and resources, or grant a template with the capability AdministerHub, such as hub-owner",
+  );
 }
 
 function judgeSubject(subject: SubjectSource, context: Context, expiresAt: string | undefined, facts: Facts): Judgement {

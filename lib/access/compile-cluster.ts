@@ -16,7 +16,7 @@ import {
 } from "./compile-binding.ts";
 import { type Grant, grantKey, partition, type SetSpec, withEpoch } from "./compile-parts.ts";
 import { CLUSTER_SET, clusterSet, EVERYONE, projectNamespace, projectSet, USER_PREFIX } from "./names.ts";
-import { matches } from "./selector.ts";
+import { selects } from "./selector.ts";
 
 export interface CompileInput {
   /** Its labels decide which global roles reach it; while it is being deleted there is nothing but the order to tear down. */
@@ -138,13 +138,13 @@ function addBindings(scope: Scope, bindings: readonly BindingSource[], context: 
 }
 
 function addGlobal(scope: Scope, { cluster, globalBindings, facts }: CompileInput): void {
-  const labels = cluster.metadata.labels ?? {};
   for (const binding of globalBindings) {
     if (binding.metadata.deletionTimestamp) continue;
     const judgement = judgeGlobalBinding(binding, facts);
     if (!judgement.accepted) continue;
-    for (const { template, clusterSelector } of facts.globalRole(binding.spec.globalRole)?.spec.grants ?? []) {
-      if (matches(clusterSelector, labels) && !judgeGrant(template, facts)) scope.add({ template, subject: judgement.subject });
+    for (const grant of facts.globalRole(binding.spec.globalRole)?.spec.grants ?? []) {
+      if (!selects(grant.clusterSelector, cluster.metadata) || judgeGrant(grant, facts)) continue;
+      scope.add({ template: grant.template, subject: judgement.subject });
     }
   }
 }

@@ -237,6 +237,30 @@ describe("access ends", () => {
   });
 });
 
+describe("on the hub", () => {
+  test("a role for every cluster gives nothing, the built-in administrator's does, and wildcards count only where they are meant", async () => {
+    await ready("near");
+    await hasReason(Cluster, { name: "hub" }, "Ready", "NamespaceReady");
+    const everywhere = [
+      { template: "cluster-viewer", clusterSelector: { matchExpressions: [{ key: "env", operator: "NotIn", values: ["prod"] }] } },
+    ];
+    await hub.apply(
+      object(GlobalRole, "all-but-prod", { displayName: "x", grants: everywhere }),
+      object(GlobalRoleBinding, "alice-everywhere", { globalRole: "all-but-prod", subject: alice }),
+      object(GlobalRoleBinding, "alice-admin", { globalRole: "admin", subject: alice }),
+      clusterBinding("cluster-hub", "wide", { template: "cluster-owner" }),
+    );
+    await isGranted("hub", "cluster hub-owner drover:user:alice");
+    await isGranted("near", "cluster cluster-viewer drover:user:alice");
+    await isGranted("near", "cluster cluster-owner drover:user:alice");
+    await hasReason(ClusterRoleTemplateBinding, { name: "wide", namespace: "cluster-hub" }, "TooBroadForHub");
+    await hasReason(GlobalRole, { name: "admin" }, "Accepted");
+    expect(await grants("hub")).toEqual(["cluster hub-owner drover:user:alice"]);
+    await hub.kubectl(["delete", "globalrolebinding", "alice-everywhere", "alice-admin"]);
+    await isGranted("hub", "cluster hub-owner drover:user:alice", false);
+  });
+});
+
 describe("the sets", () => {
   beforeAll(() => ready("sets", "p"));
 

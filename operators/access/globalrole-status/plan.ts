@@ -9,7 +9,7 @@ export interface Observed {
 export function plan(role: GlobalRole, { sources }: Observed, now: Date): Plan<never> {
   const { type } = Accepted;
   const facts = factsOf(sources, now);
-  const refusals = role.spec.grants.flatMap(({ template }) => judgeGrant(template, facts) ?? []);
+  const refusals = role.spec.grants.flatMap((grant) => judgeGrant(grant, facts) ?? []);
   const [first] = refusals;
   if (!first) return { conditions: [{ type, status: "True", reason: Accepted.Accepted, message: "" }], finalizer: "none" };
   const message = refusals.map((refusal) => refusal.message).join("; ");
