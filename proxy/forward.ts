@@ -1,12 +1,12 @@
 // Step 6: the request goes through the tunnel, and its answer comes back. Backpressure holds in both directions: whoever does not
 // read stops his own request, and nobody else's.
-import { answerHeaders, declaredLength } from "../lib/identity/answer-headers.ts";
+import { judgeAnswer } from "../lib/identity/answer.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
 import { type Client, refuse } from "./client.ts";
-import { interruption, notConnected } from "./interruption.ts";
+import { answerRefused, interruption, notConnected } from "./interruption.ts";
 import { Refusal } from "./refusal.ts";
 
 /** How an exchange ended; bytes are those of the bodies. */
@@ -46,15 +46,15 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     if (opened instanceof Refusal) return stop(opened);
     stream = opened;
     opened.on("head", (answer: ResponseHead) => {
-      const length = declaredLength(answer.headers);
-      if (length === "malformed" || answer.status === 101) {
-        stop(new Refusal("Interrupted", `the answer of the cluster "${cluster}" is not well-formed`));
-        opened.reset(TunnelCode.Protocol, "the answer is not well-formed");
+      const judged = judgeAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
+      if (judged.is === "unfit") {
+        stop(answerRefused(cluster, judged.because));
+        opened.reset(TunnelCode.Protocol, "the answer is refused");
         return;
       }
-      status = answer.status;
-      client.respond(answer.status, answerHeaders(answer.headers));
-      if (length !== undefined && hasBody(client.incoming.method, answer.status)) holdToLength(opened, client, length);
+      status = judged.status;
+      client.respond(judged.status, judged.headers);
+      if (judged.length !== undefined) holdToLength(opened, judged.length, () => client.abort("broken"));
       opened.pipe(client.sink);
     });
     opened.on("error", (error: Error) => {
@@ -79,18 +79,16 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
  * Breaks an answer off that is longer or shorter than it said. Behind a load balancer the rest could become the next answer on the
  * connection, and so somebody else's. To be called before the stream is piped on.
  */
-function holdToLength(stream: Stream, client: Client, length: number): void {
+export function holdToLength(stream: Stream, length: number, breakOff: () => void): void {
   let missing = length;
   stream.on("data", (piece: Buffer) => {
     missing -= piece.length;
     if (missing >= 0) return;
     stream.unpipe();
-    client.abort("broken");
+    breakOff();
   });
-  stream.on("end", () => missing > 0 && client.abort("broken"));
+  stream.on("end", () => missing > 0 && breakOff());
 }
-
-const hasBody = (method: string, status: number): boolean => method !== "HEAD" && status !== 204 && status !== 304;
 
 /** Begins the request, or says why it cannot be begun. */
 export function opening(session: Session, cluster: string, head: RequestHead): Stream | Refusal {

@@ -38,12 +38,14 @@ function bulk(stream: Stream, bytes: number): void {
 
 beforeAll(async () => {
   const serving = authority.certificate({ commonName: "front" }, ["server"], ["127.0.0.1"]);
-  front = await startFront(authority.cert, serving, (stream) => {
-    stream.resume();
-    if (stream.request.path === "/fine") {
-      stream.sendHead({ status: 200, headers: ["Content-Length", "4"] });
-      stream.end("fine");
-    } else answer(stream);
+  front = await startFront(authority.cert, serving, {
+    east: (stream) => {
+      stream.resume();
+      if (stream.request.path === "/fine") {
+        stream.sendHead({ status: 200, headers: ["Content-Length", "4"] });
+        stream.end("fine");
+      } else answer(stream);
+    },
   });
 });
 afterAll(async () => {

@@ -1,4 +1,4 @@
-// What a client is told when its stream through the tunnel ended without an answer.
+// What a client is told when its stream through the tunnel ended without an answer, or with one that is not passed on.
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -22,3 +22,7 @@ export function interruption(error: Error, cluster: string): Refusal {
 
 export const notConnected = (cluster: string): Refusal =>
   new Refusal("NotConnected", `the cluster "${cluster}" is not connected: its agent has no tunnel to this proxy`);
+
+/** `because`: how the answer differs from one that may be passed on; see judgeAnswer. */
+export const answerRefused = (cluster: string, because: string): Refusal =>
+  new Refusal("AnswerRefused", `the cluster "${cluster}" ${because}; whether it carried the request out is not known`);

@@ -244,6 +244,15 @@ describe("what goes through", () => {
     await until(() => east.session.streamCount === 0, "the stream ends with its client");
   });
 
+  test("a redirect of the API server's own leads to where the client finds it", async () => {
+    const token = await tokenFor("alice");
+    const stale = await ask("/clusters/east/openapi/v3/version?hash=OLD", token);
+    expect(stale.status).toBe(301);
+    expect(stale.headers.location).toMatch(/^\/clusters\/east\/openapi\/v3\/version\?hash=[0-9A-F]+$/);
+    const fresh = await ask(String(stale.headers.location), token);
+    expect([fresh.status, JSON.parse(fresh.body).openapi]).toEqual([200, "3.0.0"]);
+  });
+
   test("attack 65: an answer of a pod's loses its cookie and its policy, and is sandboxed", async () => {
     const answer = await ask("/clusters/east/test/headers", await tokenFor("alice"));
     expect(answer.status).toBe(200);

@@ -30,6 +30,7 @@ export const REFUSALS = {
   HeadersTooLarge: { code: 431, reason: "BadRequest" },
   InternalError: { code: 500, reason: "InternalError" },
   ClusterUnreachable: { code: 502, reason: "ServiceUnavailable" },
+  AnswerRefused: { code: 502, reason: "ServiceUnavailable" },
   Interrupted: { code: 502, reason: "ServiceUnavailable" },
   NotConnected: { code: 503, reason: "ServiceUnavailable", retryAfter: 1 },
   HubUnavailable: { code: 503, reason: "ServiceUnavailable", retryAfter: 1 },

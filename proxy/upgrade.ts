@@ -2,13 +2,13 @@
 // nothing that follows the request's head is read; if it does not agree, nothing of it is ever used, and the connection ends.
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { answerHeaders } from "../lib/identity/answer-headers.ts";
+import { changeHeaders, type JudgedAnswer, judgeAnswer } from "../lib/identity/answer.ts";
 import { TunnelCode } from "../lib/tunnel/errors.ts";
 import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Exchange, type Outcome, opening } from "./forward.ts";
-import { interruption, notConnected } from "./interruption.ts";
+import { type Exchange, holdToLength, type Outcome, opening } from "./forward.ts";
+import { answerRefused, interruption, notConnected } from "./interruption.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The client's connection, on which nothing was answered yet. */
@@ -49,9 +49,19 @@ export function forwardUpgrade(
   socket.on("error", () => {});
   stream.on("error", (error: Error) => stop(interruption(error, cluster)));
   stream.on("head", (answer: ResponseHead) => {
-    status = answer.status;
-    if (answer.status === 101) join(socket, stream, answer, behind);
-    else answerAndClose(socket, stream, answer);
+    if (answer.status === 101) {
+      status = 101;
+      join(socket, stream, answer, behind);
+      return;
+    }
+    const judged = judgeAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
+    if (judged.is === "unfit") {
+      stop(answerRefused(cluster, judged.because));
+      stream.reset(TunnelCode.Protocol, "the answer is refused");
+      return;
+    }
+    status = judged.status;
+    answerAndClose(socket, stream, judged);
   });
   socket.once("close", () => {
     if (!stream.readableEnded || !stream.writableFinished) stream.reset(TunnelCode.Cancelled);
@@ -80,15 +90,16 @@ export function refuseSocket(socket: Duplex, refusal: Refusal): void {
 /** After a 101 the client's bytes, those behind its request first, belong to this stream alone. */
 function join(socket: Duplex, stream: Stream, { headers }: ResponseHead, behind: Buffer): void {
   if (socket.destroyed) return;
-  socket.write(headOf(101, upgradeHeaders(headers)));
+  socket.write(headOf(101, changeHeaders(headers)));
   if (behind.length > 0) stream.write(behind);
   socket.pipe(stream);
   stream.pipe(socket);
 }
 
 /** Any other answer ends the connection: no second request is read from it, whatever the client sent. */
-function answerAndClose(socket: Duplex, stream: Stream, { status, headers }: ResponseHead): void {
-  socket.write(headOf(status, [...answerHeaders(headers), "Connection", "close"]));
+function answerAndClose(socket: Duplex, stream: Stream, { status, headers, length }: Extract<JudgedAnswer, { is: "fit" }>): void {
+  socket.write(headOf(status, [...headers, "Connection", "close"]));
+  if (length !== undefined) holdToLength(stream, length, () => socket.destroy());
   stream.end();
   stream.pipe(socket);
   discard(socket);
@@ -106,16 +117,6 @@ function discard(socket: Duplex): void {
 }
 const LINGER_MS = 30_000;
 const LINGER_AFTER_MS = 500;
-
-/** Of a 101 the headers that name the new protocol stay. */
-function upgradeHeaders(raw: readonly string[]): string[] {
-  const headers = ["Connection", "Upgrade"];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    if (name.toLowerCase() === "upgrade") headers.push(name, raw[i + 1] ?? "");
-  }
-  return [...headers, ...answerHeaders(raw)];
-}
 
 function headOf(status: number, headers: readonly string[]): Buffer {
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;

@@ -106,7 +106,7 @@ export class Forwarder {
     limitConnect(req);
     req.on("response", (res) => {
       answered = true;
-      answer(stream, req, res);
+      answer(stream, req, res, this.#prefix);
     });
     req.on("upgrade", (res, socket, rest) => {
       answered = true;
@@ -144,11 +144,11 @@ export class Forwarder {
   }
 }
 
-function answer(stream: Stream, req: ClientRequest, res: IncomingMessage): void {
+function answer(stream: Stream, req: ClientRequest, res: IncomingMessage, prefix: string): void {
   if (stream.destroyed) return void req.destroy();
   const status = res.statusCode ?? 502;
   try {
-    stream.sendHead({ status, headers: answerHeaders(res.rawHeaders, status) });
+    stream.sendHead({ status, headers: answerHeaders(res.rawHeaders, status, prefix) });
   } catch {
     req.destroy();
     stream.reset(TunnelCode.Internal, "the answer's headers are longer than the tunnel carries");
@@ -178,7 +178,7 @@ function joinRaw(stream: Stream, res: IncomingMessage, socket: Duplex, rest: Buf
     stream.unpipe(socket);
     stream.resume();
   });
-  stream.sendHead({ status: 101, headers: answerHeaders(res.rawHeaders, 101) });
+  stream.sendHead({ status: 101, headers: answerHeaders(res.rawHeaders, 101, "") });
   if (rest.length > 0) stream.write(rest);
   socket.pipe(stream);
   stream.pipe(socket);

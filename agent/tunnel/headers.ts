@@ -1,5 +1,6 @@
 // Headers on their way to and from the API server. Pairs stay pairs, in order: merging repeated Impersonate-Group lines would
 // make one group of many.
+import { allowedHeaders } from "../../lib/identity/answer-headers.ts";
 import type { RawHeaders, RequestHead } from "../../lib/tunnel/head.ts";
 
 /** They mean one connection only (RFC 9110, 7.6.1); Host and Expect are ours to say. */
@@ -53,14 +54,16 @@ export function outgoingHeaders(head: RequestHead, groups: readonly string[], ho
   return { headers, hasBody, upgrade };
 }
 
-/** The answer's headers for the way back. Those of a 101 keep what names the new protocol. */
-export function answerHeaders(raw: RawHeaders, status: number): string[] {
-  const headers: string[] = [];
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) && !(status === 101 && lower === "upgrade")) continue;
-    headers.push(name, raw[i + 1] ?? "");
+/**
+ * The answer's headers for the way back: those that a proxy passes on, which judges them again. Those of a 101 keep what names the new
+ * protocol. Of a redirect goes where it leads, without `prefix`, the path at which this cluster's API server has its "/".
+ */
+export function answerHeaders(raw: RawHeaders, status: number, prefix: string): string[] {
+  const headers = allowedHeaders(raw);
+  const more = status === 101 ? "upgrade" : status >= 300 && status < 400 ? "location" : undefined;
+  for (let i = 0; i + 1 < raw.length && more !== undefined; i += 2) {
+    const value = raw[i + 1] ?? "";
+    if (raw[i]?.toLowerCase() === more) headers.push(raw[i] ?? "", value.startsWith(`${prefix}/`) ? value.slice(prefix.length) : value);
   }
   return headers;
 }

@@ -1,40 +1,56 @@
 // The headers of a cluster's answer on the way to the client. Pods answer through …/proxy/ on the host that all of Drover's API
-// shares: what they send must never act as their visitor.
+// shares, and whoever holds a cluster writes its answers: only what is known to speak about this one answer goes on.
 
-const DROPPED: ReadonlySet<string> = new Set([
-  // one connection only
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  // about the whole host, which is not the pod's to decide
-  "set-cookie",
-  "set-cookie2",
-  "alt-svc",
-  "clear-site-data",
-  "service-worker-allowed",
-  "strict-transport-security",
-  "public-key-pins",
-  // ours
-  "content-security-policy",
-  "x-content-type-options",
+/** Lower case. docs/decisions/0011-answers-speak-about-their-own-cluster.md says why each group, and what is left out. */
+const ALLOWED: ReadonlySet<string> = new Set([
+  // what the body is (RFC 9110, 8 and 14)
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "content-language",
+  "content-range",
+  "content-disposition",
+  "content-digest",
+  "repr-digest",
+  "accept-ranges",
+  // how old it is and how long it may be kept
+  "age",
+  "cache-control",
+  "date",
+  "etag",
+  "expires",
+  "last-modified",
+  "pragma",
+  "vary",
+  "x-varied-accept",
+  // what the server says beside it
+  "allow",
+  "accept-patch",
+  "retry-after",
+  "warning",
+  "audit-id",
+  "x-kubernetes-pf-flowschema-uid",
+  "x-kubernetes-pf-prioritylevel-uid",
+  // exec, attach, port-forward
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
+  "x-stream-protocol-version",
+  "x-accepted-stream-protocol-versions",
 ]);
 
 /** In an answer of any cluster: nothing in it runs, and nothing is guessed to be something that runs. */
 export const SAFETY_HEADERS: readonly string[] = ["Content-Security-Policy", "sandbox", "X-Content-Type-Options", "nosniff"];
 
-/** `raw`: names and values in turn, as they came through the tunnel. Pure, total. */
-export function answerHeaders(raw: readonly string[]): string[] {
+/** Those of the headers that may go on, in their order. `raw`: names and values in turn. Pure, total. */
+export function allowedHeaders(raw: readonly string[]): string[] {
   const headers: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
-    if (!DROPPED.has(name.toLowerCase())) headers.push(name, raw[i + 1] ?? "");
+    // Space around a value means nothing, and HTTP/2 does not allow it.
+    if (ALLOWED.has(name.toLowerCase())) headers.push(name, (raw[i + 1] ?? "").trim());
   }
-  headers.push(...SAFETY_HEADERS);
   return headers;
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { answerHeaders, declaredLength, SAFETY_HEADERS } from "./answer-headers.ts";
 import { judgeHeaders } from "./headers.ts";
 
 const clean = (raw: readonly string[]) => {
@@ -137,45 +136,5 @@ describe("a client's headers", () => {
         }
       }),
     );
-  });
-});
-
-describe("a cluster's answer", () => {
-  test("loses what would act on the whole host, and is sandboxed", () => {
-    const raw = [
-      "Content-Type",
-      "text/html",
-      "Set-Cookie",
-      "a=b",
-      "set-cookie",
-      "c=d",
-      "Alt-Svc",
-      "x",
-      "Clear-Site-Data",
-      "*",
-      "Content-Security-Policy",
-      "script-src *",
-    ];
-    expect(answerHeaders([...raw, "X-Content-Type-Options", "sniff"])).toEqual(["Content-Type", "text/html", ...SAFETY_HEADERS]);
-  });
-
-  test("keeps repeats, such as the API server's warnings", () => {
-    expect(answerHeaders(["Warning", "299 - a", "Warning", "299 - b", "Transfer-Encoding", "chunked"])).toEqual([
-      ...["Warning", "299 - a", "Warning", "299 - b"],
-      ...SAFETY_HEADERS,
-    ]);
-  });
-
-  test.each<[readonly string[], number | "malformed" | undefined]>([
-    [["Content-Type", "a"], undefined],
-    [["content-LENGTH", "12"], 12],
-    [["Content-Length", "12", "Content-Length", "12"], "malformed"],
-    [["Content-Length", "12", "content-length", "13"], "malformed"],
-    [["Content-Length", "12, 12"], "malformed"],
-    [["Content-Length", "+12"], "malformed"],
-    [["Content-Length", "0x12"], "malformed"],
-    [["Content-Length", ""], "malformed"],
-  ])("with %j declares a length of %s", (raw, length) => {
-    expect(declaredLength(raw)).toBe(length);
   });
 });

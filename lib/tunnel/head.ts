@@ -19,7 +19,7 @@ export interface RequestHead {
 }
 
 export interface ResponseHead {
-  /** 101 means: from here on raw bytes both ways. Never another 1xx. */
+  /** 101 means: from here on raw bytes both ways. Never another 1xx; at most 999, because servers do send what HTTP does not have. */
   readonly status: number;
   readonly headers: RawHeaders;
 }
@@ -46,7 +46,7 @@ export function parseRequestHead(payload: Buffer): RequestHead {
 export function parseResponseHead(payload: Buffer): ResponseHead {
   const head = parseObject(payload, "HEAD");
   const { status } = head;
-  if (typeof status !== "number" || !Number.isInteger(status) || status > 599 || (status < 200 && status !== 101))
+  if (typeof status !== "number" || !Number.isInteger(status) || status > 999 || (status < 200 && status !== 101))
     throw malformed("HEAD", "status");
   return { status, headers: parseHeaders(head.headers, "HEAD") };
 }

@@ -3,7 +3,7 @@
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
-import { answerHeaders } from "../../lib/identity/answer-headers.ts";
+import { judgeAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
 import { type Client, refuse } from "../client.ts";
@@ -90,8 +90,14 @@ export class HubForwarder {
     };
     req.on("error", () => stop(new Refusal("HubUnavailable", "the hub does not answer; try again")));
     req.on("response", (res: IncomingMessage) => {
-      status = res.statusCode ?? 502;
-      client.respond(status, answerHeaders(res.rawHeaders));
+      const judged = judgeAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
+      if (judged.is === "unfit") {
+        stop(new Refusal("AnswerRefused", `the hub ${judged.because}`));
+        req.destroy();
+        return;
+      }
+      status = judged.status;
+      client.respond(judged.status, judged.headers);
       res.on("data", (piece: Buffer) => {
         bytesOut += piece.length;
       });

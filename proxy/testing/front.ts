@@ -1,5 +1,5 @@
-// A proxy in this process, with its real listener, steps and tunnel, in front of a cluster that the test plays. What the hub says is
-// fixed: alice may reach the cluster east with the token `TOKEN`.
+// A proxy in this process, with its real listener, steps and tunnels, in front of clusters that the test plays. What the hub says is
+// fixed: alice may reach every cluster with the token `TOKEN`.
 
 import { once } from "node:events";
 import { BlockList } from "node:net";
@@ -30,17 +30,20 @@ export interface Front {
   readonly port: number;
   readonly tunnels: Tunnels;
   readonly open: OpenRequests;
-  /** The cluster's end of the tunnel. */
+  /** The end of the tunnel in the first cluster. */
   readonly acceptor: Session;
-  /** The connection under the tunnel, at the proxy's end and at the cluster's. */
+  /** The connection under that tunnel, at the proxy's end and at the cluster's. */
   readonly sockets: readonly TLSSocket[];
   /** Audit records so far. */
   records(): AuditRecord[];
   close(): Promise<void>;
 }
 
-/** `serving`: for 127.0.0.1, signed by `ca`. `answer` plays the cluster. */
-export async function startFront(ca: string, serving: Certificate, answer: (stream: Stream) => void): Promise<Front> {
+/** How a cluster answers, by its name. */
+export type Clusters = Readonly<Record<string, (stream: Stream) => void>>;
+
+/** `serving`: for 127.0.0.1, signed by `ca`. `clusters` has at least one. */
+export async function startFront(ca: string, serving: Certificate, clusters: Clusters): Promise<Front> {
   const hub = fixedHub();
   const tunnels = new Tunnels();
   const open = new OpenRequests(hub);
@@ -55,9 +58,16 @@ export async function startFront(ca: string, serving: Certificate, answer: (stre
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
   const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000 });
   const listener = await listen({ host: "127.0.0.1", port: 0 }, { all: 1000, perSource: 100 }, serving, proxy);
-  const { near, far } = await socketPair(ca, serving);
-  tunnels.add("east", new Session(near, { role: "opener" }));
-  const acceptor = new Session(far, { role: "acceptor", onStream: answer });
+  const ends = await Promise.all(
+    Object.entries(clusters).map(async ([name, onStream]) => {
+      const { near, far } = await socketPair(ca, serving);
+      tunnels.add(name, new Session(near, { role: "opener" }));
+      return { near, far, acceptor: new Session(far, { role: "acceptor", onStream }) };
+    }),
+  );
+  const [first] = ends;
+  if (first === undefined) throw new Error("no cluster");
+  const { acceptor, near, far } = first;
   return {
     port: listener.port,
     tunnels,
@@ -70,8 +80,8 @@ export async function startFront(ca: string, serving: Certificate, answer: (stre
       return written.map((line) => (JSON.parse(line) as { audit: AuditRecord }).audit);
     },
     close: async () => {
-      tunnels.destroy("east");
-      far.destroy();
+      for (const name of Object.keys(clusters)) tunnels.destroy(name);
+      for (const end of ends) end.far.destroy();
       await listener.close(0);
       recorder.flush();
     },
@@ -87,7 +97,7 @@ function fixedHub(): Hub {
     token: (wanted) => (wanted === name ? (token as unknown as Token) : undefined),
     user: () => ({ metadata: { name: "alice", uid: "a" }, spec: { enabled: true } }) as unknown as User,
     provider: () => ({ metadata: { name: "local" } }) as unknown as AuthProvider,
-    cluster: () => ({ metadata: { name: "east" } }) as unknown as Cluster,
+    cluster: (name) => ({ metadata: { name } }) as unknown as Cluster,
     members: () => members as unknown as ClusterMembers,
     staleForMs: () => 0,
   };
