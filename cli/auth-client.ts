@@ -1,5 +1,6 @@
 // Talks to auth over verified TLS. Redirects are not followed: a password goes to the host that was named, or nowhere.
 import { request } from "node:https";
+import { tlsOptions } from "../lib/outbound/trust.ts";
 import { CliError, EXIT } from "./failure.ts";
 
 export interface AuthServer {
@@ -32,7 +33,7 @@ export function call(server: AuthServer, { method, path, token, body }: Call): P
       `${server.url}${path}`,
       {
         method,
-        ...(server.ca === undefined ? {} : { ca: server.ca }),
+        ...tlsOptions(server),
         timeout: TIMEOUT_MS,
         agent: false,
         headers: {

@@ -31,6 +31,12 @@ const extension = (id: string, value: Buffer, critical = false): Buffer =>
 const pem = (label: string, bytes: Buffer): string =>
   `-----BEGIN ${label}-----\n${(bytes.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END ${label}-----\n`;
 
+/** When a certificate is valid; by default from a minute ago on, for years. */
+export interface Validity {
+  readonly from: Date;
+  readonly until: Date;
+}
+
 interface Issue {
   subject: Subject;
   issuer: Subject;
@@ -38,6 +44,7 @@ interface Issue {
   publicKey: KeyObject;
   issuerKeyId: Buffer;
   extensions: readonly Buffer[];
+  validity?: Validity | undefined;
 }
 
 const keyId = (publicKey: KeyObject): Buffer =>
@@ -45,10 +52,15 @@ const keyId = (publicKey: KeyObject): Buffer =>
     .update(publicKey.export({ type: "spki", format: "der" }))
     .digest();
 
-const issue = (o: Issue): string => {
+const yearsFromNow = (): Validity => {
   const from = new Date(Date.now() - 60_000);
   const until = new Date(from);
   until.setUTCFullYear(from.getUTCFullYear() + YEARS);
+  return { from, until };
+};
+
+const issue = (o: Issue): string => {
+  const { from, until } = o.validity ?? yearsFromNow();
   const toBeSigned = der.sequence(
     der.tagged(0, true, der.integer(Buffer.from([2]))),
     // The leading 1 keeps the number positive and its encoding minimal; Go refuses anything else.
@@ -71,6 +83,11 @@ const issue = (o: Issue): string => {
   return pem("CERTIFICATE", der.sequence(toBeSigned, ECDSA_SHA256, der.bits(sign("sha256", toBeSigned, o.signer))));
 };
 
+const AUTHORITY_EXTENSIONS = [
+  extension("2.5.29.19", der.sequence(der.boolean(true)), true),
+  extension("2.5.29.15", der.bits(Buffer.from([0b0000_0110]), 1), true),
+];
+
 /** A certificate authority; `certificate` signs one leaf. */
 export class Authority {
   readonly cert: string;
@@ -87,12 +104,23 @@ export class Authority {
   static create(commonName: string): Authority {
     const subject = { commonName };
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const extensions = [
-      extension("2.5.29.19", der.sequence(der.boolean(true)), true),
-      extension("2.5.29.15", der.bits(Buffer.from([0b0000_0110]), 1), true),
-    ];
-    const cert = issue({ subject, issuer: subject, signer: privateKey, publicKey, issuerKeyId: keyId(publicKey), extensions });
+    const issuer = { issuer: subject, signer: privateKey, issuerKeyId: keyId(publicKey) };
+    const cert = issue({ subject, publicKey, ...issuer, extensions: AUTHORITY_EXTENSIONS });
     return new Authority(subject, { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() });
+  }
+
+  /** A new authority below this one. */
+  intermediate(commonName: string): Authority {
+    const subject = { commonName };
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions: AUTHORITY_EXTENSIONS });
+    return new Authority(subject, { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() });
+  }
+
+  /** A certificate for the key of another authority, by which whoever trusts this one trusts that one too; PEM. */
+  crossSign(other: Authority): string {
+    const publicKey = createPublicKey(createPrivateKey(other.key));
+    return issue({ subject: other.#subject, publicKey, ...this.#issuer(), extensions: AUTHORITY_EXTENSIONS });
   }
 
   /** The authority that `create` made under the same common name, from its files. */
@@ -101,7 +129,7 @@ export class Authority {
   }
 
   /** Signs a certificate for a new key; a server's names may be DNS names and IPv4 addresses. */
-  certificate(subject: Subject, usages: readonly ("server" | "client")[], names: readonly string[] = []): KeyPair {
+  certificate(subject: Subject, usages: readonly ("server" | "client")[], names: readonly string[] = [], validity?: Validity): KeyPair {
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const alternative = names.map((name) =>
       isIPv4(name) ? der.tagged(7, false, Buffer.from(name.split(".").map(Number))) : der.tagged(2, false, Buffer.from(name)),
@@ -111,10 +139,13 @@ export class Authority {
       extension("2.5.29.37", der.sequence(...usages.map((usage) => USAGE[usage]))),
       ...(alternative.length > 0 ? [extension("2.5.29.17", der.sequence(...alternative))] : []),
     ];
-    const signer = createPrivateKey(this.key);
-    const issuerKeyId = keyId(createPublicKey(signer));
-    const cert = issue({ subject, issuer: this.#subject, signer, publicKey, issuerKeyId, extensions });
+    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions, validity });
     return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+  }
+
+  #issuer(): Pick<Issue, "issuer" | "signer" | "issuerKeyId"> {
+    const signer = createPrivateKey(this.key);
+    return { issuer: this.#subject, signer, issuerKeyId: keyId(createPublicKey(signer)) };
   }
 }
 

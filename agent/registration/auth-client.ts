@@ -1,5 +1,6 @@
 // The three things that an agent asks of `auth`. TLS is always verified against the CA of the manifest.
 import { request } from "node:https";
+import { tlsOptions } from "../../lib/outbound/trust.ts";
 import type { AgentKey } from "./key.ts";
 
 /** `auth` answered, and refused. */
@@ -66,27 +67,23 @@ function postJson(
   const payload = Buffer.from(JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "content-length": payload.length };
-    const req = request(
-      url,
-      { method: "POST", headers, agent: false, signal: o.signal, ...(o.ca === undefined ? {} : { ca: o.ca }), rejectUnauthorized: true },
-      (res) => {
-        const pieces: Buffer[] = [];
-        let size = 0;
-        res.on("error", reject);
-        res.on("data", (piece: Buffer) => {
-          size += piece.length;
-          if (size > MAX_ANSWER_BYTES) req.destroy(new Error(`POST ${url}: an answer longer than ${MAX_ANSWER_BYTES} bytes`));
-          else pieces.push(piece);
-        });
-        res.on("end", () => {
-          const answer = parsed(Buffer.concat(pieces));
-          const code = res.statusCode ?? 0;
-          const date = Date.parse(res.headers.date ?? "");
-          if (code < 300) resolve({ body: answer, hubTime: Number.isNaN(date) ? Date.now() : date });
-          else reject(new AuthRefusal(code, `POST ${url}: ${code} ${typeof answer.message === "string" ? answer.message : ""}`));
-        });
-      },
-    );
+    const req = request(url, { method: "POST", headers, agent: false, signal: o.signal, ...tlsOptions(o) }, (res) => {
+      const pieces: Buffer[] = [];
+      let size = 0;
+      res.on("error", reject);
+      res.on("data", (piece: Buffer) => {
+        size += piece.length;
+        if (size > MAX_ANSWER_BYTES) req.destroy(new Error(`POST ${url}: an answer longer than ${MAX_ANSWER_BYTES} bytes`));
+        else pieces.push(piece);
+      });
+      res.on("end", () => {
+        const answer = parsed(Buffer.concat(pieces));
+        const code = res.statusCode ?? 0;
+        const date = Date.parse(res.headers.date ?? "");
+        if (code < 300) resolve({ body: answer, hubTime: Number.isNaN(date) ? Date.now() : date });
+        else reject(new AuthRefusal(code, `POST ${url}: ${code} ${typeof answer.message === "string" ? answer.message : ""}`));
+      });
+    });
     req.setTimeout(TIMEOUT_MS, () => req.destroy(new Error(`POST ${url}: no answer within ${TIMEOUT_MS} ms`)));
     req.on("error", reject);
     req.end(payload);

@@ -1,6 +1,7 @@
 // One tunnel to one proxy: an HTTP/1.1 Upgrade on TLS that is always verified.
 import { request } from "node:https";
 import type { Duplex } from "node:stream";
+import { tlsOptions } from "../../lib/outbound/trust.ts";
 import { REPLICA_HEADER, REPLICAS_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 
 export interface Dialled {
@@ -36,7 +37,7 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
   const url = `${proxyURL.replace(/\/+$/, "")}/agents/${cluster}/tunnel`;
   return new Promise((resolve, reject) => {
     const headers = { connection: "Upgrade", upgrade: UPGRADE_TOKEN, authorization: `Bearer ${token}` };
-    const req = request(url, { headers, agent: false, signal, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) });
+    const req = request(url, { headers, agent: false, signal, ...tlsOptions({ ca }) });
     const timer = setTimeout(() => req.destroy(new Error(`GET ${url}: no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     req.once("close", () => clearTimeout(timer));
     req.on("error", reject);

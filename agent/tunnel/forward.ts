@@ -3,6 +3,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { Duplex } from "node:stream";
+import { tlsOptions } from "../../lib/outbound/trust.ts";
 import { TunnelCode } from "../../lib/tunnel/errors.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
@@ -49,7 +50,7 @@ export class Forwarder {
     if (this.#url.protocol !== "https:") throw new Error(`the API server must be reached over https, not ${options.server}`);
     this.#prefix = this.#url.pathname.replace(/\/+$/, "");
     // Below the 90 s after which an API server ends idle connections, so that we do not write into one that is being closed.
-    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, timeout: 60_000, maxFreeSockets: 64, ...this.#tls() });
+    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, timeout: 60_000, maxFreeSockets: 64, ...tlsOptions(options) });
   }
 
   /** Takes a stream of the tunnel. Never throws. */
@@ -95,7 +96,7 @@ export class Forwarder {
         headers: outgoing.headers,
         agent: outgoing.upgrade === undefined ? this.#agent : false,
         maxHeaderSize: 128 * 1024,
-        ...this.#tls(),
+        ...tlsOptions(this.#options),
       });
     } catch {
       sendStatus(stream, 400, "BadRequest", "the request cannot be written as HTTP/1.1");
@@ -132,15 +133,6 @@ export class Forwarder {
       // Nothing may come, but the stream is over only when its end was read.
       if (outgoing.upgrade === undefined) stream.resume();
     }
-  }
-
-  #tls(): { ca?: string; servername?: string; rejectUnauthorized: true } {
-    const { ca, serverName } = this.#options;
-    return {
-      ...(ca === undefined ? {} : { ca }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      rejectUnauthorized: true,
-    };
   }
 }
 

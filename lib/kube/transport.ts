@@ -1,4 +1,5 @@
 import { buildConnector, type Dispatcher, Pool } from "undici";
+import { tlsOptions } from "../outbound/trust.ts";
 import { ConnectionError, TimeoutError } from "./errors.ts";
 import { describe } from "./log.ts";
 
@@ -183,20 +184,17 @@ function connector(connection: Connection): buildConnector.connector {
   const tls = {
     // undici's HTTP/2 can hang when connections break: docs/decisions/0008-http1-to-api-servers.md
     allowH2: false,
-    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
-    ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
-    rejectUnauthorized: true,
+    ...tlsOptions(connection),
     timeout: 10_000,
     keepAlive: true,
     keepAliveInitialDelay: 15_000,
   };
-  const fixed = connection.cert === undefined || connection.key === undefined ? {} : { cert: connection.cert, key: connection.key };
   const { certificate } = connection;
-  if (certificate === undefined) return buildConnector({ ...tls, ...fixed });
+  if (certificate === undefined) return buildConnector(tls);
   return (options, callback) => {
     certificate().then(
       // Resuming a TLS session would keep the old certificate's identity.
-      (pair) => buildConnector({ ...tls, ...(pair ?? fixed), maxCachedSessions: 0 })(options, callback),
+      (pair) => buildConnector({ ...tls, ...pair, maxCachedSessions: 0 })(options, callback),
       (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
     );
   };

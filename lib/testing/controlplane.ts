@@ -74,16 +74,19 @@ const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
   await call("/v3/kv/compaction", { revision: header?.revision, physical: true });
 };
 
+/** Where kubectl and the other executables are; for tests that need no API server. */
+export const binaries = (): Promise<string> => controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+
 /** Starts etcd and an API server (and what else is asked for) on loopback; resolves when all of it is ready. */
 export const startControlPlane = async (options: TestControlPlaneOptions = {}): Promise<TestControlPlane> => {
-  const binaries = await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+  const executables = await binaries();
   const directory = await mkdtemp(join(tmpdir(), "drover-test-"));
   const reserved = await reservePorts(6);
   const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0, kwokPort = 0] = reserved.ports;
   const serving = Authority.create("drover test authority");
   const parts = await prepareControlPlane({
     directory,
-    binaries,
+    binaries: executables,
     serving,
     ports: { etcd, etcdPeer, apiserver, controllerManager, scheduler },
     ...(options.etcdArgs ? { etcdArgs: options.etcdArgs } : {}),
@@ -96,7 +99,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
   const startKwok = async (nodes: number): Promise<void> => {
     const kwokBinaries = await controlPlane("kwok", (line) => process.stderr.write(`${line}\n`));
     const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: kwokBinaries, serving, plane: parts, port: kwokPort });
-    const kubectl = new Kubectl(join(binaries, "kubectl"), parts.adminKubeconfig, directory);
+    const kubectl = new Kubectl(join(executables, "kubectl"), parts.adminKubeconfig, directory);
     const startProcesses = async (): Promise<void> => {
       running.set("kwok", await launch("kwok", kwok.kwok, directory, async () => (await httpRequest(kwok.check)).status === 200));
       running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
@@ -128,7 +131,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     adminKubeconfig: parts.adminKubeconfig,
     auditLog: parts.auditLog,
     kwokUrl: `https://127.0.0.1:${kwokPort}`,
-    binaries,
+    binaries: executables,
     directory,
     serving,
     adminConnection: () => ({ server: parts.server, ca: serving.cert, cert: parts.admin.cert, key: parts.admin.key }),

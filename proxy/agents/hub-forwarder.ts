@@ -6,6 +6,7 @@ import { Agent, request } from "node:https";
 import { judgeAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
+import { tlsOptions } from "../../lib/outbound/trust.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
 import { Refusal } from "../refusal.ts";
@@ -41,15 +42,12 @@ export class HubForwarder {
     this.#url = new URL(options.hub.server);
     if (this.#url.protocol !== "https:") throw new Error(`the hub must be reached over https, not ${options.hub.server}`);
     this.#prefix = this.#url.pathname.replace(/\/+$/, "");
-    const { ca, serverName } = options.hub;
     // Below the 90 s after which an API server ends idle connections.
     this.#agent = new Agent({
       keepAlive: true,
       timeout: 60_000,
       maxFreeSockets: 256,
-      rejectUnauthorized: true,
-      ...(ca === undefined ? {} : { ca }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...tlsOptions(options.hub),
     });
   }
 
