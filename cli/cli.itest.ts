@@ -191,7 +191,10 @@ test("login keeps the token where only its owner can read it, and writes a conte
   const { code, stdout, stderr } = await login("root");
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
   expect(stderr).not.toContain("drv_");
-  for (const file of [".config/drover/session.json", ".kube/config"]) expect((await stat(home("root", file))).mode & 0o777).toBe(0o600);
+  expect((await stat(home("root", ".config/drover/session.json"))).mode & 0o777).toBe(0o600);
+  // The mode of a file that is there is its owner's business.
+  expect((await stat(home("root", ".kube/config"))).mode & 0o777).toBe(0o644);
+  expect(stderr).toContain(`chmod 600 ${home("root", ".kube/config")}`);
 
   const session = JSON.parse(await readFile(home("root", ".config/drover/session.json"), "utf8")) as { token: string };
   const ca = Buffer.from(hub.plane.ca).toString("base64");
@@ -230,8 +233,20 @@ test("kubeconfig follows the clusters, keeps what people set on a context, and p
   await drover("root", ["kubeconfig"]);
   expect(await kubeconfigOf("root")).toMatchObject({
     clusters: [{ name: "mine" }, { name: "drover-taken" }],
-    "current-context": "drover-taken",
+    // Commands fail from here on, instead of meaning another cluster.
+    "current-context": "drover-east",
   });
+});
+
+test("names of somebody else's are not taken over: login keeps the token, leaves the kubeconfig as it is, and says what to do", async () => {
+  await mkdir(home("twice", ".kube"), { recursive: true });
+  const other = "clusters: [{ name: drover-taken, cluster: { server: https://other.test/clusters/taken } }]\n";
+  await writeFile(home("twice", ".kube/config"), other);
+  const refused = await login("twice");
+  expect(refused).toMatchObject({ code: 4, stderr: expect.stringMatching(/left alone: cluster drover-taken; .*--prefix/) });
+  expect(await readFile(home("twice", ".kube/config"), "utf8")).toBe(other);
+  expect((await drover("twice", ["kubeconfig", "--prefix", "hub-"])).code).toBe(0);
+  expect(await kubeconfigOf("twice")).toMatchObject({ clusters: [{ name: "drover-taken" }, { name: "hub-taken" }] });
 });
 
 test("a login for some clusters opens those only, and --ttl is kept", async () => {

@@ -1,8 +1,10 @@
 // drover kubeconfig: one context for each cluster that the login opens, named drover-<cluster>.
 import type { Command } from "commander";
 import { reachableClusters } from "../clusters.ts";
-import { EMPTY, type Kubeconfig, withEntries } from "../kubeconfig/entries.ts";
-import { changeKubeconfig, defaultKubeconfig, renderKubeconfig } from "../kubeconfig/file.ts";
+import { CliError, EXIT } from "../failure.ts";
+import { EMPTY, type Kubeconfig, type Login, withEntries } from "../kubeconfig/entries.ts";
+import { changeKubeconfig, kubeconfigSources, type Sources } from "../kubeconfig/file.ts";
+import { renderKubeconfig } from "../kubeconfig/yaml.ts";
 import { mustFindSession, type Session } from "../session.ts";
 import { note, print } from "../terminal.ts";
 
@@ -13,42 +15,48 @@ interface Options {
 }
 
 export const DEFAULT_PREFIX = "drover-";
+export const KUBECONFIG_HELP = "the one file to change (default: those of $KUBECONFIG, then ~/.kube/config)";
 
 export function addKubeconfig(program: Command): void {
   program
     .command("kubeconfig")
     .description("write a kubectl context for each cluster that you can reach, named drover-<cluster>")
-    .option("--kubeconfig <file>", "file to write (default: the first of $KUBECONFIG, then ~/.kube/config)")
+    .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--print", "print a kubeconfig of its own instead of changing a file")
     .option("--prefix <text>", "begins the name of every entry", DEFAULT_PREFIX)
     .action(async (options: Options) => {
       const session = await mustFindSession();
-      if (options.print) print(renderKubeconfig(await withClusters(EMPTY, session, options.prefix)));
-      else await writeKubeconfig(session, options.kubeconfig ?? defaultKubeconfig(), options.prefix);
+      if (!options.print) return await writeKubeconfig(session, options.prefix, options.kubeconfig);
+      const [printed = EMPTY] = withLogin([EMPTY], { target: 0, paths: [] }, await loginOf(session, options.prefix));
+      print(renderKubeconfig(printed));
     });
 }
 
-/** Adds, updates and removes contexts in the file, and says what there is now. */
-export async function writeKubeconfig(session: Session, path: string, prefix: string): Promise<void> {
-  const clusters = (await reachableClusters(session)).map(({ name }) => name);
-  await changeKubeconfig(path, (config) => withEntries(config, entries(session, clusters, prefix)));
-  const first = clusters[0];
-  if (first === undefined)
+/** Adds, updates and removes contexts, and says what there is now. */
+export async function writeKubeconfig(session: Session, prefix: string, file?: string): Promise<void> {
+  const sources = kubeconfigSources(file);
+  const path = sources.paths[sources.target] ?? "";
+  const login = await loginOf(session, prefix);
+  for (const open of await changeKubeconfig(sources, (files) => withLogin(files, sources, login)))
+    note(`warning: ${open} holds a token, and not only its owner may read it: chmod 600 ${open}`);
+  const names = login.clusters.map((name) => prefix + name);
+  if (names[0] === undefined)
     return note(`${path}: no context yet, because no cluster is open to you; after a binding: kubectl drover kubeconfig`);
-  note(`${path}: ${clusters.length === 1 ? "context" : "contexts"} ${clusters.map((name) => prefix + name).join(", ")}`);
-  note(`next: kubectl --context ${prefix}${first} get namespaces`);
+  note(`${path}: ${names.length === 1 ? "context" : "contexts"} ${names.join(", ")}`);
+  note(`next: kubectl --context ${names[0]} get namespaces`);
 }
 
-async function withClusters(config: Kubeconfig, session: Session, prefix: string): Promise<Kubeconfig> {
-  const clusters = (await reachableClusters(session)).map(({ name }) => name);
-  return withEntries(config, entries(session, clusters, prefix));
+function withLogin(files: readonly Kubeconfig[], { paths, target }: Sources, login: Login): readonly Kubeconfig[] {
+  const change = withEntries(files, target, login);
+  if ("files" in change) return change.files;
+  throw new CliError(
+    EXIT.refused,
+    `${paths.join(", ")}: not of ${login.apiURL}, and therefore left alone: ${change.taken.join(", ")}; ` +
+      "rename them, or choose other names: kubectl drover kubeconfig --prefix <text>",
+  );
 }
 
-const entries = ({ apiURL, ca, user, token }: Session, clusters: readonly string[], prefix: string) => ({
-  apiURL,
-  ca,
-  user,
-  token,
-  clusters,
-  prefix,
-});
+async function loginOf(session: Session, prefix: string): Promise<Login> {
+  const { apiURL, ca, user, token } = session;
+  return { apiURL, ca, user, token, prefix, clusters: (await reachableClusters(session)).map(({ name }) => name) };
+}

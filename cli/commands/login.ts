@@ -3,10 +3,9 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { type AuthServer, ask, call, serverURL, statusMessage } from "../auth-client.ts";
 import { CliError, EXIT } from "../failure.ts";
-import { defaultKubeconfig } from "../kubeconfig/file.ts";
 import { findSession, type Session, saveSession } from "../session.ts";
 import { askLine, askSecret, note, readStdin } from "../terminal.ts";
-import { DEFAULT_PREFIX, writeKubeconfig } from "./kubeconfig.ts";
+import { DEFAULT_PREFIX, KUBECONFIG_HELP, writeKubeconfig } from "./kubeconfig.ts";
 import { duration, names } from "./options.ts";
 
 interface Options {
@@ -33,7 +32,7 @@ export function addLogin(program: Command): void {
     .option("--ca-file <file>", "PEM file with the authority of the servers' certificates (default: the system's)")
     .option("--ttl <time>", "how long the login lasts, like 8h (default: as the server says)", duration)
     .option("--clusters <names>", "the only clusters that it opens, like east,west (default: all of yours)", names)
-    .option("--kubeconfig <file>", "kubeconfig to write (default: the first of $KUBECONFIG, then ~/.kube/config)")
+    .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--no-kubeconfig", "write no kubeconfig")
     .option("--prefix <text>", "begins the name of every entry in it", DEFAULT_PREFIX)
     .action(async (url: string | undefined, options: Options) => {
@@ -41,7 +40,7 @@ export function addLogin(program: Command): void {
       await saveSession(session);
       note(`logged in as ${session.user} until ${session.expiresAt}`);
       if (options.kubeconfig === false) return;
-      await writeKubeconfig(session, typeof options.kubeconfig === "string" ? options.kubeconfig : defaultKubeconfig(), options.prefix);
+      await writeKubeconfig(session, options.prefix, typeof options.kubeconfig === "string" ? options.kubeconfig : undefined);
     });
 }
 

@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import { call, statusMessage } from "../auth-client.ts";
 import { CliError, EXIT } from "../failure.ts";
 import { withoutEntries } from "../kubeconfig/entries.ts";
-import { changeKubeconfig, defaultKubeconfig } from "../kubeconfig/file.ts";
+import { changeKubeconfig, kubeconfigSources } from "../kubeconfig/file.ts";
 import { findSession, forgetSession, type Session } from "../session.ts";
 import { note } from "../terminal.ts";
+import { KUBECONFIG_HELP } from "./kubeconfig.ts";
 
 interface Options {
   readonly kubeconfig?: string;
@@ -16,13 +17,13 @@ export function addLogout(program: Command): void {
   program
     .command("logout")
     .description("end the login everywhere")
-    .option("--kubeconfig <file>", "kubeconfig to clean (default: the first of $KUBECONFIG, then ~/.kube/config)")
+    .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--local-only", "only forget it here; the token stays valid until it runs out")
     .action(async (options: Options) => {
       const session = await findSession();
       if (session === undefined) return note("nobody is logged in");
       if (!options.localOnly) await revoke(session);
-      await changeKubeconfig(options.kubeconfig ?? defaultKubeconfig(), (config) => withoutEntries(config, session.apiURL));
+      await changeKubeconfig(kubeconfigSources(options.kubeconfig), (files) => withoutEntries(files, session.apiURL));
       await forgetSession();
       note(
         options.localOnly
