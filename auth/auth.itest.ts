@@ -1,6 +1,5 @@
 // auth and the identity operator as whole processes, under their own Roles, against a real API server.
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { request } from "node:https";
 import { connect as connectPlain } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -9,114 +8,31 @@ import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { agentTokenText, fingerprint, registerText } from "../lib/identity/agent-key.ts";
 import { isToken, tokenHash } from "../lib/identity/token.ts";
-import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
+import type { TestHub, TestProcess } from "../lib/testing/hub.ts";
 import { until } from "../lib/testing/until.ts";
-
-const PROXY = "https://api.drover.test";
-const SENTINEL = "sentinel-3f9c2b71-correct-horse";
+import { AuthUnderTest, expectStatus, PROXY, type Reply, SENTINEL, type Sending } from "./testing/server.ts";
 
 // Every step waits for a condition; this only ends a test that will never come to one.
 jest.setTimeout(120_000);
 
+let under: AuthUnderTest;
 let hub: TestHub;
 let auth: TestProcess;
 let identity: TestProcess;
 
-interface Reply {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-  readonly headers: Record<string, unknown>;
-  readonly text: string;
-}
-interface Sending {
-  readonly body?: unknown;
-  readonly raw?: string;
-  readonly token?: string;
-  readonly headers?: Record<string, string>;
-  /** Loopback address to come from; each is a source of its own. */
-  readonly from?: string;
-}
-
-function send(method: string, path: string, { body, raw, token, headers, from = "127.0.0.1" }: Sending = {}): Promise<Reply> {
-  const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      `${auth.url}${path}`,
-      {
-        method,
-        ca: hub.plane.ca,
-        agent: false,
-        localAddress: from,
-        headers: {
-          ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...headers,
-        },
-      },
-      (incoming) => {
-        const parts: Buffer[] = [];
-        incoming.on("data", (part: Buffer) => parts.push(part));
-        incoming.on("end", () => {
-          const text = Buffer.concat(parts).toString();
-          resolve({ status: incoming.statusCode ?? 0, text, body: text === "" ? {} : JSON.parse(text), headers: incoming.headers });
-        });
-      },
-    );
-    outgoing.on("error", reject);
-    outgoing.end(payload);
-  });
-}
-
-const login = (username: string, password: string, more: object = {}, from?: string): Promise<Reply> =>
-  send("POST", "/login/local", { body: { username, password, ...more }, ...(from === undefined ? {} : { from }) });
-
-async function tokenOf(username: string, password: string, more: object = {}): Promise<string> {
-  const { status, body } = await login(username, password, more);
-  if (status !== 200) throw new Error(`login of ${username}: ${status} ${JSON.stringify(body)}`);
-  return body.token as string;
-}
-
-async function addUser(name: string, password: string): Promise<void> {
-  await hub.apply(
-    { apiVersion: "v1", kind: "Secret", metadata: { name: `${name}-password`, namespace: "drover-system" }, stringData: { password } },
-    {
-      apiVersion: "drover.dev/v1alpha1",
-      kind: "User",
-      metadata: { name },
-      spec: { local: { passwordSecret: { name: `${name}-password` } } },
-    },
-  );
-  await accepted(name, "True");
-}
-
-const accepted = (name: string, status: string): Promise<void> =>
-  until(async () => {
-    const user = await hub.admin.get(User, { name });
-    return user.status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === status) ?? false;
-  }, `User ${name} has Accepted=${status}`);
-
-/** A Status as kubectl understands it, with nothing of what was sent in it. */
-function expectStatus(reply: Reply, code: number, reason: string): void {
-  expect(reply.body).toMatchObject({ kind: "Status", apiVersion: "v1", status: "Failure", code, reason });
-  expect(reply.status).toBe(code);
-  expect(reply.text).not.toContain(SENTINEL);
-}
+const send: AuthUnderTest["send"] = (...request) => under.send(...request);
+const login: AuthUnderTest["login"] = (...request) => under.login(...request);
+const tokenOf: AuthUnderTest["tokenOf"] = (...request) => under.tokenOf(...request);
+const addUser: AuthUnderTest["addUser"] = (...request) => under.addUser(...request);
+const accepted: AuthUnderTest["accepted"] = (...request) => under.accepted(...request);
 
 beforeAll(async () => {
-  hub = await startHub();
-  const tls = await hub.servingFiles();
-  const config = { tls, proxyURL: PROXY, listen: { host: "127.0.0.1", port: 0 }, connections: { perSource: 100, all: 5000 } };
-  [auth, identity] = await Promise.all([
-    hub.start("auth/main.ts", "auth", config),
-    hub.start("operators/identity/main.ts", "operator-identity"),
-  ]);
-  await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: "AuthProvider", metadata: { name: "local" }, spec: { local: {} } });
-  await addUser("alice", SENTINEL);
-  await until(async () => (await login("alice", SENTINEL)).status === 200, "alice can log in");
+  under = await AuthUnderTest.start();
+  ({ hub, auth, identity } = under);
 }, 900_000);
 
 afterAll(async () => {
-  await hub?.stop();
+  await under?.stop();
 });
 
 describe("login", () => {

@@ -17,6 +17,7 @@ describe("configuration of auth", () => {
     [{ ...good, proxyURL: "http://api.drover.example" }, '"proxyURL" must match pattern "^https://[^/?#]+(/[^?#]*[^/?#])?$"'],
     [{ ...good, proxyURL: "https://api.drover.example/" }, '"proxyURL" must match pattern "^https://[^/?#]+(/[^?#]*[^/?#])?$"'],
     [{ ...good, tokenTTLSeconds: { default: 600, max: 60 } }, '"tokenTTLSeconds.default" (600) is more than "tokenTTLSeconds.max" (60)'],
+    [{ ...good, trustForwardedFrom: ["10.0.0.0/33"] }, '"trustForwardedFrom" has "10.0.0.0/33", which is neither an address nor a CIDR'],
     [{ ...good, connections: { perSource: 9, all: 5 } }, '"connections.perSource" is more than "connections.all"'],
   ])("%j stops the start", (config, message) => {
     expect(() => authConfig.parse(config)).toThrow(message);

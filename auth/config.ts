@@ -1,4 +1,5 @@
 // The configuration of auth. Unknown keys and contradictions stop the start.
+import { notAnAddress } from "../lib/limits/addresses.ts";
 import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
 
 export interface AuthConfig {
@@ -14,7 +15,9 @@ export interface AuthConfig {
   readonly tokenTTLSeconds: { readonly default: number; readonly max: number };
   /** How long the hub may be silent before lists made from caches are refused. */
   readonly staleAfterSeconds: number;
-  /** Open connections: of one source, and of all together. */
+  /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
+  readonly trustForwardedFrom: readonly string[];
+  /** Open connections: of one source, and of all together; for those of `trustForwardedFrom` only the second counts. */
   readonly connections: { readonly perSource: number; readonly all: number };
 }
 
@@ -37,6 +40,7 @@ export const authConfig = defineConfig<AuthConfig>(
         },
       },
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
+      trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
       connections: {
         type: "object",
         default: {},
@@ -47,9 +51,9 @@ export const authConfig = defineConfig<AuthConfig>(
       },
     },
   },
-  ({ tokenTTLSeconds: ttl, connections }) => {
+  ({ tokenTTLSeconds: ttl, connections, trustForwardedFrom }) => {
     if (ttl.default > ttl.max) return `"tokenTTLSeconds.default" (${ttl.default}) is more than "tokenTTLSeconds.max" (${ttl.max})`;
     if (connections.perSource > connections.all) return '"connections.perSource" is more than "connections.all"';
-    return undefined;
+    return notAnAddress("trustForwardedFrom", trustForwardedFrom);
   },
 );

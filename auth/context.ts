@@ -1,4 +1,6 @@
 // What the routes of auth work with; made once in main.ts.
+
+import type { BlockList } from "node:net";
 import type { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
 import type { Cluster } from "../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
@@ -8,6 +10,7 @@ import type { RateLimiter } from "../lib/limits/rate.ts";
 import type { NonceKeeper } from "./agents/nonce-keeper.ts";
 import type { Audit } from "./audit.ts";
 import type { AuthConfig } from "./config.ts";
+import type { HolderLimiter } from "./holder-limiter.ts";
 import type { LoginLimiter } from "./limiter.ts";
 import type { PasswordGate } from "./password-gate.ts";
 
@@ -23,10 +26,12 @@ export interface Context {
   /** Requests of agents: by source, and by source and cluster. */
   readonly agentSources: RateLimiter;
   readonly agents: RateLimiter;
-  /** Requests that carry a token, by source. */
-  readonly tokenHolders: RateLimiter;
+  /** Requests that carry a token, and those that need none. */
+  readonly tokenHolders: HolderLimiter;
   readonly passwords: PasswordGate;
   readonly nonces: NonceKeeper;
   readonly audit: Audit;
+  /** Those that say for whom they speak. */
+  readonly balancers: BlockList;
   readonly now: () => Date;
 }

@@ -3,8 +3,11 @@
 //  - one source may try at a bounded rate, whoever it claims to be;
 //  - one source that fails for one user waits twice as long after each failure (the victim's own source does not wait);
 //  - all sources together may fail for one user at a bounded rate; a source from which the user has logged in before is exempt.
+// A source that stands for many (a load balancer that names nobody) cannot be held to the first two, which would hold all behind it:
+// there only the third counts, and nobody is exempt from it.
 
 import { RateLimiter, RecentMap } from "../lib/limits/rate.ts";
+import type { Source } from "../lib/limits/source.ts";
 
 export interface Limits {
   /** Attempts of one source: how many at once, and how many more each second. */
@@ -33,47 +36,71 @@ interface Failures {
   at: number;
 }
 
+/** What is remembered of failures, for names that exist and for others apart: invented names cannot push out what counts for real ones. */
+interface Ledger {
+  readonly users: RateLimiter;
+  readonly failures: RecentMap<Failures>;
+}
+
 const FORGIVEN_AFTER_MS = 15 * 60_000;
 
 export class LoginLimiter {
   readonly #limits: Limits;
   readonly #sources: RateLimiter;
-  readonly #users: RateLimiter;
-  readonly #failures = new RecentMap<Failures>();
+  readonly #existing: Ledger;
+  readonly #invented: Ledger;
   readonly #known = new RecentMap<true>();
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
     this.#limits = limits;
     this.#sources = new RateLimiter(limits.sourceBurst, limits.sourcePerSecond);
-    this.#users = new RateLimiter(limits.userBurst, limits.userPerSecond);
+    const ledger = (): Ledger => ({ users: new RateLimiter(limits.userBurst, limits.userPerSecond), failures: new RecentMap() });
+    [this.#existing, this.#invented] = [ledger(), ledger()];
   }
 
   /** Asked before anything is looked up, also for users that do not exist. Seconds to wait, or 0: go on. Takes one attempt of the source. */
-  admit(user: string, source: string, now: Date): number {
+  admit(user: string, source: Source, now: Date): number {
     const ms = now.getTime();
-    const bySource = this.#sources.admit(source, ms);
+    if (source.standsForMany) return this.#waitOf(`${source.key} ${user}`, ms);
+    const bySource = this.#sources.admit(source.key, ms);
     if (bySource > 0) return bySource;
 
-    const waitMs = (this.#failures.get(pair(user, source))?.waitUntil ?? 0) - ms;
+    const waitMs = Math.max(...this.#ledgers().map(({ failures }) => failures.get(pair(user, source))?.waitUntil ?? 0)) - ms;
     if (waitMs > 0) return Math.ceil(waitMs / 1000);
 
-    return this.#known.has(pair(user, source)) ? 0 : this.#users.wait(user, ms);
+    return this.knows(user, source) ? 0 : this.#waitOf(user, ms);
   }
 
-  failed(user: string, source: string, now: Date): void {
+  /** Whether the user has logged in from this source before, as far as is remembered here. Never where a source stands for many. */
+  knows(user: string, source: Source): boolean {
+    return !source.standsForMany && this.#known.has(pair(user, source));
+  }
+
+  failed(user: string, source: Source, now: Date, exists: boolean): void {
     const ms = now.getTime();
+    const { users, failures } = exists ? this.#existing : this.#invented;
+    users.take(source.standsForMany ? `${source.key} ${user}` : user, ms);
+    if (source.standsForMany) return;
     const { freeFailures, longestWaitSeconds } = this.#limits;
-    const before = this.#failures.get(pair(user, source));
+    const before = failures.get(pair(user, source));
     const count = (before !== undefined && ms - before.at < FORGIVEN_AFTER_MS ? before.count : 0) + 1;
     const seconds = count < freeFailures ? 0 : Math.min(2 ** Math.min(count - freeFailures, 30), longestWaitSeconds);
-    this.#failures.set(pair(user, source), { count, at: ms, waitUntil: ms + seconds * 1000 });
-    this.#users.take(user, ms);
+    failures.set(pair(user, source), { count, at: ms, waitUntil: ms + seconds * 1000 });
   }
 
-  succeeded(user: string, source: string): void {
-    this.#failures.delete(pair(user, source));
+  succeeded(user: string, source: Source): void {
+    if (source.standsForMany) return;
+    for (const { failures } of this.#ledgers()) failures.delete(pair(user, source));
     this.#known.set(pair(user, source), true);
+  }
+
+  #ledgers(): readonly Ledger[] {
+    return [this.#existing, this.#invented];
+  }
+
+  #waitOf(key: string, ms: number): number {
+    return Math.max(...this.#ledgers().map(({ users }) => users.wait(key, ms)));
   }
 }
 
-const pair = (user: string, source: string): string => `${source} ${user}`;
+const pair = (user: string, { key }: Source): string => `${key} ${user}`;

@@ -6,6 +6,7 @@ import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import { listOf } from "../lib/limits/addresses.ts";
 import { RateLimiter } from "../lib/limits/rate.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
@@ -14,6 +15,7 @@ import { Audit } from "./audit.ts";
 import { followCertificate, readCertificate } from "./certificate.ts";
 import { type AuthConfig, authConfig } from "./config.ts";
 import type { Context } from "./context.ts";
+import { HolderLimiter } from "./holder-limiter.ts";
 import { LoginLimiter } from "./limiter.ts";
 import { PasswordGate } from "./password-gate.ts";
 import { createServer } from "./server.ts";
@@ -33,10 +35,11 @@ async function main({ config, log, metrics, signal }: Process<AuthConfig>): Prom
     // A thousand agents behind one address may all come back at once.
     agentSources: new RateLimiter(3000, 50),
     agents: new RateLimiter(30, 1),
-    tokenHolders: new RateLimiter(300, 20),
+    tokenHolders: new HolderLimiter(300, 20),
     passwords: new PasswordGate(),
     nonces: new NonceKeeper(hub, now),
     audit: new Audit(log, metrics),
+    balancers: listOf(config.trustForwardedFrom),
     now,
   };
   const caches = [context.providers, context.clusters, context.members];

@@ -2,32 +2,44 @@
 
 import { HASH_BYTES, type PasswordHash, SALT_BYTES } from "../lib/identity/password.ts";
 import { passwordMatches } from "../lib/identity/scrypt.ts";
+import type { Source } from "../lib/limits/source.ts";
 import { Refusal, tooMany } from "./refusal.ts";
 
 /** Checks at once; the others wait in line. Two leave half of the thread pool to everything else. */
 const AT_ONCE = 2;
 /** Beyond this the wait would be longer than clients wait. */
 const IN_LINE = 64;
-/** Of one source, so that it cannot fill the line alone. */
+/** Of these, for sources from which the user in question never logged in; the other half stays for those that are known. */
+const STRANGERS_IN_LINE = IN_LINE / 2;
+/** Of one source, so that it cannot fill the line alone; where a source stands for many, of one user there. */
 const OF_ONE_SOURCE = 8;
 
 /** What the password of an unknown user is compared with: same work, never equal. */
 const NOBODY: PasswordHash = { salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(HASH_BYTES) };
 
+export interface Guest {
+  readonly user: string;
+  readonly source: Source;
+  /** The user has logged in from this source before. */
+  readonly known: boolean;
+}
+
 export class PasswordGate {
   #running = 0;
+  #strangersWaiting = 0;
   readonly #line: (() => void)[] = [];
-  readonly #bySource = new Map<string, number>();
+  readonly #places = new Map<string, number>();
 
   /** Takes the same time whether `expected` is there or not. An empty password never matches. */
-  async matches(password: string, expected: PasswordHash | undefined, source: string): Promise<boolean> {
-    const ofSource = this.#bySource.get(source) ?? 0;
-    if (ofSource >= OF_ONE_SOURCE) throw tooMany("TooManyAtOnce", 2);
-    if (this.#line.length >= IN_LINE)
+  async matches(password: string, expected: PasswordHash | undefined, guest: Guest): Promise<boolean> {
+    const key = guest.source.standsForMany ? `${guest.source.key} ${guest.user}` : guest.source.key;
+    const held = this.#places.get(key) ?? 0;
+    if (held >= OF_ONE_SOURCE) throw tooMany("TooManyAtOnce", 2);
+    if (this.#line.length >= IN_LINE || (!guest.known && this.#strangersWaiting >= STRANGERS_IN_LINE))
       throw new Refusal("Busy", "too many people are logging in; try again in 5 s", { retryAfterSeconds: 5 });
-    this.#bySource.set(source, ofSource + 1);
+    this.#places.set(key, held + 1);
     try {
-      await this.#turn();
+      await this.#turn(guest.known);
       try {
         const equal = await passwordMatches(password, expected ?? NOBODY);
         return equal && expected !== undefined && password !== "";
@@ -36,15 +48,19 @@ export class PasswordGate {
         this.#line.shift()?.();
       }
     } finally {
-      const left = (this.#bySource.get(source) ?? 1) - 1;
-      if (left === 0) this.#bySource.delete(source);
-      else this.#bySource.set(source, left);
+      const left = (this.#places.get(key) ?? 1) - 1;
+      if (left === 0) this.#places.delete(key);
+      else this.#places.set(key, left);
     }
   }
 
   /** Takes a place; `#running` counts places held, and a place given back wakes the first in line. */
-  async #turn(): Promise<void> {
-    while (this.#running >= AT_ONCE) await new Promise<void>((wake) => this.#line.push(wake));
+  async #turn(known: boolean): Promise<void> {
+    while (this.#running >= AT_ONCE) {
+      if (!known) this.#strangersWaiting += 1;
+      await new Promise<void>((wake) => this.#line.push(wake));
+      if (!known) this.#strangersWaiting -= 1;
+    }
     this.#running += 1;
   }
 }

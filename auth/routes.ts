@@ -3,7 +3,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { isNotFound } from "../lib/kube/client.ts";
-import { sourceOf } from "../lib/limits/source.ts";
+import { type Source, sourceOf } from "../lib/limits/source.ts";
+import { authorizationsIn } from "../lib/sessions/bearer.ts";
 import type { AgentAsker } from "./agents/admit.ts";
 import { type RegisterRequest, registerAgent } from "./agents/register.ts";
 import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
@@ -42,7 +43,7 @@ const agentTokenBody = object({ nonce: text(128), signature: text(88) });
 const noBody = { anyOf: [{ type: "null" }, object({})] };
 
 export function addRoutes(server: AuthServer, context: Context): void {
-  const asker = (request: FastifyRequest) => ({ source: sourceOf(request.ip), requestId: String(request.id) });
+  const asker = (request: FastifyRequest) => ({ source: sourceFor(context, request), requestId: String(request.id) });
   const agent = (request: FastifyRequest): AgentAsker => ({ ...asker(request), cluster: (request.params as { cluster: string }).cluster });
 
   server.post("/login/:provider", { schema: { params: object({ provider: text(253) }), body: loginBody } }, async (request) =>
@@ -60,11 +61,12 @@ export function addRoutes(server: AuthServer, context: Context): void {
     const holder = await mustHoldToken(context, request, "list-clusters");
     mustBeFresh(context);
     audit(context, request, "list-clusters", holder);
-    return { apiURL: context.config.proxyURL, clusters: clustersOf(context, holder.user, holder.token.spec.clusters) };
+    return { apiURL: context.config.proxyURL, clusters: clustersOf(context, holder) };
   });
 
   server.get("/.well-known/drover", async (request) => {
-    const waitSeconds = context.tokenHolders.admit(sourceOf(request.ip), context.now().getTime());
+    const source = sourceFor(context, request);
+    const waitSeconds = source.standsForMany ? 0 : context.tokenHolders.admit(undefined, source, context.now().getTime());
     if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
     const providers = context.providers.list().filter(isAccepted);
     return {
@@ -88,21 +90,26 @@ export function addRoutes(server: AuthServer, context: Context): void {
   );
 }
 
+/** Node joins several headers of the name, which is how they are meant. */
+function sourceFor({ balancers }: Context, { raw }: FastifyRequest): Source {
+  return sourceOf(raw.socket.remoteAddress ?? "", raw.headers["x-forwarded-for"] as string | undefined, balancers);
+}
+
 const PROVIDER_TYPES = ["local", "activeDirectory", "ldap", "github", "oidc"] as const;
 
 async function mustHoldToken(context: Context, request: FastifyRequest, action: Decision["action"]): Promise<Holder> {
-  const source = sourceOf(request.ip);
+  const source = sourceFor(context, request);
   try {
-    return await authenticate(context, request.headers.authorization, source);
+    return await authenticate(context, authorizationsIn(request.raw.rawHeaders), source);
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action, decision: "deny", reason: error.because, source, requestId: String(request.id) });
+      context.audit.record({ action, decision: "deny", reason: error.because, source: source.address, requestId: String(request.id) });
     throw error;
   }
 }
 
 function audit(context: Context, request: FastifyRequest, action: Decision["action"], { user, token }: Holder): void {
-  const [source, requestId] = [sourceOf(request.ip), String(request.id)];
+  const [source, requestId] = [sourceFor(context, request).address, String(request.id)];
   const { provider } = token.spec;
   context.audit.record({
     action,

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
+import { isListed } from "../lib/limits/addresses.ts";
 import { boundConnections } from "../lib/limits/connections.ts";
 import type { Context } from "./context.ts";
 import { Refusal } from "./refusal.ts";
@@ -64,7 +65,10 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: refuseMalformed,
   });
-  boundConnections(server.server, { perSource: options.connectionsPerSource, all: options.connections });
+  boundConnections(server.server, {
+    ...{ perSource: options.connectionsPerSource, all: options.connections },
+    standsForMany: (address) => isListed(address, context.balancers),
+  });
   server.removeContentTypeParser("text/plain");
   server.addHook("onSend", async (_request, reply) => {
     reply.headers(HEADERS);

@@ -1,8 +1,8 @@
 // Step 1: is this a request that can have one meaning only, and claims nothing? Pure.
-import { type BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
 import { judgeHeaders } from "../lib/identity/headers.ts";
 import { parseTarget } from "../lib/identity/path.ts";
-import { isListed, plain } from "./addresses.ts";
+import { sourceOf } from "../lib/limits/source.ts";
 import { Refusal } from "./refusal.ts";
 import type { Admitted, Incoming } from "./request.ts";
 
@@ -32,26 +32,14 @@ export function admit({ method, url, rawHeaders, peer }: Incoming, trusted: Bloc
   if (upgrade !== undefined && !mayUpgrade(target.is, method, upgrade)) {
     return new Refusal("UpgradeRefused", "this change of protocol is not served here");
   }
-  const source = sourceOf(peer, forwardedFor, trusted);
+  const { address: source, key, standsForMany } = sourceOf(peer, forwardedFor, trusted);
   const path = target.is === "tunnel" ? "" : target.path;
-  return { to: target.is, cluster: target.cluster, method, path, headers, authorization, upgrade, userAgent, source };
+  const rateKey = standsForMany ? `${key} ${target.cluster}` : key;
+  return { to: target.is, cluster: target.cluster, method, path, headers, authorization, upgrade, userAgent, source, rateKey };
 }
 
 function mayUpgrade(to: Destination, method: string, upgrade: string): boolean {
   if (to === "hub") return false;
   if (to === "tunnel") return method === "GET";
   return (method === "GET" || method === "POST") && UPGRADES.has(upgrade.toLowerCase());
-}
-
-/** The nearest address that is not one of our own load balancers. */
-function sourceOf(peer: string, forwardedFor: string | undefined, trusted: BlockList): string {
-  let source = plain(peer);
-  if (forwardedFor === undefined) return source;
-  const hops = forwardedFor.split(",").map((hop) => hop.trim());
-  while (isListed(source, trusted)) {
-    const before = hops.pop();
-    if (before === undefined || isIP(before) === 0) break;
-    source = plain(before);
-  }
-  return source;
 }

@@ -1,7 +1,7 @@
 // The configuration of the proxy. Unknown keys and contradictions stop the start.
 import { hostname } from "node:os";
+import { notAnAddress } from "../lib/limits/addresses.ts";
 import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
-import { isCidr } from "./addresses.ts";
 
 export interface ProxyConfig {
   /** Absent: as a pod, or $KUBECONFIG. */
@@ -17,7 +17,7 @@ export interface ProxyConfig {
   readonly replicas: number;
   /** How long the hub may be silent before everybody is refused. */
   readonly staleAfterSeconds: number;
-  /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, for the audit record only, and one of them may open many connections. */
+  /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
   readonly trustForwardedFrom: readonly string[];
   readonly limits: {
     /** Open connections of clients and agents together, and of one source; for those of `trustForwardedFrom` only the first counts. */
@@ -57,8 +57,5 @@ export const proxyConfig = defineConfig<ProxyConfig>(
       },
     },
   },
-  ({ trustForwardedFrom }) => {
-    const wrong = trustForwardedFrom.find((entry) => !isCidr(entry));
-    return wrong === undefined ? undefined : `"trustForwardedFrom" has "${wrong}", which is neither an address nor a CIDR`;
-  },
+  ({ trustForwardedFrom }) => notAnAddress("trustForwardedFrom", trustForwardedFrom),
 );

@@ -1,8 +1,8 @@
 // Step 5: who the cluster sees. Pure.
 import { EVERYONE, userSubject } from "../lib/access/names.ts";
+import type { KnownGroups } from "../lib/sessions/membership.ts";
 import type { RequestHead } from "../lib/tunnel/head.ts";
 import type { Authenticated } from "./authenticate.ts";
-import type { KnownGroups } from "./authorise.ts";
 
 export type Identity = Pick<RequestHead, "user" | "uid" | "groups" | "extra">;
 

@@ -7,7 +7,7 @@ import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import type { Token } from "../crds/v1alpha1/token.ts";
 import type { User } from "../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../lib/identity/token.ts";
-import { listOf } from "./addresses.ts";
+import { listOf } from "../lib/limits/addresses.ts";
 import { admit } from "./admit.ts";
 import { decide, type Hub, type LetIn, reconsider } from "./pipeline.ts";
 import { Refusal } from "./refusal.ts";
@@ -61,6 +61,7 @@ const asks = (over: Partial<Admitted> = {}): Admitted => ({
   authorization: [`Bearer ${SECRET}`],
   upgrade: undefined,
   userAgent: undefined,
+  rateKey: "203.0.113.7",
   source: "127.0.0.1",
   ...over,
 });

@@ -1,6 +1,8 @@
 // The steps between admit and forward, in their order. Pure but for what `known` answers.
+
+import type { KnownGroups } from "../lib/sessions/membership.ts";
 import { type Authenticated, authenticate, type Logins, whoseToken } from "./authenticate.ts";
-import { authorise, type KnownGroups } from "./authorise.ts";
+import { authorise } from "./authorise.ts";
 import { type Identity, identify } from "./identify.ts";
 import { Refusal } from "./refusal.ts";
 import type { Admitted } from "./request.ts";

@@ -23,4 +23,6 @@ export interface Admitted {
   readonly userAgent: string | undefined;
   /** Who asks, for the audit record. */
   readonly source: string;
+  /** Under which limits per source count: of a source that stands for many, each cluster by itself. */
+  readonly rateKey: string;
 }

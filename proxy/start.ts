@@ -3,8 +3,8 @@
 import type { Registry } from "prom-client";
 import type { Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
+import { isListed, listOf } from "../lib/limits/addresses.ts";
 import { RateLimiter } from "../lib/limits/rate.ts";
-import { isListed, listOf } from "./addresses.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
 import type { Certificate } from "./certificate.ts";

@@ -1,10 +1,12 @@
 // Checks that pure files cannot reach the clock, randomness, the process, timers, the console or any I/O:
-// every plan.ts and everything in lib/access and lib/identity, tests aside, and whatever these import for more than its types.
+// every plan.ts and everything in lib/access, lib/identity and lib/sessions, tests aside, and whatever these import for more than its types.
 import { posix } from "node:path";
 import { readSource, repositoryFiles } from "./source.ts";
 
 const isPure = (path: string): boolean =>
-  path.endsWith(".ts") && !/\.(test|itest|e2e)\.ts$/.test(path) && (path.endsWith("/plan.ts") || /^lib\/(access|identity)\//.test(path));
+  path.endsWith(".ts") &&
+  !/\.(test|itest|e2e)\.ts$/.test(path) &&
+  (path.endsWith("/plan.ts") || /^lib\/(access|identity|sessions)\//.test(path));
 
 /** Functions of their arguments alone, in modules of Node. */
 const pureBuiltins: Readonly<Record<string, readonly string[]>> = {

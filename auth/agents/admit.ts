@@ -1,19 +1,27 @@
+import type { Source } from "../../lib/limits/source.ts";
 import type { Decision } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { tooMany } from "../refusal.ts";
 
 export interface AgentAsker {
   readonly cluster: string;
-  readonly source: string;
+  readonly source: Source;
   readonly requestId: string;
 }
 
-/** Rates are per source, so that a stranger who asks in a cluster's name does not use up what its agent may ask. */
+/** Of the asker, what goes into the audit record. */
+export const recorded = ({ cluster, source, requestId }: AgentAsker) => ({ cluster, source: source.address, requestId });
+
+/**
+ * Rates are per source, so that a stranger who asks in a cluster's name does not use up what its agent may ask; of a source that stands for
+ * many, each cluster's by itself.
+ */
 export function admitAgent(context: Context, asker: AgentAsker, action: Decision["action"]): void {
   const { cluster, source } = asker;
   const now = context.now().getTime();
-  const waitSeconds = context.agentSources.admit(source, now) || context.agents.admit(`${source} ${cluster}`, now);
+  const waitSeconds =
+    (source.standsForMany ? 0 : context.agentSources.admit(source.key, now)) || context.agents.admit(`${source.key} ${cluster}`, now);
   if (waitSeconds === 0) return;
-  context.audit.record({ action, decision: "deny", reason: "TooManyRequests", ...asker });
+  context.audit.record({ action, decision: "deny", reason: "TooManyRequests", ...recorded(asker) });
   throw tooMany("TooManyRequests", waitSeconds);
 }

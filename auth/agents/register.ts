@@ -7,7 +7,7 @@ import { isConflict } from "../../lib/kube/client.ts";
 import type { Condition } from "../../lib/kube/object.ts";
 import type { Context } from "../context.ts";
 import { Refusal } from "../refusal.ts";
-import { type AgentAsker, admitAgent } from "./admit.ts";
+import { type AgentAsker, admitAgent, recorded } from "./admit.ts";
 import { judgeRegistration, type RegistrationVerdict } from "./judge.ts";
 import { signatureMatches } from "./signature.ts";
 
@@ -41,7 +41,7 @@ export async function registerAgent(context: Context, asker: AgentAsker, request
       action: "register-agent",
       decision: granted ? "allow" : "deny",
       reason: verdict,
-      ...asker,
+      ...recorded(asker),
       ...(granted ? { fingerprint: print } : {}),
     });
     if (!granted) throw refusalOf(verdict, cluster);

@@ -5,7 +5,7 @@ import { agentTokenText, fingerprint } from "../../lib/identity/agent-key.ts";
 import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
 import type { Context } from "../context.ts";
 import { Refusal } from "../refusal.ts";
-import { type AgentAsker, admitAgent } from "./admit.ts";
+import { type AgentAsker, admitAgent, recorded } from "./admit.ts";
 import { registeredCondition } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
@@ -37,12 +37,13 @@ export async function agentToken(
       action: "agent-token",
       decision: "allow",
       reason: "Granted",
-      ...asker,
+      ...recorded(asker),
       ...(print === undefined ? {} : { fingerprint: print }),
     });
     return answer;
   } catch (error) {
-    if (error instanceof Refusal) context.audit.record({ action: "agent-token", decision: "deny", reason: error.because, ...asker });
+    if (error instanceof Refusal)
+      context.audit.record({ action: "agent-token", decision: "deny", reason: error.because, ...recorded(asker) });
     throw error;
   }
 }

@@ -1,46 +1,34 @@
-// Which clusters somebody may reach: those whose ClusterMembers name him, one of his groups, or everyone, within the scope of his token.
+// Which clusters somebody may reach: those whose ClusterMembers name them, one of their groups, or everyone, within the scope of their token.
 import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
-import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
-import { encodeGroup } from "../../lib/access/group-name.ts";
-import { clusterNamespace, groupSubject } from "../../lib/access/names.ts";
+import { clusterNamespace, MEMBERS } from "../../lib/access/names.ts";
+import { isInScope, membership } from "../../lib/sessions/membership.ts";
+import type { Holder } from "../bearer.ts";
 import type { Context } from "../context.ts";
 
 export interface VisibleCluster {
   readonly name: string;
   readonly displayName: string;
   readonly ready: boolean;
-  /** Of the member's API server, once its agent reported it. */
+  /** Of the cluster's API server, once its agent reported it. */
   readonly kubernetesVersion?: string;
 }
 
-/** `scope`: the clusters that the token is good for; undefined: all. Sorted by name. */
-export function clustersOf(
-  context: Pick<Context, "clusters" | "members">,
-  user: User,
-  scope: readonly string[] | undefined,
-): VisibleCluster[] {
-  const groups = new Set((user.status?.groups ?? []).flatMap(({ provider, names }) => names.flatMap((name) => subjects(provider, name))));
-  return context.clusters
+type Known = Pick<Context, "clusters" | "members">;
+
+/** Sorted by name. */
+export const clustersOf = (context: Known, { user, token }: Holder): VisibleCluster[] =>
+  context.clusters
     .list()
-    .filter(({ metadata: { name } }) => scope === undefined || scope.includes(name))
-    .filter(({ metadata: { name } }) =>
-      isMember(context.members.get({ name: "members", namespace: clusterNamespace(name) }), user.metadata.name, groups),
-    )
+    .filter(({ metadata: { name } }) => isInScope(token, name) && isMember(context, user, name))
     .map(visible);
-}
 
-/** A group whose name cannot be encoded is no group at any cluster. */
-function subjects(provider: string, name: string): string[] {
-  const encoded = encodeGroup(name);
-  return encoded === undefined ? [] : [groupSubject(provider, encoded)];
-}
+/** Whether any cluster at all is open to the user. */
+export const hasAccessSomewhere = (context: Known, user: User): boolean =>
+  context.clusters.list().some(({ metadata: { name } }) => isMember(context, user, name));
 
-export function isMember(members: ClusterMembers | undefined, user: string, groups: ReadonlySet<string>): boolean {
-  if (members === undefined) return false;
-  const { users, groups: named, everyone } = members.spec;
-  return everyone || users.includes(user) || named.some((group) => groups.has(group));
-}
+const isMember = ({ members }: Known, user: User, cluster: string): boolean =>
+  membership(user, members.get({ name: MEMBERS, namespace: clusterNamespace(cluster) })) !== undefined;
 
 function visible({ metadata: { name }, spec, status }: Cluster): VisibleCluster {
   return {

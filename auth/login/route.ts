@@ -9,7 +9,8 @@ import { HASH_KEY, type PasswordHash, parsePasswordHash } from "../../lib/identi
 import { formatToken, TOKEN_BYTES, tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
-import { clustersOf } from "../clusters/visible.ts";
+import type { Source } from "../../lib/limits/source.ts";
+import { hasAccessSomewhere } from "../clusters/visible.ts";
 import type { Context } from "../context.ts";
 import { Refusal, tooMany } from "../refusal.ts";
 import { isAccepted, judgeLogin } from "./judge.ts";
@@ -30,7 +31,7 @@ export interface LoginAnswer {
 
 interface Asker {
   readonly provider: string;
-  readonly source: string;
+  readonly source: Source;
   readonly requestId: string;
 }
 
@@ -41,7 +42,8 @@ const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** Decides and records; `Attempt` collects what the record may say. */
 export async function login(context: Context, asker: Asker, request: LoginRequest): Promise<LoginAnswer> {
   const found: Attempt = {};
-  const { source, requestId } = asker;
+  const { requestId } = asker;
+  const source = asker.source.address;
   try {
     const answer = await attempt(context, asker, request, found);
     const token = tokenObjectName(tokenHash(answer.token));
@@ -62,6 +64,8 @@ interface Attempt {
 
 async function attempt(context: Context, asker: Asker, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
   const { username, password } = request;
+  // Answered from what is watched, so that it costs no more than any other path that leads nowhere, and nobody's attempts are used up for it.
+  if (context.providers.get({ name: asker.provider }) === undefined) throw unknownProvider();
   const waitSeconds = context.logins.admit(username, asker.source, context.now());
   if (waitSeconds > 0) throw tooMany("TooManyAttempts", waitSeconds);
   const ttlSeconds = lifetime(context, request.ttlSeconds);
@@ -75,11 +79,14 @@ async function attempt(context: Context, asker: Asker, request: LoginRequest, fo
   mustTakePasswords(provider);
 
   const expected = await storedHash(context.hub, user);
-  const passwordMatches = await context.passwords.matches(password, expected, asker.source);
-  const hasAccessSomewhere = passwordMatches && user !== undefined && clustersOf(context, user, undefined).length > 0;
-  const verdict = judgeLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere });
+  const passwordMatches = await context.passwords.matches(password, expected, {
+    ...{ user: username, source: asker.source },
+    known: context.logins.knows(username, asker.source),
+  });
+  const belongs = passwordMatches && user !== undefined && hasAccessSomewhere(context, user);
+  const verdict = judgeLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere: belongs });
   if (verdict !== "Granted" || user === undefined) {
-    context.logins.failed(username, asker.source, context.now());
+    context.logins.failed(username, asker.source, context.now(), user !== undefined);
     throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: verdict });
   }
   context.logins.succeeded(username, asker.source);
@@ -97,10 +104,12 @@ function lifetime(context: Context, asked: number | undefined): number {
 
 /** Which providers there are is no secret: `/.well-known/drover` lists them. */
 function mustTakePasswords(provider: AuthProvider | undefined): asserts provider is AuthProvider {
-  if (provider === undefined) throw new Refusal("UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
+  if (provider === undefined) throw unknownProvider();
   if (provider.spec.local === undefined) throw new Refusal("NoPasswordProvider", "this provider does not take a password here");
   if (!isAccepted(provider)) throw new Refusal("ProviderNotInUse", "this provider is not in use; its condition Accepted says why");
 }
+
+const unknownProvider = (): Refusal => new Refusal("UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
 
 /** One read in any case, so that a user without a Secret cannot be told from one with it by the time it takes. */
 async function storedHash(hub: KubeClient, user: User | undefined): Promise<PasswordHash | undefined> {

@@ -1,6 +1,6 @@
 // Bounds on open connections: whoever opens thousands and says nothing must not keep others out.
 import type { Server, Socket } from "node:net";
-import { sourceOf } from "./source.ts";
+import { sourceKey } from "./source.ts";
 
 export interface ConnectionBounds {
   readonly perSource: number;
@@ -14,7 +14,7 @@ export function boundConnections(server: Server, { perSource, all, standsForMany
   let total = 0;
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
-    const source = sourceOf(address);
+    const source = sourceKey(address);
     const ofSource = (open.get(source) ?? 0) + 1;
     if (total >= all || (ofSource > perSource && !standsForMany(address))) {
       socket.destroy();

@@ -1,6 +1,5 @@
 import { expect, test } from "@jest/globals";
 import { RateLimiter } from "./rate.ts";
-import { sourceOf } from "./source.ts";
 
 test("a rate refills with time, up to its burst", () => {
   const limiter = new RateLimiter(2, 0.5);
@@ -21,15 +20,4 @@ test("invented keys make room for each other", () => {
   limiter.admit("first", 0);
   for (let n = 0; n < 20_000; n++) limiter.admit(`invented-${n}`, 0);
   expect(limiter.admit("first", 0)).toBe(0);
-});
-
-test.each([
-  ["10.0.0.1", "10.0.0.1"],
-  ["::ffff:10.0.0.1", "10.0.0.1"],
-  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
-  ["2001:db8::1", "2001:db8:0:0::/64"],
-  ["::1", "0:0:0:0::/64"],
-  ["fe80::1%eth0", "fe80:0:0:0::/64"],
-])("the source of %s is %s", (address, source) => {
-  expect(sourceOf(address)).toBe(source);
 });

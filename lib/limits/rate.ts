@@ -1,8 +1,8 @@
 // How often something may be done, per key. Pure bookkeeping: the caller brings the time.
 
 interface Bucket {
-  level: number;
-  at: number;
+  readonly level: number;
+  readonly at: number;
 }
 
 /** Entries that a table keeps; the one used longest ago makes room, so that a flood of invented keys cannot fill the memory. */
@@ -49,23 +49,21 @@ export class RateLimiter {
     return wait;
   }
 
-  /** Seconds until one can be taken; takes none. */
+  /** Seconds until one can be taken; takes none, and remembers nothing, so that asking about invented keys pushes no other out. */
   wait(key: string, nowMs: number): number {
-    const { level } = this.#bucket(key, nowMs);
+    const { level } = this.#levelled(key, nowMs);
     return level < 1 ? Math.ceil((1 - level) / this.#perSecond) : 0;
   }
 
   /** Takes one, or what is left of it. */
   take(key: string, nowMs: number): void {
-    const bucket = this.#bucket(key, nowMs);
-    bucket.level = Math.max(0, bucket.level - 1);
+    const { level, at } = this.#levelled(key, nowMs);
+    this.#buckets.set(key, { level: Math.max(0, level - 1), at });
   }
 
-  #bucket(key: string, nowMs: number): Bucket {
-    const bucket = this.#buckets.get(key) ?? { level: this.#burst, at: nowMs };
-    bucket.level = Math.min(this.#burst, bucket.level + (Math.max(0, nowMs - bucket.at) / 1000) * this.#perSecond);
-    bucket.at = nowMs;
-    this.#buckets.set(key, bucket);
-    return bucket;
+  #levelled(key: string, nowMs: number): Bucket {
+    const { level, at } = this.#buckets.get(key) ?? { level: this.#burst, at: nowMs };
+    // A clock that goes back gives nothing, neither now nor when it has caught up.
+    return { level: Math.min(this.#burst, level + (Math.max(0, nowMs - at) / 1000) * this.#perSecond), at: Math.max(at, nowMs) };
   }
 }

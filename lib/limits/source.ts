@@ -1,13 +1,48 @@
-// Whom an address stands for, where limits are per source.
+// Where a request comes from, the same for auth and the proxy. Pure.
+import { type BlockList, isIP } from "node:net";
+import { isListed, plain } from "./addresses.ts";
 
-/** IPv4 itself (also written as IPv6), of IPv6 the /64, which one subscriber has for himself. */
-export function sourceOf(address: string): string {
+export interface Source {
+  /** For the audit record. */
+  readonly address: string;
+  /** Under which limits per source count. */
+  readonly key: string;
+  /** A load balancer that does not say for whom it speaks: a limit per source would be one limit for all who are behind it. */
+  readonly standsForMany: boolean;
+}
+
+/**
+ * The nearest address that is not one of our own load balancers.
+ * `peer`: the other end of the connection; `forwardedFor`: all X-Forwarded-For of the request, joined by commas, of which only what trusted
+ * balancers wrote is believed.
+ */
+export function sourceOf(peer: string, forwardedFor: string | undefined, balancers: BlockList): Source {
+  let address = plain(peer);
+  const hops = forwardedFor?.split(",") ?? [];
+  while (isListed(address, balancers)) {
+    const before = hopAddress(hops.pop() ?? "");
+    if (before === undefined) return { address, key: sourceKey(address), standsForMany: true };
+    address = before;
+  }
+  return { address, key: sourceKey(address), standsForMany: false };
+}
+
+/** Some balancers write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function hopAddress(hop: string): string | undefined {
+  const text = hop.trim();
+  const address = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return isIP(address) === 0 ? undefined : plain(address);
+}
+
+/** Whom an address stands for: IPv4 itself (also written as IPv6), of IPv6 the /64, which one subscriber has alone. */
+export function sourceKey(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined) return v4;
   if (!address.includes(":")) return address;
-  const [head = "", tail] = address.replace(/%.*$/, "").split("::");
+  const [head = "", tail] = address.toLowerCase().replace(/%.*$/, "").split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");
   const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(":")}::/64`;
+  const groups = [...left, ...zeros, ...right].slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ""));
+  return `${groups.join(":")}::/64`;
 }

@@ -73,7 +73,7 @@ export class HubForwarder {
     if (token === undefined) return stop(new Refusal("Unauthorized", "Unauthorized", "NotThisAgentsToken"));
     if (!this.#options.hasCluster(cluster) || !mayAskHub(cluster, method, path))
       return stop(new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
-    const key = `${cluster} ${admitted.source}`;
+    const key = `${cluster} ${admitted.rateKey}`;
     const open = this.#open.get(key) ?? new Set();
     if (this.#options.rate.admit(key, performance.now()) > 0 || open.size >= (this.#options.openPerAgent ?? OPEN_PER_AGENT)) {
       return stop(new Refusal("TooManyRequests", "too many requests of this agent; try again"));

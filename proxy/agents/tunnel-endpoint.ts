@@ -49,7 +49,7 @@ export class TunnelEndpoint {
     if (!offersTunnel(request.upgrade)) return new Refusal("UpgradeRefused", `this path changes to ${UPGRADE_TOKEN} only`);
     const token = agentToken(request.authorization, cluster);
     if (token === undefined) return new Refusal("Unauthorized", "Unauthorized", "NotThisAgentsToken");
-    if (this.#options.rate.admit(request.source, performance.now()) > 0)
+    if (this.#options.rate.admit(request.rateKey, performance.now()) > 0)
       return new Refusal("TooManyRequests", "too many tunnels from this address; try again");
     let owner: string | undefined;
     try {

@@ -1,4 +1,4 @@
-// Addresses of load balancers. Pure.
+// Addresses of load balancers, as a configuration names them. Pure.
 import { BlockList, isIP } from "node:net";
 
 export function isCidr(entry: string): boolean {
@@ -6,6 +6,12 @@ export function isCidr(entry: string): boolean {
   const family = isIP(address);
   if (family === 0 || more !== undefined) return false;
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
+}
+
+/** For a configuration: what is wrong with a list that should hold addresses and CIDRs only; undefined when nothing is. */
+export function notAnAddress(key: string, entries: readonly string[]): string | undefined {
+  const wrong = entries.find((entry) => !isCidr(entry));
+  return wrong === undefined ? undefined : `"${key}" has "${wrong}", which is neither an address nor a CIDR`;
 }
 
 /** Addresses and CIDRs as a list that can be asked. */

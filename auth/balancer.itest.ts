@@ -1,0 +1,61 @@
+// auth behind a load balancer that says for whom it speaks, and behind one that does not.
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { AuthUnderTest, BALANCER, expectStatus, SENTINEL } from "./testing/server.ts";
+
+jest.setTimeout(120_000);
+
+let under: AuthUnderTest;
+
+beforeAll(async () => {
+  under = await AuthUnderTest.start();
+  await under.addUser("dave", `${SENTINEL}-dave`);
+}, 900_000);
+
+afterAll(async () => {
+  await under?.stop();
+});
+
+test("attack: a stranger behind the same load balancer, with 140 logins at a provider that does not exist, takes nobody's login", async () => {
+  for (let n = 0; n < 140; n++) {
+    const body = { username: `nobody-${n}`, password: "x" };
+    const reply = await under.send("POST", "/login/nowhere", { body, forwardedFor: `198.51.100.${n}` });
+    expect(reply.status).toBe(404);
+  }
+  const reply = await under.login("dave", `${SENTINEL}-dave`, {}, { forwardedFor: "203.0.113.7" });
+  expect(reply.status).toBe(200);
+});
+
+test("attack: an unknown provider costs neither its own source nor a whole balancer's a login", async () => {
+  const body = { username: "nobody", password: "x" };
+  for (const from of ["127.0.4.1", BALANCER]) {
+    for (let n = 0; n < 140; n++) expect((await under.send("POST", "/login/nowhere", { body, from })).status).toBe(404);
+    expect((await under.login("dave", `${SENTINEL}-dave`, {}, from)).status).toBe(200);
+  }
+});
+
+test("attack: ten wrong passwords from elsewhere do not lock somebody out at the source from which they log in", async () => {
+  const home = { forwardedFor: "203.0.113.8" };
+  expect((await under.login("alice", SENTINEL, {}, home)).status).toBe(200);
+  const guesses: number[] = [];
+  for (let n = 0; n < 12; n++) guesses.push((await under.login("alice", `guess ${n}`, {}, { forwardedFor: "198.51.100.200" })).status);
+  expect(guesses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 401));
+  expect(guesses).toContain(429);
+  expect((await under.login("alice", SENTINEL, {}, home)).status).toBe(200);
+});
+
+test("attack: an address that the client claims for itself, in front of the balancer's own word, counts for nothing", async () => {
+  const statuses: number[] = [];
+  for (let n = 0; n < 12; n++)
+    statuses.push((await under.login("alice", `guess ${n}`, {}, { forwardedFor: `192.0.2.${n}, 198.51.100.77` })).status);
+  expect(statuses).toContain(429);
+  for (let n = 0; n < 12; n++) {
+    const headers = { "x-forwarded-for": `192.0.2.${n}` };
+    statuses.push((await under.login("alice", `guess ${n}`, {}, { from: "127.0.4.2", headers })).status);
+  }
+  expect(statuses.slice(12)).toContain(429);
+});
+
+test("behind a balancer that names nobody, wrong passwords for one user do not stop another, and a user's guesses are counted", async () => {
+  for (let n = 0; n < 14; n++) expectStatus(await under.login("no-such-user", `guess ${n}`, {}, BALANCER), 401, "Unauthorized");
+  expect((await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).status).toBe(200);
+});
