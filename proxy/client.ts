@@ -58,6 +58,7 @@ export function clientOfHttp1(req: IncomingMessage, res: ServerResponse): Client
       if (res.destroyed || res.headersSent) return;
       try {
         res.writeHead(status, headers as string[]);
+        flushSoon(res);
       } catch {
         // A header that HTTP/1.1 cannot carry.
         res.destroy();
@@ -101,6 +102,16 @@ export function clientOfHttp2(stream: ServerHttp2Stream, rawHeaders: readonly st
     },
     onClose: (listener) => void stream.once("close", listener),
   };
+}
+
+/**
+ * node keeps the head back until the first byte of the body, which in a quiet watch comes after hours. What has come from the cluster
+ * together with the head still goes out in one piece with it.
+ */
+function flushSoon(res: ServerResponse): void {
+  setImmediate(() => {
+    if (!res.destroyed && !res.writableEnded) res.flushHeaders();
+  });
 }
 
 function bodyOfHttp1(rawHeaders: readonly string[]): boolean {

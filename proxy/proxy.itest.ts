@@ -13,6 +13,7 @@ import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
 import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
+import { kubectlWith } from "../lib/testing/kubectl.ts";
 import { until } from "../lib/testing/until.ts";
 import { type Acceptor, dialTunnel } from "./testing/acceptor.ts";
 
@@ -242,6 +243,20 @@ describe("what goes through", () => {
     await until(() => lines.some((line) => line.includes("seen-at-once")), "the new one");
     req.destroy();
     await until(() => east.session.streamCount === 0, "the stream ends with its client");
+  });
+
+  test.each([
+    ["HTTP/2", {}],
+    ["HTTP/1.1", { DISABLE_HTTP2: "1" }],
+  ])("a quiet watch of kubectl's over %s: begins, and does not begin again until its time is over", async (_, env) => {
+    const contexts = [{ name: "east", server: `https://127.0.0.1:${port}/clusters/east` }];
+    const kubectl = await kubectlWith(contexts, hub.plane.ca, await tokenFor("alice"), env as Record<string, string>);
+    const before = east.seen.length;
+    const { stdout, stderr } = await kubectl.run(["get", "configmaps", "--namespace=kube-node-lease", "--watch", "--request-timeout=5s"]);
+    await kubectl.remove();
+    // What a watch says that hears nothing until its time is over; one without its head waits, and asks again.
+    expect(`${stdout}${stderr}`).not.toMatch(/Unable to connect|error/i);
+    expect(east.seen.slice(before).filter(({ path }) => path.includes("watch=true"))).toHaveLength(1);
   });
 
   test("a redirect of the API server's own leads to where the client finds it", async () => {
@@ -563,6 +578,23 @@ describe("an agent", () => {
     const path = "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets?limit=500";
     expect(await client.request("GET", path, { signal: abort.signal })).toMatchObject({ kind: "AccessSetList" });
     await client.close();
+  });
+
+  test("has the head of a quiet watch at once", async () => {
+    const path = "/agents/east/hub/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets?watch=true";
+    const options = { host: "127.0.0.1", port, ca: hub.plane.ca, path, agent: false, headers: { authorization: `Bearer ${token}` } };
+    const status = () =>
+      new Promise((resolve, reject) => {
+        const req = request(options, (res) => {
+          res.on("error", () => {});
+          resolve(res.statusCode);
+          req.destroy();
+        });
+        req.on("error", reject);
+        req.end();
+      });
+    // 429 for a moment after a kind was made: its storage is being set up.
+    await until(async () => (await status()) === 200, "the watch begins");
   });
 
   test("attack 59: with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {

@@ -1,0 +1,81 @@
+// Answers that begin and then say nothing for long, as a watch does in a quiet cluster: whoever asked must hear that they have begun.
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
+import { Agent, request } from "node:https";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { Authority } from "../lib/testing/certificates.ts";
+import { until } from "../lib/testing/until.ts";
+import type { Stream } from "../lib/tunnel/stream.ts";
+import { type Front, startFront, TOKEN } from "./testing/front.ts";
+
+jest.setTimeout(60_000);
+
+const authority = Authority.create("front test");
+const authorization = `Bearer ${TOKEN}`;
+const WATCH = "/clusters/east/api/v1/configmaps?watch=1";
+let front: Front;
+/** The cluster's end of what is open. */
+const open = new Set<Stream>();
+
+beforeAll(async () => {
+  const serving = authority.certificate({ commonName: "front" }, ["server"], ["127.0.0.1"]);
+  front = await startFront(authority.cert, serving, {
+    east: (stream) => {
+      stream.resume();
+      open.add(stream);
+      stream.once("close", () => open.delete(stream));
+      stream.sendHead({ status: 200, headers: ["Content-Type", "application/json"] });
+    },
+  });
+});
+afterAll(async () => {
+  await front?.close();
+});
+
+test("500 quiet watches over HTTP/1.1 all have their status line, and what is said later follows", async () => {
+  const agent = new Agent({ ca: authority.cert, maxSockets: 500 });
+  const heads: number[] = [];
+  let said = "";
+  // From several addresses: one may hold a hundred connections here.
+  const requests = Array.from({ length: 500 }, (_, i) => {
+    const options = {
+      host: "127.0.0.1",
+      port: front.port,
+      localAddress: `127.0.4.${1 + (i % 10)}`,
+      path: WATCH,
+      headers: { authorization },
+      agent,
+    };
+    const req = request(options, (res) => {
+      heads.push(res.statusCode ?? 0);
+      res
+        .on("error", () => {})
+        .on("data", (piece: Buffer) => {
+          said += piece.toString();
+        });
+    });
+    req.on("error", () => {});
+    req.end();
+    return req;
+  });
+  await until(() => open.size === 500, "all watches are open in the cluster");
+  await until(() => heads.length === 500, "all have their head");
+  expect(new Set(heads)).toEqual(new Set([200]));
+  for (const stream of open) stream.write("x");
+  await until(() => said.length === 500, "all hear what is said");
+  for (const req of requests) req.destroy();
+  agent.destroy();
+  await until(() => open.size === 0, "the watches end with their clients");
+});
+
+test("a quiet watch over HTTP/2 has its head", async () => {
+  const session: ClientHttp2Session = connectHttp2(`https://127.0.0.1:${front.port}`, { ca: authority.cert });
+  const stream = session.request({ ":path": WATCH, authorization });
+  const status = await new Promise((resolve, reject) => {
+    stream.on("response", (head) => resolve(head[":status"]));
+    stream.on("error", reject);
+  });
+  expect(status).toBe(200);
+  stream.close(constants.NGHTTP2_CANCEL);
+  session.close();
+  await until(() => open.size === 0, "the watch ends with its client");
+});
