@@ -53,6 +53,8 @@ export async function listen(
       maxHeaderListSize: MAX_HEADER_BYTES,
     },
     maxSessionMemory: 64,
+    // An answer may have two headers ETag: not for us to judge, and no reason to end its stream without a status.
+    strictSingleValueFields: false,
     // Options of node:http, which serves the connections that do not choose HTTP/2.
     ...{ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: PATIENCE_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS },
   });
