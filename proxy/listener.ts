@@ -35,6 +35,12 @@ const IDLE_MS = 75_000;
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
 const REQUESTS_PER_CONNECTION = 1_000;
+/**
+ * Requests that a client cancels, at once and per second. Beyond it the connection ends, with all that is innocent on it, so this is only
+ * for what costs us something to parse: informers that begin again cancel thousands (node's own limit is 1,000 and 33). What a cancelled
+ * request costs a cluster is bounded for each user.
+ */
+const CANCELS = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 
 export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
@@ -53,6 +59,7 @@ export async function listen(
       maxHeaderListSize: MAX_HEADER_BYTES,
     },
     maxSessionMemory: 64,
+    ...CANCELS,
     // An answer may have two headers ETag: not for us to judge, and no reason to end its stream without a status.
     strictSingleValueFields: false,
     // Options of node:http, which serves the connections that do not choose HTTP/2.

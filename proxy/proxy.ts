@@ -1,6 +1,7 @@
 // Puts the proxy together: what a request goes through, step by step, and what ends it later.
 import type { BlockList } from "node:net";
 import type { Duplex } from "node:stream";
+import type { RateLimiter } from "../lib/limits/rate.ts";
 import type { RequestHead } from "../lib/tunnel/head.ts";
 import { type AdmittedTo, admit } from "./admit.ts";
 import type { HubForwarder } from "./agents/hub-forwarder.ts";
@@ -26,6 +27,8 @@ export interface ProxyParts {
   readonly trusted: BlockList;
   readonly staleAfterMs: number;
   readonly openPerUser: number;
+  /** By user: requests that their client cancelled before they were answered. Each costs the cluster's agent a connection. */
+  readonly cancelled: RateLimiter;
 }
 
 export class RequestHandlers implements Handlers {
@@ -89,7 +92,7 @@ export class RequestHandlers implements Handlers {
     started: number,
     way: { refuse(refusal: Refusal): void; forward(head: RequestHead, done: (outcome: Outcome) => void): Exchange },
   ): void {
-    const { hub, open, openPerUser, staleAfterMs } = this.#parts;
+    const { hub, open, openPerUser, cancelled, staleAfterMs } = this.#parts;
     const decision = decide(admitted, hub, Date.now(), staleAfterMs);
     if ("refusal" in decision) {
       way.refuse(decision.refusal);
@@ -97,8 +100,9 @@ export class RequestHandlers implements Handlers {
       return;
     }
     const user = decision.who.user.metadata.name;
-    if (open.countOf(user) >= openPerUser) {
-      const refusal = new Refusal("TooManyRequests", `more than ${openPerUser} requests of User "${user}" are open`);
+    const tooMany = cancelled.wait(user, started) > 0 ? "cancelled before they were answered" : open.countOf(user) >= openPerUser && "open";
+    if (tooMany) {
+      const refusal = new Refusal("TooManyRequests", `too many requests of User "${user}" are ${tooMany}`);
       way.refuse(refusal);
       this.#recordRefused("request", admitted, decision.who, started, refusal);
       return;
@@ -110,6 +114,7 @@ export class RequestHandlers implements Handlers {
     const exchange = way.forward({ method, path, headers, ...decision.identity }, (outcome) => {
       over = true;
       remove();
+      if (outcome.status === 0) cancelled.take(user, performance.now());
       this.#recordEnd("request", admitted, decision.who, started, outcome);
     });
     if (!over) remove = open.add(openRequest(admitted, decision, exchange));

@@ -1,7 +1,7 @@
 // Answers that begin and then say nothing for long, as a watch does in a quiet cluster: whoever asked must hear that they have begun.
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { Agent, request } from "node:https";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { Authority } from "../lib/testing/certificates.ts";
 import { until } from "../lib/testing/until.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
@@ -23,7 +23,7 @@ beforeAll(async () => {
       stream.resume();
       open.add(stream);
       stream.once("close", () => open.delete(stream));
-      stream.sendHead({ status: 200, headers: ["Content-Type", "application/json"] });
+      if (stream.request.path !== "/silent") stream.sendHead({ status: 200, headers: ["Content-Type", "application/json"] });
     },
   });
 });
@@ -78,4 +78,63 @@ test("a quiet watch over HTTP/2 has its head", async () => {
   stream.close(constants.NGHTTP2_CANCEL);
   session.close();
   await until(() => open.size === 0, "the watch ends with its client");
+});
+
+describe("requests that their client cancels at once, over HTTP/2", () => {
+  let session: ClientHttp2Session;
+  let goneAway: number | undefined;
+  let said = "";
+  let cluster: Stream | undefined;
+
+  beforeEach(async () => {
+    session = connectHttp2(`https://127.0.0.1:${front.port}`, { ca: authority.cert });
+    goneAway = undefined;
+    said = "";
+    session
+      .on("error", () => {})
+      .on("goaway", (code) => {
+        goneAway = code;
+      });
+    const watch = session.request({ ":path": WATCH, authorization });
+    watch
+      .on("error", () => {})
+      .on("data", (piece: Buffer) => {
+        said += piece.toString();
+      });
+    await until(() => open.size === 1, "the watch is open");
+    [cluster] = open;
+  });
+  afterEach(async () => {
+    session.destroy();
+    await until(() => open.size === 0, "everything ends with its client");
+  });
+
+  /** A hundred of them; the statuses of those that were answered nevertheless. */
+  async function cancelled(path: string): Promise<Set<number>> {
+    const statuses = new Set<number>();
+    const streams = Array.from({ length: 100 }, () => session.request({ ":path": path, authorization }));
+    for (const stream of streams) stream.on("error", () => {}).on("response", (head) => statuses.add(Number(head[":status"])));
+    await until(() => open.size > 1 || statuses.size > 0 || session.destroyed, "they reach the cluster, or are refused");
+    for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+    await until(() => open.size <= 1, "they end with their client");
+    return statuses;
+  }
+
+  async function expectWatchLives(): Promise<void> {
+    cluster?.write("still here");
+    await until(() => said === "still here" || session.destroyed, "the watch says something");
+    expect([goneAway, said]).toEqual([undefined, "still here"]);
+  }
+
+  test("in thousands, as informers do that begin again, leave a watch on the same connection alone", async () => {
+    for (let round = 0; round < 30; round++) await cancelled("/clusters/east/silent");
+    await expectWatchLives();
+  });
+
+  test("without end are refused at last, before they reach the cluster; the watch lives on", async () => {
+    let refused = false;
+    for (let round = 0; round < 150 && !refused; round++) refused = (await cancelled("/clusters/east/silent")).has(429);
+    expect(refused).toBe(true);
+    await expectWatchLives();
+  });
 });

@@ -38,6 +38,9 @@ export interface Started {
 }
 
 const EXPIRY_EVERY_MS = 1_000;
+/** Of one user: a controller that restarts its informers cancels thousands at once, none does so all the time. */
+const CANCELLED_BURST = 5_000;
+const CANCELLED_PER_SECOND = 50;
 
 export function startProxy({ config, hub, connection, log, metrics, signal, write }: StartOptions): Started {
   const staleAfterMs = config.staleAfterSeconds * 1000;
@@ -63,7 +66,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
-    ...{ trusted: balancers, staleAfterMs, openPerUser },
+    ...{ trusted: balancers, staleAfterMs, openPerUser, cancelled: new RateLimiter(CANCELLED_BURST, CANCELLED_PER_SECOND) },
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
   known.onChange({

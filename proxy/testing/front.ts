@@ -56,7 +56,7 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
   const hubForwarder = new HubForwarder({ hub: { server: "https://127.0.0.1:1" }, rate: new RateLimiter(1, 1), hasCluster: () => false });
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
-  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000 });
+  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000, cancelled: new RateLimiter(5_000, 50) });
   const listener = await listen({ host: "127.0.0.1", port: 0 }, { all: 1000, perSource: 100 }, serving, proxy);
   const ends = await Promise.all(
     Object.entries(clusters).map(async ([name, onStream]) => {
