@@ -1,6 +1,6 @@
 // Talks to auth over verified TLS. Redirects are not followed: a password goes to the host that was named, or nowhere.
-import { request } from "node:https";
-import { tlsOptions } from "../lib/outbound/trust.ts";
+import { certificateProblem, isUntrusted } from "../lib/outbound/certificate.ts";
+import { requestOver } from "../lib/outbound/connect.ts";
 import { CliError, EXIT } from "./failure.ts";
 
 export interface AuthServer {
@@ -29,31 +29,23 @@ const LARGEST_ANSWER = 4 * 1024 * 1024;
 export function call(server: AuthServer, { method, path, token, body }: Call): Promise<Answer> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      `${server.url}${path}`,
-      {
-        method,
-        ...tlsOptions(server),
-        timeout: TIMEOUT_MS,
-        agent: false,
-        headers: {
-          accept: "application/json",
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
-        },
-      },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        incoming.on("data", (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > LARGEST_ANSWER) outgoing.destroy(new Error("the answer is too large"));
-          else chunks.push(chunk);
-        });
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString()) }));
-        incoming.on("error", (error) => reject(unreachable(server.url, error)));
-      },
-    );
+    const headers = {
+      accept: "application/json",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
+    };
+    const outgoing = requestOver(`${server.url}${path}`, { ca: server.ca }, { method, timeout: TIMEOUT_MS, headers });
+    outgoing.on("response", (incoming) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      incoming.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > LARGEST_ANSWER) outgoing.destroy(new Error("the answer is too large"));
+        else chunks.push(chunk);
+      });
+      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString()) }));
+      incoming.on("error", (error) => reject(unreachable(server.url, error)));
+    });
     outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
     outgoing.on("error", (error) => reject(unreachable(server.url, error)));
     outgoing.end(payload);
@@ -80,14 +72,12 @@ function unreachable(url: string, error: Error & { code?: string }): CliError {
   const advice: Record<string, string> = {
     ECONNREFUSED: "nothing listens there; check the URL, and that auth runs",
     ENOTFOUND: "the host name does not resolve; check the URL",
-    CERT_HAS_EXPIRED: "its certificate has expired; whoever runs auth must renew it",
-    CERT_NOT_YET_VALID: "its certificate is not valid yet; check the clocks",
-    ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name; use the name in the certificate",
   };
-  const untrusted = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|CERT_(UNTRUSTED|SIGNATURE)/.test(error.code ?? "");
-  const text = untrusted
-    ? "its certificate is not signed by an authority that is trusted here; give the right one with --ca-file"
-    : (advice[error.code ?? ""] ?? error.message);
+  const problem = certificateProblem(error);
+  const text =
+    problem === undefined
+      ? (advice[error.code ?? ""] ?? error.message)
+      : `${problem}${isUntrusted(error) ? "; give the right one with --ca-file" : ""}`;
   return new CliError(EXIT.unreachable, `${url}: ${text}`);
 }
 

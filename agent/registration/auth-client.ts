@@ -1,6 +1,6 @@
 // The three things that an agent asks of `auth`. TLS is always verified against the CA of the manifest.
-import { request } from "node:https";
-import { tlsOptions } from "../../lib/outbound/trust.ts";
+import { requestOver } from "../../lib/outbound/connect.ts";
+import type { Authorities } from "../../lib/outbound/trust.ts";
 import type { AgentKey } from "./key.ts";
 
 /** `auth` answered, and refused. */
@@ -22,7 +22,7 @@ export interface HubToken {
 
 export interface AuthClientOptions {
   readonly authURL: string;
-  readonly ca: string | undefined;
+  readonly ca: Authorities | undefined;
   readonly cluster: string;
   readonly key: AgentKey;
 }
@@ -62,12 +62,13 @@ export class AuthClient {
 function postJson(
   url: string,
   body: object,
-  o: { ca: string | undefined; signal: AbortSignal },
+  o: { ca: Authorities | undefined; signal: AbortSignal },
 ): Promise<{ body: Record<string, unknown>; hubTime: number }> {
   const payload = Buffer.from(JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "content-length": payload.length };
-    const req = request(url, { method: "POST", headers, agent: false, signal: o.signal, ...tlsOptions(o) }, (res) => {
+    const req = requestOver(url, { ca: o.ca }, { method: "POST", headers, signal: o.signal });
+    req.on("response", (res) => {
       const pieces: Buffer[] = [];
       let size = 0;
       res.on("error", reject);

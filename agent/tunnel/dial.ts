@@ -1,7 +1,7 @@
 // One tunnel to one proxy: an HTTP/1.1 Upgrade on TLS that is always verified.
-import { request } from "node:https";
 import type { Duplex } from "node:stream";
-import { tlsOptions } from "../../lib/outbound/trust.ts";
+import { requestOver } from "../../lib/outbound/connect.ts";
+import type { Authorities } from "../../lib/outbound/trust.ts";
 import { REPLICA_HEADER, REPLICAS_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 
 export interface Dialled {
@@ -24,7 +24,7 @@ export class DialRefused extends Error {
 
 export interface DialOptions {
   readonly proxyURL: string;
-  readonly ca: string | undefined;
+  readonly ca: Authorities | undefined;
   readonly cluster: string;
   readonly token: string;
   readonly signal: AbortSignal;
@@ -37,7 +37,7 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
   const url = `${proxyURL.replace(/\/+$/, "")}/agents/${cluster}/tunnel`;
   return new Promise((resolve, reject) => {
     const headers = { connection: "Upgrade", upgrade: UPGRADE_TOKEN, authorization: `Bearer ${token}` };
-    const req = request(url, { headers, agent: false, signal, ...tlsOptions({ ca }) });
+    const req = requestOver(url, { ca }, { headers, signal });
     const timer = setTimeout(() => req.destroy(new Error(`GET ${url}: no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     req.once("close", () => clearTimeout(timer));
     req.on("error", reject);

@@ -3,7 +3,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { Duplex } from "node:stream";
-import { tlsOptions } from "../../lib/outbound/trust.ts";
+import { type Authorities, tlsOptions } from "../../lib/outbound/trust.ts";
 import { TunnelCode } from "../../lib/tunnel/errors.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
@@ -21,7 +21,7 @@ export interface Begun {
 export interface ForwardOptions {
   /** Base URL of the own API server; may have a path prefix. */
   readonly server: string;
-  readonly ca?: string;
+  readonly ca?: Authorities;
   /** The name that the server's certificate must carry, when it is not the host of `server`. */
   readonly serverName?: string;
   /** Token of the impersonator; throws while there is none. */

@@ -3,6 +3,7 @@
 // as soon as one is lost or drains.
 import { fullJitterMs, pause } from "../../lib/kube/backoff.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
+import type { Authorities } from "../../lib/outbound/trust.ts";
 import { TunnelCode, TunnelError } from "../../lib/tunnel/errors.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
@@ -10,7 +11,7 @@ import { type Dialled, DialRefused, dial } from "./dial.ts";
 
 export interface TunnelsOptions {
   readonly proxyURLs: readonly string[];
-  readonly ca: string | undefined;
+  readonly ca: Authorities | undefined;
   readonly cluster: string;
   /** The hub token; throws while there is none. */
   readonly token: () => string;

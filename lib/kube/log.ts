@@ -1,3 +1,5 @@
+import { certificateProblem } from "../outbound/certificate.ts";
+
 /** What this library needs of a logger; winston's loggers fit. `fields` are structured, never interpolated. */
 export interface Log {
   debug(message: string, fields?: object): unknown;
@@ -11,6 +13,8 @@ export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 /** One line that a person can act on, with the chain of causes: undici hides the interesting part in `cause`. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error.message || (error as { code?: string }).code || error.name;
+  const problem = certificateProblem(error);
+  const said = error.message || (error as { code?: string }).code || error.name;
+  const own = problem === undefined ? said : `${problem} (${said})`;
   return error.cause === undefined || own.includes(describe(error.cause)) ? own : `${own}: ${describe(error.cause)}`;
 }

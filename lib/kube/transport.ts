@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import { buildConnector, type Dispatcher, Pool } from "undici";
-import { tlsOptions } from "../outbound/trust.ts";
+import { openTCP, proxyOnTheWay } from "../outbound/connect.ts";
+import { type Authorities, type TLSOptions, tlsOptions } from "../outbound/trust.ts";
 import { ConnectionError, TimeoutError } from "./errors.ts";
 import { describe } from "./log.ts";
 
@@ -9,8 +11,8 @@ const RENEW_AT_MOST_EVERY_MS = 5_000;
 export interface Connection {
   /** Base URL, https only; may have a path prefix. */
   readonly server: string;
+  readonly ca?: Authorities;
   /** PEM. */
-  readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
   /** Read before each request: rotating tokens come from here. */
@@ -20,7 +22,11 @@ export interface Connection {
   /** The name that the server's certificate must carry, when it is not the host of `server`. */
   readonly serverName?: string;
   /** Sent with every request (impersonation from a kubeconfig). */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** The outbound proxy to go through; may hold a user and a password. Absent: what HTTPS_PROXY and NO_PROXY say. */
+  readonly proxyURL?: string;
+  /** The server refused token or certificate (401): what is remembered of them is not to be used again. */
+  readonly onUnauthorized?: () => void;
 }
 
 export interface Answer {
@@ -121,7 +127,15 @@ export class Transport {
       headersTimeout: request.timeoutMs,
       bodyTimeout,
     });
-    return await orAborted(signal, answer);
+    const { statusCode } = await orAborted(signal, answer);
+    if (statusCode === 401) this.#refused();
+    return await answer;
+  }
+
+  /** A kept connection goes on showing the client certificate with which it began, also when that has expired or was replaced. */
+  #refused(): void {
+    this.#connection.onUnauthorized?.();
+    if (this.#connection.certificate !== undefined) this.renew();
   }
 
   #explain(request: Outgoing, error: unknown): Error {
@@ -180,22 +194,33 @@ class Limit {
   }
 }
 
+/** Each new connection looks anew at what is trusted, what is shown, and which way to go. */
 function connector(connection: Connection): buildConnector.connector {
-  const tls = {
-    // undici's HTTP/2 can hang when connections break: docs/decisions/0008-http1-to-api-servers.md
-    allowH2: false,
-    ...tlsOptions(connection),
-    timeout: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelay: 15_000,
+  const server = new URL(connection.server);
+  let last: { readonly key: string; readonly connect: buildConnector.connector } | undefined;
+  const prepare = async (): Promise<{ connect: buildConnector.connector; httpSocket?: Socket }> => {
+    const pair = await connection.certificate?.();
+    const tls = tlsOptions({ ...connection, ...pair });
+    const key = JSON.stringify(tls);
+    // Sessions are resumed only with the same authorities and the same certificate: what is resumed is not verified again.
+    if (last?.key !== key) last = { key, connect: connectorWith(tls) };
+    const proxy = proxyOnTheWay(server, connection);
+    return { connect: last.connect, ...(proxy === undefined ? {} : { httpSocket: await openTCP(server, proxy) }) };
   };
-  const { certificate } = connection;
-  if (certificate === undefined) return buildConnector(tls);
   return (options, callback) => {
-    certificate().then(
-      // Resuming a TLS session would keep the old certificate's identity.
-      (pair) => buildConnector({ ...tls, ...pair, maxCachedSessions: 0 })(options, callback),
+    prepare().then(
+      ({ connect, httpSocket }) => connect({ ...options, ...(httpSocket === undefined ? {} : { httpSocket }) }, callback),
       (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
     );
   };
 }
+
+const connectorWith = (tls: TLSOptions): buildConnector.connector =>
+  buildConnector({
+    ...tls,
+    // undici's HTTP/2 can hang when connections break: docs/decisions/0008-http1-to-api-servers.md
+    allowH2: false,
+    timeout: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelay: 15_000,
+  });

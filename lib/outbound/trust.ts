@@ -1,9 +1,12 @@
 // The one place that makes the TLS options of outgoing connections: whom they trust, as whom they show themselves.
 
+/** PEM, any number of certificates in one text; or a function that gives what is trusted now, asked for each new connection. */
+export type Authorities = string | (() => string);
+
 /** What a connection trusts, and what it shows. PEM throughout. */
 export interface Trust {
-  /** The authorities, any number of them in one text; absent: those of the system. */
-  readonly ca?: string | undefined;
+  /** Absent: the authorities of the system. */
+  readonly ca?: Authorities | undefined;
   /** The name that the server's certificate must carry, when it is not the host of the URL. */
   readonly serverName?: string | undefined;
   /** A client certificate; only together with its key. */
@@ -27,7 +30,7 @@ export interface TLSOptions {
  */
 export function tlsOptions({ ca, serverName, cert, key }: Trust): TLSOptions {
   return {
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : ca() }),
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
     rejectUnauthorized: true,

@@ -22,8 +22,8 @@ const kubectl = async (...args: string[]): Promise<string> =>
   (await run(join(plane.binaries, "kubectl"), args, { env: { KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory } })).stdout;
 
 const admin = (): { ca: string; cert: string; key: string } => {
-  const { ca = "", cert = "", key = "" } = plane.adminConnection();
-  return { ca, cert, key };
+  const { cert = "", key = "" } = plane.adminConnection();
+  return { ca: plane.ca, cert, key };
 };
 
 test("kubectl and the API server both say v1.36.3", async () => {
