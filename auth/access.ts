@@ -1,6 +1,6 @@
 // All that auth may do on the hub; deploy/ renders its Roles from here.
 // To mint an agent's token it gets nothing here: the clusters operator binds it to `drover:agent-token-minter` in each cluster's namespace,
-// which allows `create serviceaccounts/token` for the account `agent` alone.
+// which allows `get serviceaccounts` and `create serviceaccounts/token` for the account `agent` alone.
 import { GROUP, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 

@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
+import { AGENT_KEY_ANNOTATION } from "../lib/access/names.ts";
 import { agentTokenText, fingerprint, registerText } from "../lib/identity/agent-key.ts";
 import { isToken, tokenHash } from "../lib/identity/token.ts";
+import { KubeClient } from "../lib/kube/client.ts";
+import { ServiceAccount } from "../lib/kube/core.ts";
 import type { TestHub, TestProcess } from "../lib/testing/hub.ts";
 import { until } from "../lib/testing/until.ts";
 import { AuthUnderTest, expectStatus, PROXY, type Reply, SENTINEL, type Sending } from "./testing/server.ts";
@@ -239,6 +242,7 @@ describe("clusters", () => {
 
 describe("agents", () => {
   const REGISTRATION = "r".repeat(43);
+  const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
   test("an agent registers its key with the token, and gets a hub token of its own account by signing a nonce", async () => {
     await addRegistration("river", REGISTRATION);
@@ -256,6 +260,12 @@ describe("agents", () => {
     expect(answer.status).toBe(200);
     const claims = JSON.parse(Buffer.from((answer.body.token as string).split(".")[1] ?? "", "base64url").toString());
     expect(claims.sub).toBe("system:serviceaccount:cluster-river:agent");
+    expect(claims.aud).toContain(`drover.dev/agent-key/${fingerprint(rawKey(key))}`);
+    const own = new KubeClient({ server: hub.plane.server, ca: hub.plane.ca, token: async () => answer.body.token as string });
+    expect(await own.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body: REVIEW })).toMatchObject({
+      status: { userInfo: { username: "system:serviceaccount:cluster-river:agent" } },
+    });
+    await own.close();
     expect(Math.abs(claims.exp - claims.iat - 3600)).toBeLessThan(5);
   });
 
@@ -313,6 +323,16 @@ describe("agents", () => {
     const other = (await send("POST", "/agents/river/challenge")).body.nonce as string;
     const borrowed = { nonce: other, signature: signed(key, agentTokenText("brook", other)) };
     expectStatus(await send("POST", "/agents/brook/token", { body: borrowed }), 403, "Forbidden");
+  });
+
+  test("an agent gets no token of an account that was made for another key, or for none yet", async () => {
+    await addRegistration("delta", "d".repeat(43));
+    const key = newKey();
+    expect((await register("delta", "d".repeat(43), key)).status).toBe(200);
+    await makeAccountFor("delta", fingerprint(rawKey(newKey())));
+    expectStatus(await agentToken("delta", key), 503, "ServiceUnavailable");
+    await makeAccountFor("delta", fingerprint(rawKey(key)));
+    expect((await agentToken("delta", key)).status).toBe(200);
   });
 
   test("with approval Manual an agent gets nothing until somebody approves it", async () => {
@@ -397,10 +417,24 @@ const newKey = (): Pair => generateKeyPairSync("ed25519");
 const rawKey = ({ publicKey }: Pair): Buffer => publicKey.export({ format: "der", type: "spki" }).subarray(-32);
 const signed = ({ privateKey }: Pair, text: string): string => sign(null, Buffer.from(text), privateKey).toString("base64");
 
-const register = (cluster: string, token: string, key: Pair): Promise<Reply> =>
-  send("POST", `/agents/${cluster}/register`, {
+const register = async (cluster: string, token: string, key: Pair): Promise<Reply> => {
+  const reply = await send("POST", `/agents/${cluster}/register`, {
     body: { token, publicKey: rawKey(key).toString("base64"), signature: signed(key, registerText(cluster, token)) },
   });
+  if (reply.status === 200) await makeAccountFor(cluster, fingerprint(rawKey(key)));
+  return reply;
+};
+
+/** As the clusters operator does when a key came on record. */
+async function makeAccountFor(cluster: string, print: string): Promise<void> {
+  const annotations = { [AGENT_KEY_ANNOTATION]: print };
+  await hub.admin.patch(
+    ServiceAccount,
+    { name: "agent", namespace: `cluster-${cluster}` },
+    { metadata: { annotations } },
+    { type: "merge" },
+  );
+}
 
 async function agentToken(cluster: string, key: Pair): Promise<Reply> {
   const nonce = (await send("POST", `/agents/${cluster}/challenge`)).body.nonce as string;

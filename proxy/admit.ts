@@ -28,14 +28,16 @@ export function admit({ method, url, rawHeaders, peer }: Incoming, trusted: Bloc
   }
   if (judged.is === "malformed") return new Refusal("HeaderRefused", `the headers are refused: ${judged.because}`);
   if (target.is === "nowhere") return new Refusal("NotFound", "there is nothing at this path: clusters are at /clusters/<name>");
-  const { upgrade, headers, authorization, userAgent, forwardedFor } = judged;
+  const { upgrade, headers, contentLength, authorization, userAgent, forwardedFor } = judged;
   if (upgrade !== undefined && !mayUpgrade(target.is, method, upgrade)) {
     return new Refusal("UpgradeRefused", "this change of protocol is not served here");
   }
+  if (upgrade !== undefined && (contentLength ?? 0) !== 0) return new Refusal("UpgradeRefused", "a change of protocol has no body");
   const { address: source, key, standsForMany } = sourceOf(peer, forwardedFor, trusted);
   const path = target.is === "tunnel" ? "" : target.path;
   const rateKey = standsForMany ? `${key} ${target.cluster}` : key;
-  return { to: target.is, cluster: target.cluster, method, path, headers, authorization, upgrade, userAgent, source, rateKey };
+  const request = { method, path, headers, contentLength, authorization, upgrade, userAgent };
+  return { to: target.is, cluster: target.cluster, ...request, source, rateKey };
 }
 
 function mayUpgrade(to: Destination, method: string, upgrade: string): boolean {

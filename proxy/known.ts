@@ -7,6 +7,7 @@ import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { AGENT, clusterNamespace, MEMBERS } from "../lib/access/names.ts";
+import { fingerprint } from "../lib/identity/agent-key.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
@@ -75,9 +76,9 @@ export class Known implements Logins, Clusters {
   members(cluster: string): ClusterMembers | undefined {
     return this.clusterMembers.get({ namespace: clusterNamespace(cluster), name: MEMBERS });
   }
-  /** The public key of the cluster's agent, as it registered. */
+  /** The fingerprint of the key that is on record for the cluster's agent. */
   agentKey(cluster: string): string | undefined {
-    return this.registrations.get({ namespace: clusterNamespace(cluster), name: AGENT })?.status?.publicKey;
+    return keyOf(this.registrations.get({ namespace: clusterNamespace(cluster), name: AGENT }));
   }
 
   /** Tells of each change that can end somebody's access, right after it became known. */
@@ -89,9 +90,16 @@ export class Known implements Logins, Clusters {
     this.clusters.onChange((now, before) => now === undefined && before !== undefined && changes.cluster(before.metadata.name));
     this.clusterMembers.onChange((_, before) => before !== undefined && changes.cluster(clusterOf(before)));
     this.registrations.onChange((now, before) => {
-      if (before !== undefined && now?.status?.publicKey !== before.status?.publicKey) changes.agent(clusterOf(before));
+      if (before !== undefined && keyOf(now) !== keyOf(before)) changes.agent(clusterOf(before));
     });
   }
+}
+
+/** A registration that is being deleted vouches for nobody. */
+function keyOf(registration: ClusterRegistration | undefined): string | undefined {
+  if (registration?.metadata.deletionTimestamp !== undefined) return undefined;
+  const key = registration?.status?.publicKey;
+  return key === undefined ? undefined : fingerprint(Buffer.from(key, "base64"));
 }
 
 const clusterOf = ({ metadata }: KubeObject): string => (metadata.namespace ?? "").slice(clusterNamespace("").length);

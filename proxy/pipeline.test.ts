@@ -58,6 +58,7 @@ const asks = (over: Partial<Admitted> = {}): Admitted => ({
   cluster: "east",
   path: "/api",
   headers: [],
+  contentLength: undefined,
   authorization: [`Bearer ${SECRET}`],
   upgrade: undefined,
   userAgent: undefined,

@@ -5,13 +5,13 @@ import { Agent, request } from "node:https";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
-import { Cluster } from "../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
+import { agentTokenOf, registerAgent } from "../lib/testing/agent.ts";
 import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
 import { kubectlWith } from "../lib/testing/kubectl.ts";
 import { until } from "../lib/testing/until.ts";
@@ -104,18 +104,8 @@ async function http2(): Promise<ClientHttp2Session> {
 
 beforeAll(async () => {
   hub = await startHub();
+  for (const cluster of ["east", "west"]) await registerAgent(hub, cluster);
   await hub.apply(
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "cluster-east", labels: { "drover.dev/backs-cluster": "east" } } },
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "cluster-west", labels: { "drover.dev/backs-cluster": "west" } } },
-  );
-  const account = (cluster: string) => ({
-    apiVersion: "v1",
-    kind: "ServiceAccount",
-    metadata: { name: "agent", namespace: `cluster-${cluster}` },
-  });
-  await hub.apply(
-    ...[account("east"), account("west")],
-    ...["east", "west"].map((cluster) => drover(Cluster.kind, cluster, { import: {} })),
     drover(AuthProvider.kind, "local", { local: {} }),
     ...["alice", "bob", "carol", "dave"].map((name) => drover(User.kind, name, {})),
     drover(
@@ -153,7 +143,7 @@ afterAll(async () => {
 }, 60_000);
 
 async function dialEast(): Promise<Acceptor> {
-  const { token } = await hub.admin.requestToken({ namespace: "cluster-east", name: "agent" }, { expirationSeconds: 3600 });
+  const token = await agentTokenOf(hub, "east");
   const { cert, key } = hub.plane.clientCertificate("test-agent", ["system:masters"]);
   return dialTunnel({
     proxy: { port, ca: hub.plane.ca },
@@ -554,19 +544,11 @@ describe("an open request ends at once", () => {
 });
 
 describe("an agent", () => {
-  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "agent", namespace: "cluster-east" }, spec: {} };
   const leasePath = "/agents/east/hub/apis/coordination.k8s.io/v1/namespaces/cluster-east/leases/agent";
   let token: string;
 
   beforeAll(async () => {
-    await hub.apply(lease, {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
-      metadata: { name: "drover:agent", namespace: "cluster-east" },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "drover:cluster-agent" },
-      subjects: [{ kind: "ServiceAccount", namespace: "cluster-east", name: "agent" }],
-    });
-    token = (await hub.admin.requestToken({ namespace: "cluster-east", name: "agent" }, { expirationSeconds: 3600 })).token;
+    token = await agentTokenOf(hub, "east");
   });
 
   test("renews its lease and watches its sets through the public endpoint, as itself", async () => {
@@ -600,7 +582,7 @@ describe("an agent", () => {
   test("attack 59: with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {
     const tokenOf = async (namespace: string, name: string) =>
       (await hub.admin.requestToken({ namespace, name }, { expirationSeconds: 3600 })).token;
-    const [west, proxys] = [await tokenOf("cluster-west", "agent"), await tokenOf("drover-system", "proxy")];
+    const [west, proxys] = [await agentTokenOf(hub, "west"), await tokenOf("drover-system", "proxy")];
     expect((await ask(leasePath, west)).status).toBe(401);
     expect((await ask(leasePath, proxys)).status).toBe(401);
     expect((await ask(leasePath, await tokenFor("alice"))).status).toBe(401);

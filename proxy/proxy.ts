@@ -1,6 +1,7 @@
 // Puts the proxy together: what a request goes through, step by step, and what ends it later.
 import type { BlockList } from "node:net";
 import type { Duplex } from "node:stream";
+import { framingOf } from "../lib/http1/head.ts";
 import type { RateLimiter } from "../lib/limits/rate.ts";
 import type { RequestHead } from "../lib/tunnel/head.ts";
 import { type AdmittedTo, admit } from "./admit.ts";
@@ -52,6 +53,7 @@ export class RequestHandlers implements Handlers {
       this.#recordRefused("tunnel", admitted, undefined, started, refusal);
     } else {
       this.#serve(admitted, started, {
+        hasBody: client.body !== undefined,
         refuse: (refusal) => refuse(client, refusal),
         forward: (head, done) =>
           forward(client, (except) => this.#parts.tunnels.pick(admitted.cluster, except), admitted.cluster, head, done),
@@ -75,6 +77,7 @@ export class RequestHandlers implements Handlers {
     } else {
       const headers = askForUpgrade(admitted.headers, admitted.upgrade);
       this.#serve({ ...admitted, headers }, started, {
+        hasBody: false,
         refuse: (refusal) => refuseSocket(socket, refusal),
         forward: (head, done) =>
           forwardUpgrade({ socket, behind }, this.#parts.tunnels.pick(admitted.cluster), admitted.cluster, head, done),
@@ -90,7 +93,11 @@ export class RequestHandlers implements Handlers {
   #serve(
     admitted: AdmittedTo,
     started: number,
-    way: { refuse(refusal: Refusal): void; forward(head: RequestHead, done: (outcome: Outcome) => void): Exchange },
+    way: {
+      readonly hasBody: boolean;
+      refuse(refusal: Refusal): void;
+      forward(head: RequestHead, done: (outcome: Outcome) => void): Exchange;
+    },
   ): void {
     const { hub, open, openPerUser, cancelled, staleAfterMs } = this.#parts;
     const decision = decide(admitted, hub, Date.now(), staleAfterMs);
@@ -107,11 +114,18 @@ export class RequestHandlers implements Handlers {
       this.#recordRefused("request", admitted, decision.who, started, refusal);
       return;
     }
-    const { method, path, headers } = admitted;
+    const { method, path, headers, contentLength } = admitted;
+    const body = framingOf(contentLength, way.hasBody);
+    if (body === undefined) {
+      const refusal = new Refusal("MalformedRequest", "the request declares a body and has none");
+      way.refuse(refusal);
+      this.#recordRefused("request", admitted, decision.who, started, refusal);
+      return;
+    }
     let over = false;
     let remove = (): void => {};
     if (admitted.upgrade !== undefined) this.#recordBegin(admitted, decision);
-    const exchange = way.forward({ method, path, headers, ...decision.identity }, (outcome) => {
+    const exchange = way.forward({ method, path, headers, body, ...decision.identity }, (outcome) => {
       over = true;
       remove();
       if (outcome.status === 0) cancelled.take(user, performance.now());

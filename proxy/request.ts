@@ -18,6 +18,8 @@ export interface Admitted {
   readonly path: string;
   /** What the cluster gets as headers. */
   readonly headers: readonly string[];
+  /** Of the request's body, in bytes; undefined: none is declared. */
+  readonly contentLength: number | undefined;
   readonly authorization: readonly string[];
   readonly upgrade: string | undefined;
   readonly userAgent: string | undefined;

@@ -1,11 +1,13 @@
 // The parts of a proxy and how they are joined.
 
 import type { Registry } from "prom-client";
-import type { Connection, KubeClient } from "../lib/kube/client.ts";
+import { type Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
 import { isListed, listOf } from "../lib/limits/addresses.ts";
 import { RateLimiter } from "../lib/limits/rate.ts";
+import { AgentTokens } from "./agents/agent-tokens.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
+import { HubKeys } from "./agents/hub-keys.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
 import type { Certificate } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
@@ -59,10 +61,13 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   );
   const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
   const { agentBurst, agentRequestsPerSecond, openPerUser } = config.limits;
-  const hubForwarder = new HubForwarder({ hub: connection, rate: new RateLimiter(agentBurst, agentRequestsPerSecond), hasCluster });
+  const reviews = new KubeClient(connection, { userAgent: "drover-proxy" });
+  const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
+  const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
+  const hubForwarder = new HubForwarder({ hub: connection, tokens, rate: new RateLimiter(agentBurst, agentRequestsPerSecond) });
   const { replicaId, replicas } = config;
   // A thousand agents behind one address may all come back at once.
-  const tunnelEndpoint = new TunnelEndpoint({ hub, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50), hasCluster });
+  const tunnelEndpoint = new TunnelEndpoint({ tokens, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50) });
   const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
@@ -98,6 +103,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       clearInterval(expiry);
       await Promise.all([listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
       hubForwarder.close();
+      await reviews.close();
       recorder.flush();
     },
   };

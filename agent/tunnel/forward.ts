@@ -1,13 +1,14 @@
 // One tunnelled request to this cluster's own API server, and its answer back. There is no way from here to any other address:
 // the server is fixed when the agent starts, the request only says a path.
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent, request } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Authorities, tlsOptions } from "../../lib/outbound/trust.ts";
+import type { Outgoing } from "../../lib/http1/head.ts";
+import { FramingError, type Sent, Upstream } from "../../lib/http1/upstream.ts";
+import type { Authorities } from "../../lib/outbound/trust.ts";
 import { TunnelCode } from "../../lib/tunnel/errors.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
-import { answerHeaders, type Outgoing, outgoingHeaders } from "./headers.ts";
+import { answerHeaders, outgoingRequest } from "./headers.ts";
 import { reasonToRefuse } from "./identity.ts";
 import { sendStatus } from "./status.ts";
 
@@ -33,24 +34,23 @@ export interface ForwardOptions {
   readonly onRefused?: (reason: string) => void;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * All requests share their connections: each carries the same token, and whom it is for stands in it. What keeps people apart is that
+ * nothing but whole, explicitly framed requests is ever written: docs/decisions/0009-one-writer-of-requests.md
+ */
+const IMPERSONATOR = "impersonator";
 /** CONNECT would ask for another address, TRACE would show the identity that was added; no API server needs either. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export class Forwarder {
   readonly #options: ForwardOptions;
-  readonly #url: URL;
-  readonly #prefix: string;
-  readonly #agent: Agent;
+  readonly #upstream: Upstream;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
-    this.#url = new URL(options.server);
-    if (this.#url.protocol !== "https:") throw new Error(`the API server must be reached over https, not ${options.server}`);
-    this.#prefix = this.#url.pathname.replace(/\/+$/, "");
-    // Below the 90 s after which an API server ends idle connections, so that we do not write into one that is being closed.
-    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, timeout: 60_000, maxFreeSockets: 64, ...tlsOptions(options) });
+    const { server, ca, serverName } = options;
+    this.#upstream = new Upstream({ server, ca, serverName, socketsPerIdentity: Number.POSITIVE_INFINITY, idlePerIdentity: 64 });
   }
 
   /** Takes a stream of the tunnel. Never throws. */
@@ -69,45 +69,36 @@ export class Forwarder {
     const groups = head.groups.filter(this.#options.knowsGroup);
     let outgoing: Outgoing;
     try {
-      outgoing = outgoingHeaders(head, groups, this.#url.host, this.#options.token());
+      outgoing = outgoingRequest(head, groups, this.#options.token());
     } catch {
       sendStatus(stream, 503, "ServiceUnavailable", "the agent has no access to its API server yet", 1);
       return;
     }
     const over = this.#options.onBegin({ head, groups, end: (why) => stream.reset(TunnelCode.Revoked, why) });
     stream.once("close", over);
-    this.#send(stream, outgoing, !outgoing.hasBody && outgoing.upgrade === undefined && REPEATABLE.has(head.method));
+    this.#send(stream, outgoing, head.body === "none" && outgoing.upgrade === undefined && REPEATABLE.has(head.method));
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#upstream.close();
   }
 
   #send(stream: Stream, outgoing: Outgoing, mayRetry: boolean): void {
     let answered = false;
     let again = false;
-    let req: ClientRequest;
+    const hasBody = outgoing.body !== "none" && outgoing.upgrade === undefined;
+    let req: Sent;
     try {
-      req = request({
-        host: this.#url.hostname,
-        port: this.#url.port || 443,
-        method: stream.request.method,
-        path: this.#prefix + stream.request.path,
-        headers: outgoing.headers,
-        agent: outgoing.upgrade === undefined ? this.#agent : false,
-        maxHeaderSize: 128 * 1024,
-        ...tlsOptions(this.#options),
-      });
+      req = this.#upstream.send(outgoing, IMPERSONATOR, hasBody ? stream : undefined);
     } catch {
       sendStatus(stream, 400, "BadRequest", "the request cannot be written as HTTP/1.1");
       return;
     }
     const gone = (): void => void req.destroy();
     stream.once("close", gone);
-    limitConnect(req);
     req.on("response", (res) => {
       answered = true;
-      answer(stream, req, res, this.#prefix);
+      answer(stream, req, res, this.#upstream.prefix);
     });
     req.on("upgrade", (res, socket, rest) => {
       answered = true;
@@ -118,8 +109,10 @@ export class Forwarder {
     req.on("close", () => {
       if (!answered && !stream.destroyed && !again) stream.reset(TunnelCode.Unreachable, "the API server gave no answer");
     });
-    req.on("error", () => {
-      if (stream.destroyed || answered) return;
+    req.on("error", (error: Error) => {
+      if (stream.destroyed) return;
+      if (error instanceof FramingError) return stream.reset(TunnelCode.Protocol, error.message);
+      if (answered) return;
       // A kept-alive connection that the server closed in that moment: nothing of the request was heard.
       if (mayRetry && req.reusedSocket) {
         again = true;
@@ -127,16 +120,13 @@ export class Forwarder {
         this.#send(stream, outgoing, false);
       } else stream.reset(TunnelCode.Unreachable, "the API server cannot be reached");
     });
-    if (outgoing.hasBody) stream.pipe(req);
-    else {
-      req.end();
-      // Nothing may come, but the stream is over only when its end was read.
-      if (outgoing.upgrade === undefined) stream.resume();
-    }
+    // The stream is over only when its end was read; nothing else may come.
+    if (!hasBody && outgoing.upgrade === undefined)
+      stream.on("data", () => stream.reset(TunnelCode.Protocol, "a body that the request's head does not announce"));
   }
 }
 
-function answer(stream: Stream, req: ClientRequest, res: IncomingMessage, prefix: string): void {
+function answer(stream: Stream, req: Sent, res: IncomingMessage, prefix: string): void {
   if (stream.destroyed) return void req.destroy();
   const status = res.statusCode ?? 502;
   try {
@@ -174,15 +164,4 @@ function joinRaw(stream: Stream, res: IncomingMessage, socket: Duplex, rest: Buf
   if (rest.length > 0) stream.write(rest);
   socket.pipe(stream);
   stream.pipe(socket);
-}
-
-/** Bounds the time to connect, not the time to answer: watches may be silent for long. */
-function limitConnect(req: ClientRequest): void {
-  req.once("socket", (socket) => {
-    if (!socket.connecting) return;
-    const timer = setTimeout(() => req.destroy(new Error("connecting took too long")), CONNECT_TIMEOUT_MS);
-    const done = (): void => clearTimeout(timer);
-    socket.once("secureConnect", done);
-    socket.once("close", done);
-  });
 }

@@ -1,9 +1,10 @@
 // Headers on their way to and from the API server. Pairs stay pairs, in order: merging repeated Impersonate-Group lines would
 // make one group of many.
+import { type Outgoing, WRITERS_OWN } from "../../lib/http1/head.ts";
 import { allowedHeaders } from "../../lib/identity/answer-headers.ts";
 import type { RawHeaders, RequestHead } from "../../lib/tunnel/head.ts";
 
-/** They mean one connection only (RFC 9110, 7.6.1); Host and Expect are ours to say. */
+/** They mean one connection only (RFC 9110, 7.6.1). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "expect",
@@ -19,39 +20,24 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Methods whose requests have no body unless a Content-Length says so. */
-const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
-
-export interface Outgoing {
-  readonly headers: string[];
-  readonly hasBody: boolean;
-  /** The protocol that the client wants to change to. */
-  readonly upgrade: string | undefined;
-}
-
-/** The request's headers as the API server gets them: the client's own, the impersonator's token, and the person's identity. */
-export function outgoingHeaders(head: RequestHead, groups: readonly string[], host: string, token: string): Outgoing {
-  const headers = ["Host", host];
+/** The request as the API server gets it: the client's own headers, the impersonator's token, and the person's identity. */
+export function outgoingRequest(head: RequestHead, groups: readonly string[], token: string): Outgoing {
+  const headers: string[] = [];
   let upgrade: string | undefined;
-  let length: string | undefined;
   for (let i = 0; i < head.headers.length; i += 2) {
     const name = head.headers[i] ?? "";
     const value = head.headers[i + 1] ?? "";
     const lower = name.toLowerCase();
     if (lower === "upgrade") upgrade = value;
-    if (lower === "content-length") length = value;
-    if (!HOP_BY_HOP.has(lower)) headers.push(name, value);
+    if (!HOP_BY_HOP.has(lower) && !WRITERS_OWN.has(lower)) headers.push(name, value);
   }
-  const hasBody = upgrade === undefined && (length === undefined ? !BODILESS.has(head.method) : length !== "0");
-  if (hasBody && length === undefined) headers.push("Transfer-Encoding", "chunked");
-  if (upgrade !== undefined) headers.push("Connection", "Upgrade", "Upgrade", upgrade);
   headers.push("Authorization", `Bearer ${token}`, "Impersonate-User", head.user);
   if (head.uid !== "") headers.push("Impersonate-Uid", head.uid);
   for (const group of groups) headers.push("Impersonate-Group", group);
   for (const [key, values] of Object.entries(head.extra)) {
     for (const value of values) headers.push(`Impersonate-Extra-${encodeURIComponent(key)}`, value);
   }
-  return { headers, hasBody, upgrade };
+  return { method: head.method, path: head.path, headers, body: head.body, upgrade };
 }
 
 /**

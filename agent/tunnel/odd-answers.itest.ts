@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 async function ask(path: string, method: string): Promise<ReadAnswer> {
-  const stream = proxy.open({ method, path, headers: [], user: "drover:user:alice", uid: "", groups: [], extra: {} });
+  const stream = proxy.open({ method, path, headers: [], body: "none", user: "drover:user:alice", uid: "", groups: [], extra: {} });
   stream.end();
   const { status, headers } = await stream.head;
   let body = "";

@@ -1,8 +1,10 @@
 // POST /agents/<cluster>/challenge and /token: a registered agent signs a nonce and gets a hub token of its own ServiceAccount for an hour.
 import { ClusterRegistration, Registered } from "../../crds/v1alpha1/clusterregistration.ts";
-import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
-import { agentTokenText, fingerprint } from "../../lib/identity/agent-key.ts";
+import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace } from "../../lib/access/names.ts";
+import { agentTokenText, fingerprint, keyAudience } from "../../lib/identity/agent-key.ts";
 import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
+import { ServiceAccount } from "../../lib/kube/core.ts";
+import { keyOf } from "../../lib/kube/object.ts";
 import type { Context } from "../context.ts";
 import { Refusal } from "../refusal.ts";
 import { type AgentAsker, admitAgent, recorded } from "./admit.ts";
@@ -10,6 +12,8 @@ import { registeredCondition } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
 const LIFETIME_SECONDS = 3600;
+/** The least that an API server gives. */
+const SHORTEST_SECONDS = 600;
 
 export interface AgentTokenRequest {
   readonly nonce: string;
@@ -31,14 +35,15 @@ export async function agentToken(
   try {
     const registration = await checkAnswer(context, asker.cluster, request);
     await approve(context, registration);
-    const answer = await mint(context, asker.cluster);
-    const print = registration.status?.fingerprint;
+    const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
+    const answer = await mint(context, asker.cluster, print);
+    await checkStillOnRecord(context, registration);
     context.audit.record({
       action: "agent-token",
       decision: "allow",
       reason: "Granted",
       ...recorded(asker),
-      ...(print === undefined ? {} : { fingerprint: print }),
+      fingerprint: print,
     });
     return answer;
   } catch (error) {
@@ -74,18 +79,33 @@ async function approve(context: Context, registration: ClusterRegistration): Pro
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
-async function mint(context: Context, cluster: string): Promise<{ token: string; expiresAt: string }> {
+/** What was made for a key that was withdrawn in the same moment is not handed out. */
+async function checkStillOnRecord(context: Context, before: ClusterRegistration): Promise<void> {
+  const now = await context.hub.find(ClusterRegistration, keyOf(before));
+  if (now?.metadata.uid !== before.metadata.uid || now?.status?.publicKey !== before.status?.publicKey)
+    throw new Refusal("NotRegistered", "this key was withdrawn; register again", { because: "WithdrawnMeanwhile" });
+}
+
+/** A token that names the key for which it is: whoever takes it can see whether that key is still on record. */
+async function mint(context: Context, cluster: string, print: string): Promise<{ token: string; expiresAt: string }> {
+  const key = { name: AGENT, namespace: clusterNamespace(cluster) };
   try {
-    const { token, expirationTimestamp } = await context.hub.requestToken(
-      { name: AGENT, namespace: clusterNamespace(cluster) },
-      { expirationSeconds: LIFETIME_SECONDS },
-    );
+    // The account of another key, or of none yet, is about to go: the clusters operator makes one for this key.
+    const account = await context.hub.get(ServiceAccount, key);
+    if (account.metadata.annotations?.[AGENT_KEY_ANNOTATION] !== print) throw notReady(cluster);
+    // What the API server calls itself is its own matter; a token without audiences says it.
+    const { audiences } = await context.hub.requestToken(key, { expirationSeconds: SHORTEST_SECONDS });
+    const { token, expirationTimestamp } = await context.hub.requestToken(key, {
+      audiences: [...audiences, keyAudience(print)],
+      expirationSeconds: LIFETIME_SECONDS,
+    });
     return { token, expiresAt: expirationTimestamp };
   } catch (error) {
     // The account and the right to mint for it are made by the clusters operator, perhaps a moment later than the agent asks.
     if (!isNotFound(error) && !isForbidden(error)) throw error;
-    throw new Refusal("AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, {
-      retryAfterSeconds: 2,
-    });
+    throw notReady(cluster);
   }
 }
+
+const notReady = (cluster: string): Refusal =>
+  new Refusal("AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, { retryAfterSeconds: 2 });

@@ -21,6 +21,12 @@ export const LABEL = {
 /** On a namespace of a member: the UID of the project whose member it became; a project made anew does not inherit it. */
 export const PROJECT_UID_ANNOTATION = "drover.dev/project-uid";
 
+/**
+ * On the ServiceAccount `agent` of a cluster's namespace: the fingerprint of the agent's key for which the account was made. With another
+ * key comes another account, so that the hub no longer takes the tokens of the former one.
+ */
+export const AGENT_KEY_ANNOTATION = "drover.dev/agent-key";
+
 /** The Cluster that stands for the hub. */
 export const HUB = "hub";
 

@@ -18,3 +18,9 @@ export const publicKeyDer = (raw: Uint8Array): Buffer => Buffer.concat([SPKI_HEA
 /** `SHA256:<base64 without padding>`, as ssh prints it. */
 export const fingerprint = (rawPublicKey: Uint8Array): string =>
   `SHA256:${createHash("sha256").update(rawPublicKey).digest("base64").replace(/=+$/, "")}`;
+
+/**
+ * An audience of the hub tokens that auth gives to the agent with this key (`print`: the key's fingerprint). It ties each token to the
+ * key for which it was given, whatever clocks say: when the key is withdrawn or replaced, whoever compares sees it.
+ */
+export const keyAudience = (print: string): string => `drover.dev/agent-key/${print}`;

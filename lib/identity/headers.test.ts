@@ -53,8 +53,30 @@ describe("a client's headers", () => {
   });
 
   test("go on as they were, with repeats, order and case", () => {
-    const raw = ["Accept", "a", "X-Custom", "1", "x-custom", "2", "Content-Length", "3", "Empty", ""];
+    const raw = ["Accept", "a", "X-Custom", "1", "x-custom", "2", "Empty", ""];
     expect(clean(raw).headers).toEqual(raw);
+  });
+
+  test.each<[readonly string[], number | undefined]>([
+    [[], undefined],
+    [["content-LENGTH", "12"], 12],
+    [["Content-Length", "0"], 0],
+    [["Transfer-Encoding", "chunked"], undefined],
+  ])("of %j the length %s goes on beside them", (raw, length) => {
+    expect(clean(raw)).toMatchObject({ headers: [], contentLength: length });
+  });
+
+  test.each([
+    [["Content-Length", "3", "Content-Length", "3"]],
+    [["Content-Length", "3, 3"]],
+    [["Content-Length", "+3"]],
+    [["Content-Length", "0x3"]],
+    [["Content-Length", ""]],
+    [["Content-Length", "3", "Transfer-Encoding", "chunked"]],
+    [["Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"]],
+    [["Transfer-Encoding", "chunked", "Connection", "Upgrade", "Upgrade", "websocket"]],
+  ])("by which the body's end can be read in two ways are refused: %j", (raw) => {
+    expect(judgeHeaders(raw)).toMatchObject({ is: "malformed" });
   });
 
   test("lose credentials, cookies, hop-by-hop headers and claims about the way", () => {

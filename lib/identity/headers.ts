@@ -3,8 +3,10 @@
 export type Judged =
   | {
       readonly is: "clean";
-      /** Names and values in turn, for the cluster: without credentials, hop-by-hop headers and claims about the way. */
+      /** Names and values in turn, for the cluster: without credentials, hop-by-hop headers, framing and claims about the way. */
       readonly headers: string[];
+      /** In bytes; undefined: none is declared. */
+      readonly contentLength: number | undefined;
       readonly authorization: readonly string[];
       /** The protocol to which the client wants to change, as it wrote it. */
       readonly upgrade: string | undefined;
@@ -17,6 +19,7 @@ export type Judged =
 /** They mean one connection only (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = [
   "connection",
+  "content-length",
   "keep-alive",
   "proxy-connection",
   "te",
@@ -50,6 +53,8 @@ export function judgeHeaders(raw: readonly string[]): Judged {
   let asksUpgrade = false;
   let forwardedFor: string | undefined;
   let userAgent: string | undefined;
+  let contentLength: number | undefined;
+  let chunked = false;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
     const value = raw[i + 1] ?? "";
@@ -75,11 +80,18 @@ export function judgeHeaders(raw: readonly string[]): Judged {
       const options = listOf(value);
       if (options.some((option) => !CONNECTION_OPTIONS.has(option))) return { is: "malformed", because: "Connection names a header" };
       asksUpgrade ||= options.includes("upgrade");
-    } else if (lower === "transfer-encoding" && value.trim().toLowerCase() !== "chunked") {
-      return { is: "malformed", because: "Transfer-Encoding may only be chunked" };
+    } else if (lower === "content-length") {
+      if (contentLength !== undefined || !/^[0-9]{1,15}$/.test(value))
+        return { is: "malformed", because: "Content-Length is not one number" };
+      contentLength = Number(value);
+    } else if (lower === "transfer-encoding") {
+      if (chunked || value.trim().toLowerCase() !== "chunked") return { is: "malformed", because: "Transfer-Encoding may only be chunked" };
+      chunked = true;
     }
   }
-  return { is: "clean", headers, authorization, upgrade: asksUpgrade ? upgrade : undefined, forwardedFor, userAgent };
+  if (chunked && contentLength !== undefined) return { is: "malformed", because: "the body's length is declared in two ways" };
+  if (chunked && asksUpgrade) return { is: "malformed", because: "a change of protocol has no body" };
+  return { is: "clean", headers, contentLength, authorization, upgrade: asksUpgrade ? upgrade : undefined, forwardedFor, userAgent };
 }
 
 /**

@@ -193,11 +193,11 @@ export class KubeClient {
     await this.request("DELETE", objectPath(kind, key), { body, signal: o.signal });
   }
 
-  /** A token of a ServiceAccount (TokenRequest). */
+  /** A token of a ServiceAccount (TokenRequest), and for whom it is: without `audiences`, the API server itself. */
   async requestToken(
     serviceAccount: Key,
     o: Cancel & { audiences?: readonly string[]; expirationSeconds?: number } = {},
-  ): Promise<{ token: string; expirationTimestamp: string }> {
+  ): Promise<{ token: string; expirationTimestamp: string; audiences: readonly string[] }> {
     const kind = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
     const spec = {
       ...(o.audiences ? { audiences: o.audiences } : {}),
@@ -205,7 +205,11 @@ export class KubeClient {
     };
     const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec };
     const answer = await this.request("POST", objectPath(kind, serviceAccount, "token"), { body, signal: o.signal });
-    return (answer as { status: { token: string; expirationTimestamp: string } }).status;
+    const { spec: granted, status } = answer as {
+      spec: { audiences: readonly string[] };
+      status: { token: string; expirationTimestamp: string };
+    };
+    return { ...status, audiences: granted.audiences };
   }
 
   /**
@@ -255,7 +259,8 @@ export class KubeClient {
   }
 
   #headers(contentType?: string): Record<string, string> {
-    const headers = { accept: "application/json", "user-agent": this.#userAgent };
+    // As client-go asks: some paths, such as the keys of the token issuer, have a type of their own.
+    const headers = { accept: "application/json, */*", "user-agent": this.#userAgent };
     return contentType === undefined ? headers : { ...headers, "content-type": contentType };
   }
 }

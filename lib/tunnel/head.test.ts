@@ -7,6 +7,7 @@ const request = {
   method: "GET",
   path: "/api/v1/pods?watch=1",
   headers: ["Accept", "a"],
+  body: "none",
   user: "drover:user:alice",
   uid: "u",
   groups: ["g"],
@@ -17,6 +18,10 @@ const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 describe("a request's head from the wire", () => {
   test("comes out as it went in", () => {
     expect(parseRequestHead(bytes(request))).toEqual(request);
+  });
+
+  test.each(["none", "chunked", 0, 17])("says of its body: %s", (body) => {
+    expect(parseRequestHead(bytes({ ...request, body })).body).toBe(body);
   });
 
   test("loses what nobody knows", () => {
@@ -37,6 +42,12 @@ describe("a request's head from the wire", () => {
     ["groups that are no list", { ...request, groups: "g" }],
     ["a group that is no text", { ...request, groups: [1] }],
     ["extra values that are no list", { ...request, extra: { k: "v" } }],
+    ["no word about its body", { ...request, body: undefined }],
+    ["a body of less than nothing", { ...request, body: -1 }],
+    ["a body of half a byte", { ...request, body: 0.5 }],
+    ["a body of another framing", { ...request, body: "gzip" }],
+    ["a second opinion about its body's length", { ...request, headers: ["content-LENGTH", "3"] }],
+    ["a second opinion about its body's framing", { ...request, headers: ["Transfer-Encoding", "chunked"] }],
     ["an odd number of headers", { ...request, headers: ["Accept"] }],
     ["a header name with a colon", { ...request, headers: ["a:", "b"] }],
     ["a header value with a line break", { ...request, headers: ["a", "b\r\nc: d"] }],

@@ -1,4 +1,5 @@
 // What OPEN and HEAD carry. Both come from a peer, so their shape is checked before anybody sees them.
+import type { Framing } from "../http1/head.ts";
 import { TunnelCode, TunnelError } from "./errors.ts";
 
 /** Header names and values in turn, as in node's rawHeaders: repeats and order survive. */
@@ -9,8 +10,10 @@ export interface RequestHead {
   readonly method: string;
   /** Byte for byte what the client wrote after the cluster's name, with the query: begins with "/". */
   readonly path: string;
-  /** Without any identity: the agent adds its own. */
+  /** Without any identity, which the agent adds, and without what frames the body, which `body` says. */
   readonly headers: RawHeaders;
+  /** Whether DATA follow, and how many bytes; the agent holds the DATA against it. */
+  readonly body: Framing;
   /** As the cluster sees it: `drover:user:<name>`. */
   readonly user: string;
   readonly uid: string;
@@ -27,19 +30,24 @@ export interface ResponseHead {
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // A value may hold what HTTP allows in one: no control characters, above all no CR, LF or NUL.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** A body is framed by `body`; a second opinion about where it ends is how requests are smuggled. */
+const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 const PATH = /^\/[\x21-\xff]*$/;
 
 /** Reads an OPEN payload. Throws a Protocol TunnelError for anything else than a RequestHead. */
 export function parseRequestHead(payload: Buffer): RequestHead {
   const head = parseObject(payload, "OPEN");
-  const { method, path, user, uid, groups, extra } = head;
+  const { method, path, body, user, uid, groups, extra } = head;
   if (typeof method !== "string" || !NAME.test(method)) throw malformed("OPEN", "method");
   if (typeof path !== "string" || !PATH.test(path)) throw malformed("OPEN", "path");
+  if (!isFraming(body)) throw malformed("OPEN", "body");
   if (typeof user !== "string") throw malformed("OPEN", "user");
   if (typeof uid !== "string") throw malformed("OPEN", "uid");
   if (!isStrings(groups)) throw malformed("OPEN", "groups");
   if (!isExtra(extra)) throw malformed("OPEN", "extra");
-  return { method, path, headers: parseHeaders(head.headers, "OPEN"), user, uid, groups, extra };
+  const headers = parseHeaders(head.headers, "OPEN");
+  for (let i = 0; i < headers.length; i += 2) if (FRAMING.test(headers[i] ?? "")) throw malformed("OPEN", "headers");
+  return { method, path, headers, body, user, uid, groups, extra };
 }
 
 /** Reads a HEAD payload. Throws a Protocol TunnelError for anything else than a ResponseHead. */
@@ -71,6 +79,9 @@ function parseHeaders(headers: unknown, frame: string): RawHeaders {
 }
 
 const isStrings = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === "string");
+
+const isFraming = (value: unknown): value is Framing =>
+  value === "none" || value === "chunked" || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0);
 
 const isExtra = (value: unknown): value is Record<string, string[]> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every(isStrings);

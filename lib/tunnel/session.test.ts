@@ -11,7 +11,16 @@ import type { RequestHead } from "./head.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import type { Stream } from "./stream.ts";
 
-const request: RequestHead = { method: "GET", path: "/api", headers: [], user: "drover:user:alice", uid: "", groups: [], extra: {} };
+const request: RequestHead = {
+  method: "GET",
+  path: "/api",
+  headers: [],
+  body: "none",
+  user: "drover:user:alice",
+  uid: "",
+  groups: [],
+  extra: {},
+};
 const ok = { status: 200, headers: [] };
 
 /** Two ends of a tunnel in one process. */

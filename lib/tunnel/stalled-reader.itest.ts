@@ -12,7 +12,16 @@ import type { Stream } from "./stream.ts";
 
 const BULK_BYTES = 500_000_000;
 const LIMIT_BYTES = 2_000_000;
-const request = (path: string): RequestHead => ({ method: "GET", path, headers: [], user: "u", uid: "", groups: [], extra: {} });
+const request = (path: string): RequestHead => ({
+  method: "GET",
+  path,
+  headers: [],
+  body: "none",
+  user: "u",
+  uid: "",
+  groups: [],
+  extra: {},
+});
 
 let opener: Session;
 let acceptor: Session;

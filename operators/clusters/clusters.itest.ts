@@ -8,7 +8,7 @@ import { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts"
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { Project } from "../../crds/v1alpha1/project.ts";
 import { clusterNamespace, projectNamespace } from "../../lib/access/names.ts";
-import { isForbidden } from "../../lib/kube/client.ts";
+import { type ApiError, isForbidden, KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRoleBinding, ConfigMap, Event, Lease, Namespace, RoleBinding, Secret, ServiceAccount } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
@@ -167,6 +167,25 @@ describe("a cluster", () => {
     expect(await tokenIn("again")).not.toBe(first);
   });
 
+  test("whose agent's key is withdrawn has no token of that agent left that the hub takes", async () => {
+    await hub.apply(cluster("left"));
+    await until(() => exists(Secret, "agent-manifest", "cluster-left"), "the manifest");
+    await register("left");
+    const account = { namespace: "cluster-left", name: "agent" };
+    const madeFor = async (): Promise<string | undefined> =>
+      (await find(ServiceAccount, "agent", "cluster-left"))?.metadata.annotations?.["drover.dev/agent-key"];
+    await until(async () => (await madeFor()) !== undefined, "the account is that of the key");
+    const { token } = await hub.admin.requestToken(account);
+    const agent = new KubeClient({ server: hub.plane.server, ca: hub.plane.ca, token: async () => token });
+    const lease = (): Promise<unknown> => agent.get(Lease, account);
+    await until(async () => (await lease()) !== undefined, "the agent reads its lease");
+    await hub.kubectl(["delete", "clusterregistration", "agent", "-n", "cluster-left"]);
+    await until(async () => ((await lease().catch((error: unknown) => error)) as ApiError).code === 401, "its token is refused");
+    await until(() => exists(ServiceAccount, "agent", "cluster-left"), "another account");
+    expect(await madeFor()).toBeUndefined();
+    await agent.close();
+  });
+
   test("whose token ran out unused gets another one", async () => {
     await hub.apply(cluster("late"));
     await until(() => exists(Secret, "agent-manifest", "cluster-late"), "the manifest");
@@ -228,7 +247,6 @@ describe("namespaces that somebody prepared", () => {
 
   test("cannot be prepared at all by somebody who may create namespaces only", async () => {
     const probe = await hub.admin.requestToken({ namespace: "drover-system", name: "guard-probe" }, {});
-    const { KubeClient } = await import("../../lib/kube/client.ts");
     const client = new KubeClient({ server: hub.plane.server, ca: hub.plane.ca, token: () => Promise.resolve(probe.token) });
     const refused = await client.create(Namespace, namespace("cluster-prepared")).catch((error: unknown) => error);
     await client.close();

@@ -1,31 +1,45 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { agentToken } from "./account.ts";
+import { agentClaim, isForKey } from "./account.ts";
 import { mayAskHub } from "./allow.ts";
 
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const EXP = NOW / 1000 + 600;
 const jwt = (claims: unknown): string => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
 const EAST = "system:serviceaccount:cluster-east:agent";
 
 describe("attack 59: a token at the agents' endpoint", () => {
   test("is passed on when it claims to be the cluster's own agent", () => {
-    const token = jwt({ sub: EAST });
-    expect(agentToken([`Bearer ${token}`], "east")).toBe(token);
+    const token = jwt({ sub: EAST, exp: EXP, aud: ["https://hub", "drover.dev/agent-key/SHA256:k"] });
+    const claim = agentClaim([`Bearer ${token}`], "east", NOW);
+    expect(claim).toEqual({ token, expiresAt: EXP * 1000, audiences: ["https://hub", "drover.dev/agent-key/SHA256:k"] });
+    expect(isForKey(claim as NonNullable<typeof claim>, "SHA256:k")).toBe(true);
+  });
+
+  test("given for another key than the one on record, or while none is, is nobody's", () => {
+    const claim = { token: "t", expiresAt: 0, audiences: ["https://hub", "drover.dev/agent-key/SHA256:k"] };
+    expect(isForKey(claim, "SHA256:other")).toBe(false);
+    expect(isForKey(claim, undefined)).toBe(false);
+    expect(isForKey({ ...claim, audiences: ["https://hub"] }, "SHA256:k")).toBe(false);
+    expect(isForKey({ ...claim, audiences: ["drover.dev/agent-key/undefined"] }, undefined)).toBe(false);
   });
 
   test.each<[string, readonly string[]]>([
-    ["of another account of the namespace", [`Bearer ${jwt({ sub: "system:serviceaccount:cluster-east:default" })}`]],
-    ["of another cluster's agent", [`Bearer ${jwt({ sub: "system:serviceaccount:cluster-west:agent" })}`]],
-    ["of one of Drover's own processes", [`Bearer ${jwt({ sub: "system:serviceaccount:drover-system:proxy" })}`]],
+    ["of another account of the namespace", [`Bearer ${jwt({ sub: "system:serviceaccount:cluster-east:default", exp: EXP })}`]],
+    ["of another cluster's agent", [`Bearer ${jwt({ sub: "system:serviceaccount:cluster-west:agent", exp: EXP })}`]],
+    ["of one of Drover's own processes", [`Bearer ${jwt({ sub: "system:serviceaccount:drover-system:proxy", exp: EXP })}`]],
     ["of a person", [`Bearer drv_${"A".repeat(43)}`]],
+    ["that is over since long", [`Bearer ${jwt({ sub: EAST, exp: NOW / 1000 - 600 })}`]],
+    ["that never ends", [`Bearer ${jwt({ sub: EAST, aud: [] })}`]],
     ["without a subject", [`Bearer ${jwt({})}`]],
-    ["whose subject is a list", [`Bearer ${jwt({ sub: [EAST] })}`]],
+    ["whose subject is a list", [`Bearer ${jwt({ sub: [EAST], exp: EXP })}`]],
     ["that is no JSON", ["Bearer a.b.c"]],
     ["that is null", [`Bearer ${jwt(null)}`]],
-    ["twice", [`Bearer ${jwt({ sub: EAST })}`, `Bearer ${jwt({ sub: EAST })}`]],
-    ["with something behind it", [`Bearer ${jwt({ sub: EAST })} x`]],
+    ["twice", [`Bearer ${jwt({ sub: EAST, exp: EXP })}`, `Bearer ${jwt({ sub: EAST, exp: EXP })}`]],
+    ["with something behind it", [`Bearer ${jwt({ sub: EAST, exp: EXP })} x`]],
     ["that is missing", []],
   ])("%s is not", (_, authorization) => {
-    expect(agentToken(authorization, "east")).toBeUndefined();
+    expect(agentClaim(authorization, "east", NOW)).toBeUndefined();
   });
 });
 

@@ -1,26 +1,24 @@
 // An agent's request to the hub's API server: its own few objects, with its own token. The proxy adds nothing to it, above all not
-// its own identity, and holds nothing back: what a watch says goes on at once.
-
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent, request } from "node:https";
+// its own identity, and holds nothing of the answer back: what a watch says goes on at once.
+import type { IncomingMessage } from "node:http";
+import { type Sent, Upstream } from "../../lib/http1/upstream.ts";
 import { judgeAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
-import { tlsOptions } from "../../lib/outbound/trust.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
-import { agentToken } from "./account.ts";
+import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
 import { mayAskHub } from "./allow.ts";
+import { wholeBody } from "./body.ts";
 
 export interface HubForwarderOptions {
   /** Where the hub is; of the connection's credentials none is used. */
   readonly hub: Pick<Connection, "server" | "ca" | "serverName">;
-  /** By cluster and address: whoever only claims to be the agent must not use up what the agent may do. */
+  readonly tokens: Pick<AgentTokens, "verify">;
+  /** Requests by cluster; only its own agent's count. */
   readonly rate: RateLimiter;
-  /** Whether there is such a cluster. */
-  readonly hasCluster: (cluster: string) => boolean;
   readonly openPerAgent?: number;
   readonly maxBodyBytes?: number;
 }
@@ -28,112 +26,118 @@ export interface HubForwarderOptions {
 const OPEN_PER_AGENT = 64;
 /** An agent's report has bounded fields; nothing it sends comes near. */
 const MAX_BODY_BYTES = 1024 * 1024;
+const IDLE_PER_AGENT = 4;
+
+/** A request of an agent on its way, and how it stands. */
+interface Exchange {
+  readonly client: Client;
+  bytesIn: number;
+  bytesOut: number;
+  status: number;
+  refused: Refusal | undefined;
+  /** The client has left, or was refused. */
+  over: boolean;
+}
 
 export class HubForwarder {
   readonly #options: HubForwarderOptions;
-  readonly #url: URL;
-  readonly #prefix: string;
-  readonly #agent: Agent;
-  /** What each agent has under way, by cluster and address: how to cut it off. */
+  readonly #upstream: Upstream;
+  /** What each cluster's agent has under way: how to cut it off. */
   readonly #open = new Map<string, Set<() => void>>();
 
   constructor(options: HubForwarderOptions) {
     this.#options = options;
-    this.#url = new URL(options.hub.server);
-    if (this.#url.protocol !== "https:") throw new Error(`the hub must be reached over https, not ${options.hub.server}`);
-    this.#prefix = this.#url.pathname.replace(/\/+$/, "");
-    // Below the 90 s after which an API server ends idle connections.
-    this.#agent = new Agent({
-      keepAlive: true,
-      timeout: 60_000,
-      maxFreeSockets: 256,
-      ...tlsOptions(options.hub),
-    });
+    const { server, ca, serverName } = options.hub;
+    const socketsPerIdentity = options.openPerAgent ?? OPEN_PER_AGENT;
+    this.#upstream = new Upstream({ server, ca, serverName, socketsPerIdentity, idlePerIdentity: IDLE_PER_AGENT });
   }
 
   /** `done` is called exactly once. */
   handle(client: Client, admitted: Admitted, done: (outcome: Outcome) => void): void {
-    const { cluster, method, path } = admitted;
-    let bytesIn = 0;
-    let bytesOut = 0;
-    let status = 0;
-    let refused: Refusal | undefined;
-    const stop = (refusal: Refusal): void => {
-      if (refused !== undefined) return;
-      refused = refusal;
-      if (!client.responded) status = refusal.status;
-      refuse(client, refusal);
-    };
-    let leave = (): void => {};
+    const exchange: Exchange = { client, bytesIn: 0, bytesOut: 0, status: 0, refused: undefined, over: false };
     client.onClose(() => {
-      leave();
+      exchange.over = true;
+      const { status, refused, bytesIn, bytesOut } = exchange;
       done({ status, ...(refused ? { refusal: refused } : {}), bytesIn, bytesOut });
     });
-    const token = agentToken(admitted.authorization, cluster);
-    if (token === undefined) return stop(new Refusal("Unauthorized", "Unauthorized", "NotThisAgentsToken"));
-    if (!this.#options.hasCluster(cluster) || !mayAskHub(cluster, method, path))
-      return stop(new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
-    const key = `${cluster} ${admitted.rateKey}`;
-    const open = this.#open.get(key) ?? new Set();
-    if (this.#options.rate.admit(key, performance.now()) > 0 || open.size >= (this.#options.openPerAgent ?? OPEN_PER_AGENT)) {
-      return stop(new Refusal("TooManyRequests", "too many requests of this agent; try again"));
-    }
-    const req = this.#request(admitted, token);
-    const cut = (): void => stop(new Refusal("AgentForbidden", "forbidden: the agent's key was withdrawn"));
-    this.#open.set(key, open.add(cut));
-    leave = () => {
+    void this.#serve(exchange, admitted);
+  }
+
+  /** The agent's key was withdrawn: what it has open ends. */
+  cut(cluster: string): void {
+    for (const cut of [...(this.#open.get(cluster) ?? [])]) cut();
+  }
+
+  close(): void {
+    this.#upstream.close();
+  }
+
+  async #serve(exchange: Exchange, admitted: Admitted): Promise<void> {
+    const { cluster, method, path, authorization } = admitted;
+    const { client } = exchange;
+    if (!mayAskHub(cluster, method, path))
+      return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
+    if (method === "GET" && client.body !== undefined)
+      return stop(exchange, new Refusal("MalformedRequest", "a GET of an agent has no body"));
+    const token = await this.#options.tokens.verify(authorization, cluster, REVIEWED_FOR_MS);
+    if (token instanceof Refusal) return stop(exchange, token);
+    const busy = this.#admit(cluster);
+    if (busy !== undefined) return stop(exchange, busy);
+    const open = this.#open.get(cluster) ?? new Set();
+    const cut = (): void => stop(exchange, new Refusal("AgentForbidden", "forbidden: the agent's key was withdrawn"));
+    this.#open.set(cluster, open.add(cut));
+    client.onClose(() => {
       open.delete(cut);
-      if (open.size === 0) this.#open.delete(key);
-      req.destroy();
-    };
-    req.on("error", () => stop(new Refusal("HubUnavailable", "the hub does not answer; try again")));
+      if (open.size === 0) this.#open.delete(cluster);
+    });
+    const body = client.body === undefined ? undefined : await wholeBody(client.body, this.#options.maxBodyBytes ?? MAX_BODY_BYTES);
+    if (body instanceof Refusal) return stop(exchange, body);
+    if (exchange.over) return;
+    exchange.bytesIn = body?.length ?? 0;
+    this.#send(exchange, admitted, token, body);
+  }
+
+  #admit(cluster: string): Refusal | undefined {
+    const open = this.#open.get(cluster)?.size ?? 0;
+    if (open < (this.#options.openPerAgent ?? OPEN_PER_AGENT) && this.#options.rate.admit(cluster, performance.now()) === 0)
+      return undefined;
+    return new Refusal("TooManyRequests", "too many requests of this agent; try again");
+  }
+
+  #send(exchange: Exchange, { cluster, method, path, headers }: Admitted, { token, hash }: AgentToken, body: Buffer | undefined): void {
+    const { client } = exchange;
+    let req: Sent;
+    try {
+      const outgoing = { method, path, headers: [...headers, "Authorization", `Bearer ${token}`], body: body?.length ?? ("none" as const) };
+      req = this.#upstream.send(outgoing, `${cluster} ${hash}`, body);
+    } catch {
+      return stop(exchange, new Refusal("MalformedRequest", "the request cannot be written as HTTP/1.1"));
+    }
+    client.onClose(() => req.destroy());
+    req.on("error", () => stop(exchange, new Refusal("HubUnavailable", "the hub does not answer; try again")));
     req.on("response", (res: IncomingMessage) => {
       const judged = judgeAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
       if (judged.is === "unfit") {
-        stop(new Refusal("AnswerRefused", `the hub ${judged.because}`));
+        stop(exchange, new Refusal("AnswerRefused", `the hub ${judged.because}`));
         req.destroy();
         return;
       }
-      status = judged.status;
+      exchange.status = judged.status;
       client.respond(judged.status, judged.headers);
       res.on("data", (piece: Buffer) => {
-        bytesOut += piece.length;
+        exchange.bytesOut += piece.length;
       });
       res.on("error", () => client.abort("broken"));
       res.on("close", () => res.complete || client.abort("broken"));
       res.pipe(client.sink);
     });
-    const { body } = client;
-    if (body === undefined) {
-      req.end();
-      return;
-    }
-    body.on("data", (piece: Buffer) => {
-      bytesIn += piece.length;
-      if (bytesIn <= (this.#options.maxBodyBytes ?? MAX_BODY_BYTES)) return;
-      stop(new Refusal("BodyTooLarge", "the body is larger than an agent's may be"));
-      req.destroy();
-    });
-    body.pipe(req);
   }
+}
 
-  /** The agent's key was withdrawn: what it has open ends. */
-  cut(cluster: string): void {
-    for (const [key, open] of [...this.#open]) if (key.startsWith(`${cluster} `)) for (const cut of [...open]) cut();
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
-
-  #request({ method, path, headers }: Admitted, token: string): ClientRequest {
-    return request({
-      host: this.#url.hostname,
-      port: this.#url.port || 443,
-      method,
-      path: this.#prefix + path,
-      headers: ["Host", this.#url.host, ...headers, "Authorization", `Bearer ${token}`],
-      agent: this.#agent,
-    });
-  }
+function stop(exchange: Exchange, refusal: Refusal): void {
+  if (exchange.over) return;
+  exchange.over = true;
+  exchange.refused = refusal;
+  if (!exchange.client.responded) exchange.status = refusal.status;
+  refuse(exchange.client, refusal);
 }

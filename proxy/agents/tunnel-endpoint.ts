@@ -1,7 +1,6 @@
 // An agent's end of a tunnel arrives: the hub says whose token it is, then the connection becomes a Session that we open streams on.
 
 import type { Duplex } from "node:stream";
-import type { KubeClient } from "../../lib/kube/client.ts";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
 import {
   offersTunnel,
@@ -15,18 +14,15 @@ import { Session } from "../../lib/tunnel/session.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
 import type { Tunnels } from "../tunnels.ts";
-import { agentAccount, agentToken } from "./account.ts";
-import { reviewToken } from "./token-review.ts";
+import type { AgentTokens } from "./agent-tokens.ts";
 
 export interface TunnelEndpointOptions {
-  readonly hub: KubeClient;
+  readonly tokens: AgentTokens;
   readonly tunnels: Tunnels;
   readonly replicaId: string;
   readonly replicas: number;
   /** By the address that dials. */
   readonly rate: RateLimiter;
-  /** Whether there is such a cluster. */
-  readonly hasCluster: (cluster: string) => boolean;
 }
 
 /** A TLS socket, as far as it matters here. */
@@ -47,18 +43,11 @@ export class TunnelEndpoint {
   async accept(request: Admitted, socket: Tunable, behind: Buffer): Promise<Session | Refusal> {
     const { cluster } = request;
     if (!offersTunnel(request.upgrade)) return new Refusal("UpgradeRefused", `this path changes to ${UPGRADE_TOKEN} only`);
-    const token = agentToken(request.authorization, cluster);
-    if (token === undefined) return new Refusal("Unauthorized", "Unauthorized", "NotThisAgentsToken");
     if (this.#options.rate.admit(request.rateKey, performance.now()) > 0)
       return new Refusal("TooManyRequests", "too many tunnels from this address; try again");
-    let owner: string | undefined;
-    try {
-      owner = await reviewToken(this.#options.hub, token);
-    } catch {
-      return new Refusal("HubUnavailable", "the hub does not answer; try again");
-    }
-    if (owner !== agentAccount(cluster)) return new Refusal("Unauthorized", "Unauthorized", "TokenNotTaken");
-    if (!this.#options.hasCluster(cluster)) return new Refusal("AgentForbidden", "forbidden: there is no such cluster");
+    // Asked anew for each tunnel, which then lasts for as long as the key is on record.
+    const token = await this.#options.tokens.verify(request.authorization, cluster, 0);
+    if (token instanceof Refusal) return token;
     return this.#begin(cluster, socket, behind);
   }
 

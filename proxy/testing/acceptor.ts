@@ -83,10 +83,12 @@ function answerHere(stream: Stream): void {
 }
 
 function forward(stream: Stream, member: AcceptorOptions["member"]): void {
-  const { method, path, headers, user, uid, groups, extra } = stream.request;
+  const { method, path, headers, body, user, uid, groups, extra } = stream.request;
   const url = new URL(member.server);
   const kept: string[] = ["Host", url.host];
   kept.push(...headers);
+  if (body === "chunked") kept.push("Transfer-Encoding", "chunked");
+  else if (body !== "none") kept.push("Content-Length", String(body));
   kept.push("Impersonate-User", user, "Impersonate-Uid", uid, ...groups.flatMap((group) => ["Impersonate-Group", group]));
   for (const [key, values] of Object.entries(extra)) {
     for (const value of values) kept.push(`Impersonate-Extra-${encodeURIComponent(key)}`, value);

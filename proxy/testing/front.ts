@@ -11,6 +11,7 @@ import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import type { Token } from "../../crds/v1alpha1/token.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
+import type { Connection } from "../../lib/kube/client.ts";
 import { RateLimiter } from "../../lib/limits/rate.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
@@ -42,8 +43,13 @@ export interface Front {
 /** How a cluster answers, by its name. */
 export type Clusters = Readonly<Record<string, (stream: Stream) => void>>;
 
-/** `serving`: for 127.0.0.1, signed by `ca`. `clusters` has at least one. */
-export async function startFront(ca: string, serving: Certificate, clusters: Clusters): Promise<Front> {
+/** `serving`: for 127.0.0.1, signed by `ca`. `clusters` has at least one. `upstream`: where agents' requests to the hub go. */
+export async function startFront(
+  ca: string,
+  serving: Certificate,
+  clusters: Clusters,
+  upstream: Pick<Connection, "server" | "ca"> = { server: "https://127.0.0.1:1" },
+): Promise<Front> {
   const hub = fixedHub();
   const tunnels = new Tunnels();
   const open = new OpenRequests(hub);
@@ -53,7 +59,7 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
   const recorder = new Recorder(new Registry(), gauges, (more) => {
     lines += more;
   });
-  const hubForwarder = new HubForwarder({ hub: { server: "https://127.0.0.1:1" }, rate: new RateLimiter(1, 1), hasCluster: () => false });
+  const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, rate: new RateLimiter(100_000, 100_000) });
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
   const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000, cancelled: new RateLimiter(5_000, 50) });
@@ -87,6 +93,14 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
     },
   };
 }
+
+/** Each token is an agent's. */
+const everyAgent = {
+  verify: async ([header = ""]: readonly string[]) => {
+    const token = header.replace("Bearer ", "");
+    return { token, hash: tokenHash(token) };
+  },
+};
 
 function fixedHub(): Hub {
   const hash = tokenHash(TOKEN);

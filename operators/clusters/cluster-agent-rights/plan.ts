@@ -1,21 +1,27 @@
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
-import { AGENT, clusterNamespace, HUB_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace, HUB_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { fingerprint } from "../../../lib/identity/agent-key.ts";
 import { Lease, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { KubeObject } from "../../../lib/kube/object.ts";
-import type { Plan } from "../../../lib/reconcile/contract.ts";
+import type { Plan, Reading } from "../../../lib/reconcile/contract.ts";
 
 export interface Observed {
   readonly ownNamespace: boolean;
+  readonly account: Reading<ServiceAccount>;
+  readonly registration: Reading<ClusterRegistration>;
 }
 
 /** Nothing is taken away while the cluster is deleted: its agent reports until the end, and all goes with the namespace. */
-export function plan(cluster: Cluster, { ownNamespace }: Observed): Plan<never> {
-  if (!ownNamespace || cluster.metadata.deletionTimestamp) return { conditions: [], finalizer: "none" };
+export function plan(cluster: Cluster, observed: Observed): Plan<never> {
+  if (!observed.ownNamespace || cluster.metadata.deletionTimestamp) return { conditions: [], finalizer: "none" };
   const namespace = clusterNamespace(cluster.metadata.name);
+  const { apply, remove } = accountFor(namespace, observed);
   return {
+    remove,
     apply: [
-      account(namespace),
+      ...apply,
       binding(namespace, "drover:agent", HUB_ROLE.clusterAgent, { name: AGENT, namespace }),
       binding(namespace, "drover:agent-token-minter", HUB_ROLE.agentTokenMinter, { name: "auth", namespace: SYSTEM_NAMESPACE }),
       { apiVersion: Lease.apiVersion, kind: Lease.kind, metadata: { name: AGENT, namespace, labels: MANAGED_BY } },
@@ -26,13 +32,28 @@ export function plan(cluster: Cluster, { ownNamespace }: Observed): Plan<never> 
   };
 }
 
-/** Nothing in the hub runs as this account: no pod is to get its token by itself. */
-const account = (namespace: string): ServiceAccount => ({
-  apiVersion: ServiceAccount.apiVersion,
-  kind: ServiceAccount.kind,
-  metadata: { name: AGENT, namespace, labels: MANAGED_BY },
-  automountServiceAccountToken: false,
-});
+/**
+ * The account of the key that is on record. One of another key goes first, and with it all tokens that were given for that key: a new
+ * account has another UID, and it is made once the old one is gone.
+ */
+function accountFor(namespace: string, { account, registration }: Observed): Required<Pick<Plan<never>, "apply" | "remove">> {
+  if (account.is === "unreadable" || registration.is === "unreadable") return { apply: [], remove: [] };
+  const publicKey = registration.is === "present" ? registration.value.status?.publicKey : undefined;
+  const print = publicKey === undefined ? undefined : fingerprint(Buffer.from(publicKey, "base64"));
+  const { apiVersion, kind } = ServiceAccount;
+  if (account.is === "present") {
+    const { uid, annotations, deletionTimestamp } = account.value.metadata;
+    const madeFor = annotations?.[AGENT_KEY_ANNOTATION];
+    if (deletionTimestamp !== undefined) return { apply: [], remove: [] };
+    if (madeFor !== undefined && madeFor !== print)
+      return { apply: [], remove: [{ apiVersion, kind, name: AGENT, namespace, ...(uid !== undefined && { uid }) }] };
+  }
+  const annotations = print === undefined ? {} : { annotations: { [AGENT_KEY_ANNOTATION]: print } };
+  const metadata = { name: AGENT, namespace, labels: MANAGED_BY, ...annotations };
+  // Nothing in the hub runs as this account: no pod is to get its token by itself.
+  const wanted: ServiceAccount = { apiVersion, kind, metadata, automountServiceAccountToken: false };
+  return { apply: [wanted], remove: [] };
+}
 
 const report = (namespace: string): KubeObject & { readonly spec: object } => ({
   apiVersion: ClusterReport.apiVersion,

@@ -1,9 +1,10 @@
 // cluster-agent-rights
 // Makes in each cluster's namespace what its agent needs on the hub: the account `agent`, its rights there, auth's right to
-// give it tokens, and the Lease and ClusterReport that it may patch but not create.
+// give it tokens, and the Lease and ClusterReport that it may patch but not create. With another key on record the account is made anew.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
-import { AGENT, GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
+import { AGENT, clusterNamespace, GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
 import { Lease, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import { hasOwnNamespace, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
@@ -16,13 +17,18 @@ const namedAgent = [AGENT];
 export const clusterAgentRights: Reconciler<Cluster, Observed, never> = {
   name: "cluster-agent-rights",
   subject: Cluster,
-  watches: [ownNamespaceWatch, inClusterNamespace(ServiceAccount), inClusterNamespace(RoleBinding)],
+  watches: [
+    ownNamespaceWatch,
+    inClusterNamespace(ServiceAccount),
+    inClusterNamespace(RoleBinding),
+    inClusterNamespace(ClusterRegistration),
+  ],
   owns: { conditions: [], kinds: [ServiceAccount, RoleBinding, Lease, ClusterReport] },
   access: [
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["serviceaccounts"], verbs: ["get", "list", "watch"] },
-    { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: namedAgent, verbs: ["create", "patch"] },
+    { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: namedAgent, verbs: ["create", "patch", "delete"] },
     { apiGroups: [RBAC], resources: ["rolebindings"], verbs: ALL },
     { apiGroups: [RBAC], resources: ["clusterroles"], resourceNames: [HUB_ROLE.clusterAgent, HUB_ROLE.agentTokenMinter], verbs: ["bind"] },
     {
@@ -31,10 +37,17 @@ export const clusterAgentRights: Reconciler<Cluster, Observed, never> = {
       resourceNames: namedAgent,
       verbs: ["get", "list", "watch", "create", "patch"],
     },
-    { apiGroups: [GROUP], resources: ["clusterreports"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: ["clusterreports", "clusterregistrations"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusterreports"], resourceNames: namedAgent, verbs: ["create", "patch"] },
     { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
   ],
-  observe: async (cluster, read) => ({ ownNamespace: hasOwnNamespace(cluster, read) }),
+  observe: async (cluster, read) => {
+    const namespace = clusterNamespace(cluster.metadata.name);
+    return {
+      ownNamespace: hasOwnNamespace(cluster, read),
+      account: read.get(ServiceAccount, AGENT, namespace),
+      registration: read.get(ClusterRegistration, AGENT, namespace),
+    };
+  },
   plan,
 };

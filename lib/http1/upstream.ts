@@ -1,0 +1,133 @@
+// Every HTTP/1.1 request that we make from parts goes through here. It holds the body against its framing: one byte more or fewer than
+// declared, and the connection is destroyed before a byte of it could be read as the next request.
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent, type RequestOptions, request } from "node:https";
+import type { Readable } from "node:stream";
+import { type Trust, tlsOptions } from "../outbound/trust.ts";
+import { type Framing, headerLines, type Outgoing } from "./head.ts";
+
+export interface UpstreamOptions {
+  /** Base URL, https only; may have a path prefix. */
+  readonly server: string;
+  readonly ca?: Trust["ca"];
+  readonly serverName?: Trust["serverName"];
+  /** Connections that requests of one identity may use at once, and keep open while idle. */
+  readonly socketsPerIdentity: number;
+  readonly idlePerIdentity: number;
+}
+
+/** A request under way. Its body cannot be written to from outside. */
+export type Sent = Pick<ClientRequest, "on" | "once" | "destroy" | "destroyed" | "reusedSocket">;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Below the 90 s after which an API server ends idle connections, so that we do not write into one that is being closed. */
+const IDLE_MS = 60_000;
+const MAX_ANSWER_HEADER_BYTES = 128 * 1024;
+
+export class Upstream {
+  /** host[:port], as in the header Host. */
+  readonly host: string;
+  /** The path at which the server has its "/"; "" when that is the root. */
+  readonly prefix: string;
+  readonly #url: URL;
+  readonly #pools: Pools;
+  readonly #trust: Trust;
+
+  constructor({ server, ca, serverName, socketsPerIdentity, idlePerIdentity }: UpstreamOptions) {
+    this.#url = new URL(server);
+    if (this.#url.protocol !== "https:") throw new Error(`the server must be reached over https, not ${server}`);
+    this.host = this.#url.host;
+    this.prefix = this.#url.pathname.replace(/\/+$/, "");
+    this.#trust = { ca, serverName };
+    this.#pools = new Pools({
+      keepAlive: true,
+      keepAliveMsecs: 15_000,
+      timeout: IDLE_MS,
+      maxSockets: socketsPerIdentity,
+      maxFreeSockets: idlePerIdentity,
+    });
+  }
+
+  /**
+   * Begins a request. `identity`: whose it is; its connection was and will be used for requests of the same identity only. `body` is read
+   * when the framing says that there is one, and only then. Throws TypeError when it cannot be written as one request.
+   */
+  send(outgoing: Outgoing, identity: string, body?: Readable | Buffer): Sent {
+    if (body === undefined ? outgoing.body !== "none" && outgoing.body !== 0 : outgoing.body === "none")
+      throw new TypeError("a body and its framing belong together");
+    const path = this.prefix + outgoing.path;
+    const options = {
+      host: this.#url.hostname,
+      port: this.#url.port || 443,
+      method: outgoing.method,
+      path,
+      headers: headerLines({ ...outgoing, path }, this.host),
+      agent: outgoing.upgrade === undefined ? this.#pools : (false as const),
+      maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
+      identity,
+      ...tlsOptions(this.#trust),
+    };
+    const req = request(options);
+    limitConnect(req);
+    req.on("error", () => {}); // whoever sent it listens as well; an error after the end is nobody's
+    req.once("response", (res: IncomingMessage) => res.once("end", () => req.writableFinished || req.destroy()));
+    if (body === undefined) req.end();
+    else if (Buffer.isBuffer(body)) writeWhole(req, outgoing.body, body);
+    else writeBody(req, outgoing.body, body);
+    return req;
+  }
+
+  close(): void {
+    this.#pools.destroy();
+  }
+}
+
+function writeWhole(req: ClientRequest, framing: Framing, body: Buffer): void {
+  if (framing === "chunked" || framing === body.length) req.end(body);
+  else req.destroy(new FramingError("the body has another length than it declares"));
+}
+
+/** Carries the body over with backpressure, and never a byte more than its framing allows. */
+function writeBody(req: ClientRequest, framing: Framing, body: Readable): void {
+  let left = typeof framing === "number" ? framing : Number.POSITIVE_INFINITY;
+  let ended = false;
+  body.on("data", (piece: Buffer) => {
+    // What still comes for a request that is over is read and dropped, so that the body can end.
+    if (req.destroyed) return;
+    left -= piece.length;
+    if (left < 0) req.destroy(new FramingError("the body is longer than it declares"));
+    else if (!req.write(piece)) body.pause();
+  });
+  req.on("drain", () => body.resume());
+  body.once("end", () => {
+    ended = true;
+    if (Number.isFinite(left) && left !== 0) req.destroy(new FramingError("the body is shorter than it declares"));
+    else req.end();
+  });
+  body.once("close", () => ended || req.destroy(new FramingError("the body was broken off")));
+  req.once("close", () => body.resume());
+}
+
+/** A body did not keep to its framing; the connection is gone. */
+export class FramingError extends Error {
+  override readonly name = "FramingError";
+}
+
+/** Connections kept apart by identity, besides server. An idle one on which bytes arrive that nobody asked for is closed by node. */
+class Pools extends Agent {
+  override getName(options: RequestOptions & { readonly identity?: string } = {}): string {
+    if (options.identity === undefined) throw new TypeError("a connection is somebody's");
+    return `${super.getName(options)}:${options.identity}`;
+  }
+}
+
+/** Bounds the time to connect, not the time to answer: watches may be silent for long. */
+function limitConnect(req: ClientRequest): void {
+  req.once("socket", (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(() => req.destroy(new Error("connecting took too long")), CONNECT_TIMEOUT_MS);
+    const done = (): void => clearTimeout(timer);
+    socket.once("secureConnect", done);
+    socket.once("close", done);
+  });
+}

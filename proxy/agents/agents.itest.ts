@@ -1,0 +1,214 @@
+// What agents, and strangers who claim to be agents, ask of the hub through the proxy process, under its own Role.
+import { connect as connectHttp2 } from "node:http2";
+import { connect, type TLSSocket } from "node:tls";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { isNotFound } from "../../lib/kube/client.ts";
+import { ConfigMap } from "../../lib/kube/core.ts";
+import { agentTokenOf, putKeyOnRecord, registerAgent, withdrawKey } from "../../lib/testing/agent.ts";
+import { startHub, type TestHub } from "../../lib/testing/hub.ts";
+import { until } from "../../lib/testing/until.ts";
+
+jest.setTimeout(120_000);
+
+const RBAC = "rbac.authorization.k8s.io";
+let hub: TestHub;
+let port: number;
+/** The agents' hub tokens. */
+let east: string;
+let west: string;
+
+const setsOf = (cluster: string): string => `/apis/drover.dev/v1alpha1/namespaces/cluster-${cluster}/accesssets`;
+const leaseOf = (cluster: string): string => `/apis/coordination.k8s.io/v1/namespaces/cluster-${cluster}/leases/agent`;
+
+beforeAll(async () => {
+  hub = await startHub();
+  for (const cluster of ["east", "west"]) {
+    await registerAgent(hub, cluster);
+    const spec = { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [], index: { sets: ["cluster"] } };
+    const metadata = { name: "cluster", namespace: `cluster-${cluster}` };
+    await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: AccessSet.kind, metadata, spec });
+  }
+  await hub.apply(
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "unrelated", namespace: "default" } },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRole",
+      metadata: { name: "makes-configmaps" },
+      rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["create"] }],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRoleBinding",
+      metadata: { name: "makes-configmaps" },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "makes-configmaps" },
+      subjects: [{ kind: "ServiceAccount", name: "unrelated", namespace: "default" }],
+    },
+  );
+  [east, west] = [await agentTokenOf(hub, "east"), await agentTokenOf(hub, "west")];
+  const proxy = await hub.start("proxy/main.ts", "proxy", { replicaId: "proxy-0", tls: await hub.servingFiles() });
+  port = Number(new URL(proxy.url).port);
+  await until(async () => statusOf(await get("west", setsOf("west"), west)) === 200, "west reads its sets");
+}, 900_000);
+
+afterAll(async () => {
+  await hub?.stop();
+}, 60_000);
+
+/** Writes bytes to the proxy, and gives what comes back until the first whole answer or the end of the connection. */
+function write(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const socket: TLSSocket = connect({ host: "127.0.0.1", port, ca: hub.plane.ca, ALPNProtocols: ["http/1.1"] }, () => {
+      socket.write(Buffer.from(bytes, "latin1"));
+    });
+    socket.on("data", (piece: Buffer) => {
+      text += piece.toString("latin1");
+      if (isWhole(text)) socket.end();
+    });
+    socket.on("error", (error) => (text === "" ? reject(error) : resolve(text)));
+    socket.on("close", () => resolve(text));
+  });
+}
+
+function isWhole(text: string): boolean {
+  const end = text.indexOf("\r\n\r\n");
+  if (end < 0) return false;
+  const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end));
+  return length === null ? text.endsWith("0\r\n\r\n") : text.length >= end + 4 + Number(length[1]);
+}
+
+const head = (cluster: string, method: string, path: string, token: string, more = ""): string =>
+  `${method} /agents/${cluster}/hub${path} HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`;
+const get = (cluster: string, path: string, token: string): Promise<string> => write(head(cluster, "GET", path, token));
+const chunked = (body: string): string => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+const CHUNKED = "Transfer-Encoding: chunked\r\n";
+const statusOf = (answer: string): number => Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1]);
+
+/** The same over HTTP/2: DATA behind a GET, without a content-length. */
+function overHttp2(path: string, token: string, body: string): Promise<number> {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: hub.plane.ca });
+  return new Promise<number>((resolve, reject) => {
+    const stream = session.request({ ":method": "GET", ":path": path, authorization: `Bearer ${token}` }, { endStream: false });
+    stream.on("response", (headers) => resolve(Number(headers[":status"])));
+    stream.on("error", reject);
+    stream.resume();
+    stream.end(body);
+  }).finally(() => session.destroy());
+}
+
+const claimsOf = (cluster: string): string =>
+  `e30.${Buffer.from(JSON.stringify({ sub: `system:serviceaccount:cluster-${cluster}:agent` })).toString("base64url")}.x`;
+
+function configMapPost(name: string, token: string): string {
+  const object = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" } });
+  return (
+    `POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${token}\r\n` +
+    `Content-Type: application/json\r\nContent-Length: ${object.length}\r\n\r\n${object}`
+  );
+}
+
+/** Whether the hub has the object, once a later request through the same proxy was answered. */
+async function exists(name: string): Promise<boolean> {
+  for (let i = 0; i < 5; i++) await get("west", setsOf("west"), west);
+  try {
+    await hub.admin.get(ConfigMap, { namespace: "default", name });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+describe("request smuggling into the hub", () => {
+  test.each(["HTTP/1.1", "HTTP/2"])(
+    "a stranger with a forged token writes no request of their own behind a GET, over %s",
+    async (version) => {
+      const { token } = await hub.admin.requestToken({ namespace: "default", name: "unrelated" });
+      const name = `smuggled-${version.replace(/\W/g, "").toLowerCase()}`;
+      const inner = configMapPost(name, token);
+      const path = `/agents/east/hub${setsOf("east")}`;
+      const status =
+        version === "HTTP/2"
+          ? await overHttp2(path, claimsOf("east"), inner)
+          : statusOf(await write(head("east", "GET", setsOf("east"), claimsOf("east"), CHUNKED) + chunked(inner)));
+      expect([400, 401]).toContain(status);
+      expect(await exists(name)).toBe(false);
+    },
+  );
+
+  test("an agent does not make another agent's connection answer with its own objects", async () => {
+    // The hub holds a request for a version of the future for some seconds: meanwhile west asks, and must not get that answer.
+    const inner = `GET ${setsOf("east")}?resourceVersion=999999999 HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${east}\r\n\r\n`;
+    const smuggled = write(head("east", "GET", `${setsOf("east")}/cluster`, east, CHUNKED) + chunked(inner));
+    await smuggled;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => get("west", setsOf("west"), west)));
+    for (const answer of answers) {
+      expect(statusOf(answer)).toBe(200);
+      expect(answer).not.toContain("cluster-east");
+    }
+  });
+
+  test("an agent does not have another agent's request, token included, read as the body of its own", async () => {
+    const body =
+      '{"status":{"conditions":[{"type":"Applied","status":"True","reason":"Applied","lastTransitionTime":"2026-01-01T00:00:00Z","message":"';
+    // Its length reaches some hundred bytes into what follows on the connection.
+    const inner =
+      `PATCH ${setsOf("east")}/cluster/status?fieldManager=agent&force=true HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${east}\r\n` +
+      `Content-Type: application/merge-patch+json\r\nContent-Length: ${body.length + 400}\r\n\r\n${body}`;
+    await write(head("east", "GET", setsOf("east"), east, CHUNKED) + chunked(inner));
+    const answer = await write(head("west", "GET", leaseOf("west"), west));
+    expect(statusOf(answer)).toBe(200);
+    expect(answer).toContain("cluster-west");
+  });
+});
+
+/** How many TokenReviews the hub has answered so far. */
+async function reviews(): Promise<number> {
+  const metrics = String(await hub.admin.request("GET", "/metrics"));
+  const counts = metrics
+    .split("\n")
+    .filter((line) => line.startsWith("apiserver_request_total{") && line.includes('resource="tokenreviews"'));
+  return counts.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+const dial = (cluster: string, token: string): Promise<string> =>
+  write(
+    `GET /agents/${cluster}/tunnel HTTP/1.1\r\nHost: proxy\r\nConnection: Upgrade\r\nUpgrade: drover-tunnel/1\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+  );
+
+describe("TokenReviews", () => {
+  test("are not caused by strangers, however right what they claim looks", async () => {
+    const [head, claims] = east.split(".");
+    const before = await reviews();
+    for (let i = 0; i < 20; i++) {
+      const forged = `${head}.${claims}.${Buffer.from(`forged ${i}`).toString("base64url")}`;
+      expect(statusOf(await dial("east", forged))).toBe(401);
+      expect(statusOf(await get("east", setsOf("east"), forged))).toBe(401);
+    }
+    expect(await reviews()).toBe(before);
+  });
+
+  test("are not made for each request of an agent", async () => {
+    expect(statusOf(await get("east", setsOf("east"), east))).toBe(200);
+    const before = await reviews();
+    for (let i = 0; i < 20; i++) expect(statusOf(await get("east", setsOf("east"), east))).toBe(200);
+    expect((await reviews()) - before).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("an agent whose key was withdrawn", () => {
+  test("gets neither a tunnel nor anything of the hub with the token that it still has, nor once another key is on record", async () => {
+    await registerAgent(hub, "north");
+    const old = await agentTokenOf(hub, "north");
+    await until(async () => statusOf(await get("north", setsOf("north"), old)) === 200, "north reads its sets");
+    await withdrawKey(hub, "north");
+    await until(async () => statusOf(await get("north", setsOf("north"), old)) === 401, "north's token is refused");
+    expect(statusOf(await dial("north", old))).toBe(401);
+    await putKeyOnRecord(hub, "north");
+    const renewed = await agentTokenOf(hub, "north");
+    await until(async () => statusOf(await get("north", setsOf("north"), renewed)) === 200, "north reads its sets with its new key");
+    expect(statusOf(await get("north", setsOf("north"), old))).toBe(401);
+    expect(statusOf(await dial("north", old))).toBe(401);
+  });
+});
