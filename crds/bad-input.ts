@@ -48,12 +48,22 @@ const hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const token = (name: string, more = {}) =>
   object("Token", name, { hash, user: "alice", provider: "local", kind: "Login", expiresAt: "2030-01-01T00:00:00Z", ...more });
 const set = (name: string, spec: Readonly<Record<string, unknown>>) =>
-  object("AccessSet", name, { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [], ...spec }, CLUSTER_NAMESPACE);
+  object(
+    "AccessSet",
+    name,
+    { scope: "Cluster", epoch: 1, history: ["1-00000000"], part: 1, parts: 1, bindings: [], ...spec },
+    CLUSTER_NAMESPACE,
+  );
 
 const SHORT_NAME = "at most 26 lower-case letters, digits and '-'";
 const ALICE = { kind: "User", name: "alice" };
 
 export const BAD_INPUT: readonly BadInput[] = [
+  {
+    why: "an accepted restore on another cluster than the hub",
+    object: cluster("bad", { import: {}, restoreAcceptedAt: "2026-06-01T00:00:00Z" }),
+    says: "it stands on the cluster `hub` only",
+  },
   { why: "a cluster without an engine", object: cluster("bad", {}), says: "for a cluster that exists: `import: {}`" },
   { why: "a cluster with two engines", object: cluster("bad", { import: {}, rke2: {} }), says: "write exactly one of import" },
   { why: "a cluster whose name has 27 characters", object: cluster("a".repeat(27)), says: SHORT_NAME },

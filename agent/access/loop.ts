@@ -3,6 +3,7 @@
 // over everything, which reads only caches, thinks in pure functions and writes only differences.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import { lastEpoch } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET, clusterNamespace, HUB, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
 import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
@@ -13,12 +14,13 @@ import { Queue } from "../../lib/reconcile/queue.ts";
 import { patiently } from "../patiently.ts";
 import { carryOut, type Done } from "./apply.ts";
 import { groupsOf, impersonatorBinding, impersonatorRole } from "./impersonator.ts";
-import { advance, isTeardown, type Known, NOTHING, type SeenSet } from "./known.ts";
+import { advance, isTeardown, type Known, latestEpochs, NOTHING, type SeenSet, setsInForce } from "./known.ts";
 import { IMPERSONATOR_OBJECTS, Member } from "./member.ts";
 import { discoverClusterScoped, seenSet, seenTemplate } from "./observe.ts";
 import { believed, objectKey, plan, type Verified } from "./plan.ts";
 import { SetStatusWriter, verdict } from "./set-status.ts";
 import type { State, StateStore } from "./state.ts";
+import type { Taken } from "./takeover.ts";
 
 export interface AccessReport {
   readonly epochs: readonly { readonly set: string; readonly epoch: number }[];
@@ -26,6 +28,8 @@ export interface AccessReport {
   readonly objects: number;
   readonly healed: number;
   readonly refused: readonly { readonly object: string; readonly message: string }[];
+  /** What does not go on from what is known, because the hub was restored, with the latest epoch that was seen of it. */
+  readonly restored: readonly { readonly object: string; readonly epoch: number }[];
   readonly skipped: readonly { readonly template: string; readonly message: string }[];
 }
 
@@ -174,7 +178,7 @@ export class AccessLoop {
 
   #render(namespaces: readonly MemberNamespace[], now = this.#now()): Rendered {
     return render({
-      sets: Object.values(this.#known.sets),
+      sets: setsInForce(this.#known),
       templates: new Map(Object.entries(this.#known.templates)),
       namespaces,
       clusterScoped: this.#clusterScoped,
@@ -188,11 +192,11 @@ export class AccessLoop {
 
   async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
     if (this.#tearingDown) return undefined;
-    const wentBack = this.#look();
+    const restored = this.#look();
     if (this.#known.sets[CLUSTER_SET] === undefined) return this.#stayAsIs();
     if (isTeardown(this.#known)) return this.#giveUp();
     const now = this.#now();
-    const sets = Object.values(this.#known.sets);
+    const sets = setsInForce(this.#known);
     const namespaces = this.#member.namespaces();
     const rendered = this.#render(namespaces, now);
     const impersonator = impersonatorRole(groupsIn(sets));
@@ -217,7 +221,7 @@ export class AccessLoop {
     this.#groups = new Set(impersonated ? groupsOf(impersonator) : this.#member.impersonatedGroups());
     if (done.changed) this.#options.onWithdrawn();
     return await this.#conclude(
-      { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, wentBack, now, sets },
+      { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, restored, now, sets },
       signal,
     );
   }
@@ -243,12 +247,12 @@ export class AccessLoop {
   /** Takes in what the hub's caches hold; until both have a first list, the agent goes by its own copy. */
   #look(): readonly string[] {
     if (!this.#sets.hasSynced || !this.#templates.hasSynced) return [];
-    const { known, wentBack, problems } = advance(this.#known, this.#sets.list().map(seenSet), this.#templates.list().map(seenTemplate));
+    const { known, restored, problems } = advance(this.#known, this.#sets.list().map(seenSet), this.#templates.list().map(seenTemplate));
     this.#known = known;
     const said = problems.join("; ");
     if (said !== this.#problems && said !== "") this.#options.log.warn("what the hub says is not followed", { problems });
     this.#problems = said;
-    return wentBack;
+    return restored;
   }
 
   /** Learns now and then which resources are cluster-scoped, beside the passes. Unknown ones stay in a project's role, where they give nothing. */
@@ -278,15 +282,16 @@ export class AccessLoop {
     const complete = !failed && held === 0;
     this.#settled ||= complete;
     if (complete) this.#appliedAt = new Date().toISOString();
-    const wentBack = new Set(pass.wentBack);
-    for (const set of sets) this.#statuses.set(set.name, verdict(set, { wentBack, refused, held, failed }));
+    const restored = new Set(pass.restored);
+    for (const set of sets) this.#statuses.set(set.name, verdict(set, { restored, refused, held, failed }));
     this.#statuses.keepOnly(new Set(sets.map(({ name }) => name)));
     this.#last = {
-      epochs: sets.map(({ name, epoch }) => ({ set: name, epoch })),
+      epochs: sets.map((set) => ({ set: set.name, epoch: lastEpoch(set) })),
       appliedAt: this.#appliedAt,
       objects: rendered.roles.length + rendered.bindings.length,
       healed: this.#healed,
       refused,
+      restored: latestEpochs(this.#known, pass.restored),
       skipped: rendered.skipped,
     };
     this.#options.onReport(this.#last);
@@ -305,9 +310,9 @@ interface Concluded {
   readonly failed: readonly unknown[];
   readonly refused: readonly { readonly object: string; readonly message: string }[];
   readonly held: number;
-  readonly wentBack: readonly string[];
+  readonly restored: readonly string[];
   readonly now: Date;
-  readonly sets: readonly SeenSet[];
+  readonly sets: readonly Taken<SeenSet>[];
 }
 
 /**

@@ -1,10 +1,12 @@
 // From the objects of hub and member to what the pure functions read.
 import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import type { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import type { Version } from "../../lib/access/lineage.ts";
 import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
 import { scopedResource } from "../../lib/access/render-rules.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import type { Namespace } from "../../lib/kube/core.ts";
+import type { ObjectMeta } from "../../lib/kube/object.ts";
 import type { SeenSet, SeenTemplate } from "./known.ts";
 
 export function seenSet({ metadata, spec }: AccessSet): SeenSet {
@@ -12,9 +14,10 @@ export function seenSet({ metadata, spec }: AccessSet): SeenSet {
     name: metadata.name,
     scope: spec.scope,
     ...(spec.project === undefined ? {} : { project: { name: spec.project.name, uid: spec.project.uid } }),
-    epoch: spec.epoch,
+    ...versionOf(metadata, spec.history),
     part: spec.part,
     bindings: spec.bindings,
+    ...(spec.restoreAcceptedAt === undefined ? {} : { acceptedAt: spec.restoreAcceptedAt }),
     ...(spec.index === undefined ? {} : { index: { sets: spec.index.sets, teardown: spec.index.teardown ?? false } }),
   };
 }
@@ -23,8 +26,8 @@ export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): S
   const accepted = status?.conditions?.some(({ type, status: is }) => type === "Accepted" && is === "True") ?? false;
   return {
     name: metadata.name,
-    uid: metadata.uid ?? "",
-    generation: metadata.generation ?? 0,
+    ...versionOf(metadata, status?.history ?? []),
+    ...(status?.restoreAcceptedAt === undefined ? {} : { acceptedAt: status.restoreAcceptedAt }),
     context: spec.context,
     accepted,
     rules: status?.rules ?? [],
@@ -32,6 +35,12 @@ export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): S
     ...(spec.externalClusterRole === undefined ? {} : { externalClusterRole: spec.externalClusterRole }),
   };
 }
+
+const versionOf = ({ uid = "", creationTimestamp = "" }: ObjectMeta, history: readonly string[]): Version => ({
+  uid,
+  createdAt: creationTimestamp,
+  history,
+});
 
 export function memberNamespace({ metadata }: Namespace): MemberNamespace {
   return {

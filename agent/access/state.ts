@@ -8,7 +8,7 @@ import { describe, type Log } from "../../lib/kube/log.ts";
 import { type Known, NOTHING } from "./known.ts";
 
 export const STATE_SECRET = "agent-state";
-const FIELD = "state.json.gz";
+const FIELD = "known.json.gz";
 /** A Secret holds at most 1 MiB; half of that packed is about 50,000 bindings. */
 const MAX_PACKED_BYTES = 512 * 1024;
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;

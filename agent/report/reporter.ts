@@ -122,13 +122,15 @@ export class Reporter {
 }
 
 /** As the kind's schema allows it: a cluster that refuses everything must still be able to say so. */
-function bounded({ epochs, appliedAt, objects, healed, refused, skipped }: AccessReport): NonNullable<ReportStatus["access"]> {
+function bounded({ epochs, appliedAt, objects, healed, refused, restored, skipped }: AccessReport): NonNullable<ReportStatus["access"]> {
   return {
     epochs: epochs.slice(0, 5000).map(({ set, epoch }) => ({ set, epoch })),
     ...(appliedAt === undefined ? {} : { appliedAt }),
     objects,
     healed,
     refused: refused.slice(0, 100).map(({ object, message }) => ({ object: object.slice(0, 600), message: message.slice(0, 1024) })),
+    // The latest first: an acceptance must be later than all of them.
+    restored: restored.toSorted((a, b) => b.epoch - a.epoch).slice(0, 100),
     skipped: skipped.slice(0, 100).map(({ template, message }) => ({ template, message: message.slice(0, 1024) })),
   };
 }

@@ -11,8 +11,8 @@ export const Applied = condition("Applied", "The agent made the member as this s
   PartlyRefused:
     "The member refused some of it, usually because it exceeds the ceiling. The ClusterReport lists what; raise the ceiling or grant less.",
   GuardsNotEnforced: "The member's admission policies are not in force, so the agent grants nothing. The ClusterReport says why.",
-  EpochWentBack:
-    "The set is older than what was applied: the hub was restored from a backup. Nothing is changed until a newer set arrives.",
+  HubRestored:
+    "The set does not go on from what the agent knows: the hub was restored from a backup. What the set withdraws is withdrawn, and nothing is granted. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
 });
 
 const subject = object("Who is bound, as the member sees it.", {
@@ -54,6 +54,14 @@ export const AccessSet = kind({
       isolation: isolation.optional(),
     }).optional(),
     epoch: integer("Grows whenever the content changes: max(previous + 1, milliseconds since 1970)."),
+    history: array(
+      "From which contents this one was made, oldest first, its own name last. The agent grants only what goes on from a content that it knows; an agent that was away finds what it acknowledged last.",
+      string("A content: its epoch and a digest.", { maxLength: 32, pattern: "^[0-9]+-[0-9a-f]{8}$" }),
+      { maxItems: 64 },
+    ),
+    restoreAcceptedAt: integer(
+      "When somebody last accepted that the hub had been restored from a backup, in milliseconds since 1970: agents take this set over from any epoch before.",
+    ).optional(),
     part: integer("Which part of the scope this is, from 1; a scope is split at 2,000 subjects.", { minimum: 1, maximum: 100 }),
     parts: integer("How many parts the scope has.", { minimum: 1, maximum: 100 }),
     bindings: array("Templates and their subjects, sorted.", binding, { maxItems: 500 }),
@@ -67,6 +75,7 @@ export const AccessSet = kind({
   }).rule("(self.scope == 'Project') == has(self.project)", "scope Project needs `project`, the others have none"),
   status: {
     epoch: integer("The epoch that the agent applied last.").optional(),
+    knownEpoch: integer("The epoch that the agent goes by, whether or not all of it could be applied.").optional(),
     appliedAt: time("When it did.").optional(),
   },
   conditions: [Applied],
@@ -92,6 +101,7 @@ spec:
   scope: Project
   project: { name: web, uid: 2b7e1516-28ae-d2a6-abf7-158809cf4f3c, podSecurity: { enforce: baseline } }
   epoch: 1767225600000
+  history: [1767225600000-5be61d2a]
   part: 1
   parts: 1
   bindings:

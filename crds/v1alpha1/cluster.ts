@@ -42,6 +42,8 @@ export const Ready = condition("Ready", "The cluster can be used through Drover,
   Unhealthy: "The agent says that the member's API server is not healthy. Look at the member.",
   GuardsNotEnforced:
     "The admission policies that guard Drover's objects in the member are not in force, so nothing is granted. The message says why.",
+  HubRestored:
+    "The hub was restored from a backup: the agent withdraws what the hub withdraws and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
   AccessNotApplied: "The agent has not applied the current grants yet; passes by itself. If it lasts, see the ClusterReport.",
   EngineUnsupported: "This version of Drover cannot make clusters with this engine. Use `import`.",
   Deleting: "The cluster is being deleted. See condition TornDown.",
@@ -103,6 +105,9 @@ export const Cluster = kind({
         { maxItems: 100 },
       ).optional(),
     }).default({}),
+    restoreAcceptedAt: time(
+      "On the cluster `hub` only: when somebody accepted that the hub had been restored from a backup. From then on agents grant what the restored hub says. Written by `kubectl drover hub accept-restore`.",
+    ).optional(),
   })
     .rule(
       exactlyOne(ENGINES),
@@ -122,6 +127,10 @@ export const Cluster = kind({
     {
       rule: "self.metadata.name != 'hub' || has(self.spec.__import__)",
       message: "the cluster `hub` is the one that Drover runs on: it is `import: {}`",
+    },
+    {
+      rule: "self.metadata.name == 'hub' || !has(self.spec.restoreAcceptedAt)",
+      message: "`restoreAcceptedAt` is about the hub: it stands on the cluster `hub` only",
     },
   ],
   columns: [

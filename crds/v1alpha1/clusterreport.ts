@@ -30,6 +30,14 @@ const access = object("What became of the AccessSets.", {
     }),
     { maxItems: 100 },
   ).optional(),
+  restored: array(
+    "What does not go on from what the agent knows, because the hub was restored from a backup: withdrawals are applied, grants are not.",
+    object("One AccessSet or ClusterRoleTemplate.", {
+      object: string("Kind and name.", { maxLength: 600 }),
+      epoch: integer("The latest epoch that the agent has seen of it; an acceptance must be later."),
+    }),
+    { maxItems: 100 },
+  ).optional(),
   skipped: array(
     "Rules that cannot be granted in a project, because they are about things that no namespace holds.",
     object("One template.", {

@@ -1,4 +1,4 @@
-import { array, boolean, choice, object, string } from "../schema/builders.ts";
+import { array, boolean, choice, integer, object, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
 import { displayName, labelName, nameOf } from "./names.ts";
@@ -69,6 +69,14 @@ export const ClusterRoleTemplate = kind({
   status: {
     rules: array("All rules, those inherited included: what agents apply.", policyRule, { maxItems: 500 }).optional(),
     capabilities: capabilities.described("All capabilities, those inherited included.").optional(),
+    history: array(
+      "From which contents this one was made, oldest first, its own name last: agents give more than before only if it goes on from a content that they know.",
+      string("A content: its epoch and a digest.", { maxLength: 32, pattern: "^[0-9]+-[0-9a-f]{8}$" }),
+      { maxItems: 1000 },
+    ).optional(),
+    restoreAcceptedAt: integer(
+      "When somebody last accepted that the hub had been restored from a backup, in milliseconds since 1970: agents take this content over from any epoch before.",
+    ).optional(),
   },
   conditions: [Accepted],
   rules: [labelName("template")],

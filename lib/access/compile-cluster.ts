@@ -14,7 +14,8 @@ import {
   judgeGlobalBinding,
   judgeGrant,
 } from "./compile-binding.ts";
-import { type Grant, grantKey, partition, type SetSpec, withEpoch } from "./compile-parts.ts";
+import { type Grant, grantKey, partition, type SetSpec } from "./compile-parts.ts";
+import { descend, notBefore, SET_BOUNDS } from "./lineage.ts";
 import { CLUSTER_SET, clusterSet, EVERYONE, projectNamespace, projectSet, USER_PREFIX } from "./names.ts";
 import { selects } from "./selector.ts";
 
@@ -28,10 +29,16 @@ export interface CompileInput {
   /** Of all projects of the cluster. */
   readonly projectBindings: readonly BindingSource[];
   /** The sets as they are on the hub. */
-  readonly previous: readonly Pick<AccessSet, "metadata" | "spec">[];
+  readonly previous: readonly PreviousSet[];
+  /** Milliseconds since 1970: when somebody last accepted that the hub had been restored from a backup. */
+  readonly restoreAcceptedAt?: number | undefined;
   /** false: whatever is not granted already stays withheld, whatever is to end still ends. */
   readonly mayGrant: boolean;
 }
+
+type PreviousSet = Pick<AccessSet, "metadata" | "spec" | "status">;
+/** A set before it has its place in the line of those before it. */
+type Content = Omit<SetSpec, "epoch" | "history">;
 
 export interface Compiled {
   /** In the order in which they must be written: the set with the index last, so that it never lists what is not there yet. */
@@ -49,11 +56,11 @@ export const MAX_USERS = 10_000;
 export const MAX_GROUPS = 5_000;
 
 export function compileCluster(input: CompileInput): Compiled {
-  const previous = new Map(input.previous.map(({ metadata, spec }) => [metadata.name, spec]));
-  if (input.cluster.metadata.deletionTimestamp) return teardown(previous.get(CLUSTER_SET), input.facts.now);
+  const previous = new Map(input.previous.map((set) => [set.metadata.name, set]));
+  if (input.cluster.metadata.deletionTimestamp) return teardown(previous.get(CLUSTER_SET), input);
 
   let withheld = 0;
-  const sets: { name: string; content: Omit<SetSpec, "epoch"> }[] = [];
+  const sets: { name: string; content: Content }[] = [];
   for (const scope of scopesOf(input)) {
     const before = partsBefore(scope, input.previous);
     const wanted = scope.grants();
@@ -68,7 +75,7 @@ export function compileCluster(input: CompileInput): Compiled {
   const names = sets.map(({ name }) => name).sort();
   const finished = sets
     .map(({ name, content }) => (name === CLUSTER_SET ? { name, content: { ...content, index: { sets: names } } } : { name, content }))
-    .map(({ name, content }) => ({ name, spec: withEpoch(content, previous.get(name), input.facts.now) }))
+    .map(({ name, content }) => ({ name, spec: descendant(content, previous.get(name), input) }))
     .sort((a, b) => Number(a.name === CLUSTER_SET) - Number(b.name === CLUSTER_SET) || (a.name < b.name ? -1 : 1));
   return { sets: finished, withheld, ...membersOf(finished.map(({ spec }) => spec)) };
 }
@@ -177,10 +184,22 @@ function alreadyGranted(wanted: readonly Grant[], before: readonly SetSpec["bind
   });
 }
 
-function teardown(previous: SetSpec | undefined, now: Date): Compiled {
+/** The set as it follows the one that is on the hub. */
+function descendant(content: Content, before: PreviousSet | undefined, { restoreAcceptedAt, facts }: CompileInput): SetSpec {
+  const said = { ...content, ...(restoreAcceptedAt !== undefined && { restoreAcceptedAt }) };
+  const { epoch, history } = descend(said, {
+    previous: before?.spec.history ?? [],
+    acknowledged: before?.status?.knownEpoch,
+    after: notBefore(facts.now, restoreAcceptedAt),
+    bounds: SET_BOUNDS,
+  });
+  return { ...said, epoch, history };
+}
+
+function teardown(previous: PreviousSet | undefined, input: CompileInput): Compiled {
   const content = { scope: "Cluster", part: 1, parts: 1, bindings: [], index: { sets: [CLUSTER_SET], teardown: true } } as const;
   return {
-    sets: [{ name: CLUSTER_SET, spec: withEpoch(content, previous, now) }],
+    sets: [{ name: CLUSTER_SET, spec: descendant(content, previous, input) }],
     members: { users: [], groups: [], everyone: false },
     withheld: 0,
     leftOut: 0,

@@ -1,5 +1,4 @@
-// How one scope's grants are laid out over AccessSets: split at 2,000 subjects, each subject staying in the part it is in,
-// each part with an epoch that grows exactly when its content changes.
+// How one scope's grants are laid out over AccessSets: split at 2,000 subjects, each subject staying in the part it is in.
 import type { AccessBinding, AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import type { SetSubject } from "./render-subjects.ts";
 
@@ -44,12 +43,6 @@ export function partition(
   return parts.map((part) => part.bindings());
 }
 
-/** The epoch of a set: as before while the content is as before, and never one that was given to another content. */
-export function withEpoch(content: Omit<SetSpec, "epoch">, previous: SetSpec | undefined, now: Date): SetSpec {
-  const epoch = previous && sameContent(content, previous) ? previous.epoch : Math.max((previous?.epoch ?? 0) + 1, now.getTime());
-  return { ...content, epoch };
-}
-
 class Part {
   #size = 0;
   readonly #templates = new Map<string, SetSubject[]>();
@@ -79,18 +72,6 @@ function homesOf(previous: readonly (readonly AccessBinding[])[]): ReadonlyMap<s
   }
   return homes;
 }
-
-/** Compared as the API server returns it, where fields come in another order. */
-function sameContent(content: Omit<SetSpec, "epoch">, { epoch: _, ...previous }: SetSpec): boolean {
-  return canonicalJson(content) === canonicalJson(previous);
-}
-
-const canonicalJson = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) =>
-    part !== null && typeof part === "object" && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => compare(a, b)))
-      : part,
-  );
 
 const subjectKey = ({ kind, namespace, name }: SetSubject): string => `${kind}\n${namespace ?? ""}\n${name}`;
 const byKey = (a: Grant, b: Grant): number => compare(grantKey(a), grantKey(b));

@@ -12,6 +12,8 @@ import { type Compiled, type CompileInput, compileCluster } from "./compile-clus
 import type { TemplateSource } from "./flatten.ts";
 
 const NOW = new Date("2026-06-01T12:00:00Z");
+/** Nothing came before. */
+const FIRST = { epoch: NOW.getTime(), history: [expect.stringMatching(`^${NOW.getTime()}-[0-9a-f]{8}$`)] };
 
 interface World {
   readonly labels?: Record<string, string>;
@@ -92,7 +94,7 @@ describe("compiling a cluster", () => {
     expect(compiled.sets.map(({ name }) => name)).toEqual(["project-web", "cluster"]);
     expect(specOf(compiled, "cluster")).toEqual({
       scope: "Cluster",
-      epoch: NOW.getTime(),
+      ...FIRST,
       part: 1,
       parts: 1,
       bindings: [{ template: "viewer", subjects: [{ kind: "Group", name: "drover:group:corp:developers" }] }],
@@ -101,7 +103,7 @@ describe("compiling a cluster", () => {
     expect(specOf(compiled, "project-web")).toEqual({
       scope: "Project",
       project: { name: "web", uid: "uid-web" },
-      epoch: NOW.getTime(),
+      ...FIRST,
       part: 1,
       parts: 1,
       bindings: [
@@ -120,7 +122,7 @@ describe("compiling a cluster", () => {
   test("without any binding there is still a set with an index, and nobody is a member", () => {
     const compiled = compile({});
     expect(compiled.sets).toEqual([
-      { name: "cluster", spec: { scope: "Cluster", epoch: NOW.getTime(), part: 1, parts: 1, bindings: [], index: { sets: ["cluster"] } } },
+      { name: "cluster", spec: { scope: "Cluster", ...FIRST, part: 1, parts: 1, bindings: [], index: { sets: ["cluster"] } } },
     ]);
     expect(compiled.members).toEqual({ users: [], groups: [], everyone: false });
   });
@@ -330,6 +332,7 @@ describe("epochs and parts", () => {
     const back = compile({ ...BASE, previous: asPrevious(first), now: new Date("2020-01-01T00:00:00Z") });
     expect(specOf(back, "cluster")?.epoch).toBe(NOW.getTime() + 1);
     expect(specOf(back, "project-web")?.epoch).toBe(NOW.getTime());
+    expect(specOf(back, "cluster")?.history.slice(0, -1)).toEqual(specOf(first, "cluster")?.history);
   });
 
   test("a set read back with its fields in another order is the same content", () => {

@@ -76,4 +76,5 @@ export const PATH = {
   podSecurity: "/drover.dev/pod-security",
   managedObjects: "/drover.dev/managed-objects",
   backingNamespaces: "/drover.dev/backing-namespaces",
+  acceptRestore: "/drover.dev/accept-restore",
 } as const;

@@ -284,6 +284,24 @@ describe("the sets", () => {
     await until(async () => (await setOf("sets", "project-q")) === undefined, "the foreign set is gone");
   });
 
+  test("and the templates say what they go on from, and that a restore is accepted, in one write each", async () => {
+    await settled();
+    const key = { namespace: "cluster-sets", name: "project-p" };
+    const templateOf = () => hub.admin.get(ClusterRoleTemplate, { name: "pod-reader" });
+    const [before, template] = [await hub.admin.get(AccessSet, key), await templateOf()];
+    const restoreAcceptedAt = new Date(Date.now() + 5_000).toISOString();
+    await hub.admin.patch(Cluster, { name: "hub" }, { spec: { restoreAcceptedAt } }, { type: "merge" });
+    const at = Date.parse(restoreAcceptedAt);
+    await until(async () => (await setOf("sets", "project-p"))?.spec.restoreAcceptedAt === at, "the set says so");
+    await until(async () => (await templateOf()).status?.restoreAcceptedAt === at, "the template says so");
+    const after = await hub.admin.get(AccessSet, key);
+    expect(after.spec.history).toEqual([...before.spec.history, expect.stringMatching(`^${after.spec.epoch}-`)]);
+    expect(after.spec.epoch).toBeGreaterThan(at);
+    expect((await templateOf()).status?.history).toEqual([...(template.status?.history ?? []), expect.stringMatching(/^[0-9]+-/)]);
+    await settled();
+    expect(((await hub.admin.get(AccessSet, key)).metadata.generation ?? 0) - (before.metadata.generation ?? 0)).toBe(1);
+  });
+
   test("change once for one grant: its epoch is written one time", async () => {
     await settled();
     const key = { namespace: "cluster-sets", name: "project-p" };

@@ -70,9 +70,11 @@ const grantsIn = (world: Rehearsal): string[] =>
     )
     .sort();
 
-/** Sets without their epochs, members and conditions: what must not depend on how it came about. */
+/** Sets and templates without their history, members and conditions: what must not depend on how it came about. */
 function outcome(world: Rehearsal): string {
-  const sets = world.list(AccessSet).map(({ metadata, spec: { epoch: _, ...content } }) => [metadata.namespace, metadata.name, content]);
+  const sets = world
+    .list(AccessSet)
+    .map(({ metadata, spec: { epoch: _, history: __, ...content } }) => [metadata.namespace, metadata.name, content]);
   const members = world.list(ClusterMembers).map(({ metadata, spec }) => [metadata.namespace, spec]);
   const judged = [
     ClusterRoleTemplateBinding,
@@ -82,7 +84,10 @@ function outcome(world: Rehearsal): string {
     ClusterRoleTemplate,
   ] as readonly Kind<KubeObject>[];
   const statuses = judged.flatMap((kind) =>
-    world.list(kind).map((one) => [kind.kind, one.metadata.name, (one as { status?: unknown }).status]),
+    world.list(kind).map((one) => {
+      const { history: _, ...status } = (one as { status?: { history?: unknown } }).status ?? {};
+      return [kind.kind, one.metadata.name, status];
+    }),
   );
   return JSON.stringify([sets, members, statuses]);
 }

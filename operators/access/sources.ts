@@ -1,10 +1,12 @@
 // What bindings refer to, taken out of the caches for one pass: everything is read before anything is judged.
 // A reconciler takes here only kinds that it also watches, since it waits for no others to be listed before it begins.
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
+import { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { GlobalRole } from "../../crds/v1alpha1/globalrole.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
 import type { Sources, SubjectSource } from "../../lib/access/compile-binding.ts";
+import { HUB } from "../../lib/access/names.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { Reader } from "../../lib/reconcile/contract.ts";
 
@@ -38,6 +40,14 @@ export function templatesIn(read: Reader): Pick<Sources, "template"> {
 export function globalRolesIn(read: Reader): Pick<Sources, "globalRole"> {
   const roles = all(GlobalRole, read);
   return { globalRole: (name) => roles.get(name) };
+}
+
+/** Milliseconds since 1970: when somebody last accepted that the hub had been restored from a backup. */
+export function restoreAcceptedAt(read: Reader): number | undefined {
+  const hub = read.get(Cluster, HUB);
+  if (hub.is === "unreadable") throw new Error(hub.because);
+  const time = hub.is === "present" ? hub.value.spec.restoreAcceptedAt : undefined;
+  return time === undefined ? undefined : Date.parse(time);
 }
 
 const all = <T extends KubeObject>(kind: Kind<T>, read: Reader): ReadonlyMap<string, T> =>

@@ -11,7 +11,7 @@ import { ProjectRoleTemplateBinding } from "../../crds/v1alpha1/projectroletempl
 import { User } from "../../crds/v1alpha1/user.ts";
 import type { SubjectSource } from "../../lib/access/compile-binding.ts";
 import { heirsOf } from "../../lib/access/flatten.ts";
-import { clusterNamespace, projectNamespace } from "../../lib/access/names.ts";
+import { clusterNamespace, HUB, projectNamespace } from "../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
 import { type Key, type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
@@ -91,6 +91,8 @@ export const clusterWakers: readonly Watch[] = [
   watch(ClusterRoleTemplateBinding, clusterOf),
   watch(ProjectRoleTemplateBinding, clusterOf),
   watch(Project, clusterOf),
+  // It says whether a restore of the hub is accepted.
+  watch(Cluster, ({ metadata }, read) => (metadata.name === HUB ? everyCluster(read) : [])),
   // Also sets that nobody asked for: they are removed.
   watch(AccessSet, clusterOf),
   watch(GlobalRole, (_role, read) => everyCluster(read)),

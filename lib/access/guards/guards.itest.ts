@@ -165,7 +165,7 @@ const accessSet: AccessSet = {
   apiVersion: "drover.dev/v1alpha1",
   kind: "AccessSet",
   metadata: { name: "cluster", namespace: "default" },
-  spec: { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [], index: { sets: [] } },
+  spec: { scope: "Cluster", epoch: 1, history: ["1-00000000"], part: 1, parts: 1, bindings: [], index: { sets: [] } },
 };
 const cluster = (name: string, labels: Record<string, string> = {}): Cluster => ({
   apiVersion: "drover.dev/v1alpha1",

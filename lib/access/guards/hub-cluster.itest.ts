@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
-import type { ApiError } from "../../kube/client.ts";
+import { type ApiError, KubeClient } from "../../kube/client.ts";
 import type { Kind, KubeObject } from "../../kube/object.ts";
 import { startHub, type TestHub } from "../../testing/hub.ts";
 import { until } from "../../testing/until.ts";
@@ -89,6 +89,51 @@ describe("the Cluster `hub`, with which everybody's access to the hub would go",
     await hub.kubectl(["apply", "--server-side", "-k", join(import.meta.dirname, "../../../crds/manifests")]);
     await hub.kubectl(["wait", "--for=condition=Established", "crd", "clusters.drover.dev", "--timeout=60s"]);
     await until(async () => (await there()) === undefined, "the kind is served again, without the Cluster");
+  });
+});
+
+describe("what lets agents give back rights that were withdrawn after a backup", () => {
+  const ACCEPTED = "drover-restore-acceptance";
+  const accept = (as: KubeClient, name = HUB) =>
+    as.apply(Cluster, object(Cluster, name, { restoreAcceptedAt: "2026-06-01T00:00:00.000Z" }), { fieldManager: "someone" });
+  let editor: KubeClient;
+
+  beforeAll(async () => {
+    await apply(Cluster, {
+      ...object(Cluster, HUB, { import: {} }),
+      metadata: { name: HUB, labels: { [LABEL.hub]: "true" } },
+    });
+    await hub.apply(
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRole",
+        metadata: { name: "everything" },
+        rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }],
+      },
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: "everything" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "everything" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "editor" }],
+      },
+    );
+    editor = new KubeClient({ ...hub.plane.adminConnection(), headers: { "impersonate-user": "editor" } });
+  });
+  afterAll(() => editor?.close());
+
+  test("is refused to whoever may write everything but lacks the path, also by taking it away, while other changes pass", async () => {
+    await eventually("the acceptance is guarded", () => refused(accept(editor), ACCEPTED, "/drover.dev/accept-restore"));
+    await editor.apply(Cluster, object(Cluster, HUB, { displayName: "Hub" }), { fieldManager: "editor" });
+    await accept(hub.admin);
+    await editor.apply(Cluster, object(Cluster, HUB, { displayName: "The hub" }), { fieldManager: "editor" });
+    const removal = editor.patch(Cluster, { name: HUB }, { spec: { restoreAcceptedAt: null } }, { type: "merge" });
+    await refused(removal, ACCEPTED, "/drover.dev/accept-restore");
+  });
+
+  test("stands on the hub only", async () => {
+    await apply(Cluster, object(Cluster, "north", { import: {} }));
+    await expect(accept(hub.admin, "north")).rejects.toMatchObject({ code: 422 });
   });
 });
 

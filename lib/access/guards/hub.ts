@@ -126,3 +126,22 @@ export const hubCluster: Guard = {
     },
   ],
 };
+
+/** What agents hold back after a restore of the hub they grant once this time is later: withdrawn rights come back with it. */
+export const restoreAcceptance: Guard = {
+  name: "drover-restore-acceptance",
+  labels,
+  matches: [{ apiGroups: [GROUP], apiVersions: ["*"], resources: ["clusters", "clusters/status"], operations: ["CREATE", "UPDATE"] }],
+  variables: {
+    said: "object.spec.?restoreAcceptedAt",
+    before: "oldObject == null ? optional.none() : oldObject.spec.?restoreAcceptedAt",
+  },
+  rules: [
+    {
+      expression: `variables.said == variables.before || ${mayUse(text(PATH.acceptRestore))}`,
+      message: text(
+        `restoreAcceptedAt gives back what was withdrawn after a backup of the hub; changing it needs the right to use ${PATH.acceptRestore}`,
+      ),
+    },
+  ],
+};

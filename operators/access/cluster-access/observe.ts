@@ -8,7 +8,7 @@ import type { CompileInput } from "../../../lib/access/compile-cluster.ts";
 import { clusterNamespace, MEMBERS } from "../../../lib/access/names.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
-import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
+import { globalRolesIn, peopleIn, restoreAcceptedAt, templatesIn } from "../sources.ts";
 import { clusterBindingsOf, projectBindingsOf } from "../wake.ts";
 
 export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayGrant" | "previous"> {
@@ -31,6 +31,7 @@ export function observe(cluster: Cluster, read: Reader, guards: GuardState): Obs
     globalBindings,
     projects: read.list(Project, { namespace }),
     previous: read.list(AccessSet, { namespace }),
+    restoreAcceptedAt: restoreAcceptedAt(read),
     hasMembers: members.is === "present",
     sources: {
       ...peopleIn(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),

@@ -19,7 +19,7 @@ const set = (name: string): AccessSet => ({
   apiVersion: "drover.dev/v1alpha1",
   kind: "AccessSet",
   metadata: { name, namespace: "cluster-east", uid: `uid-${name}` },
-  spec: { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [] },
+  spec: { scope: "Cluster", epoch: 1, history: ["1-00000000"], part: 1, parts: 1, bindings: [] },
 });
 const observed = (more: Partial<Observed> = {}): Observed => ({
   clusterBindings: [
@@ -56,6 +56,20 @@ test("members come before sets, so that whoever is granted something is let in w
 test("nothing is written before the cluster's namespace is Drover's", () => {
   expect(names(cluster({ status: {} }), observed())).toEqual([]);
   expect(reason(cluster({ status: {} }), observed())).toBe("NamespaceNotReady");
+});
+
+test("a set is written onto the very version that it was made from, and says what it goes on from", () => {
+  const known = { ...set("cluster"), metadata: { ...set("cluster").metadata, resourceVersion: "7" } };
+  const [, written] = plan(cluster(), observed({ previous: [known] }), NOW).apply ?? [];
+  expect(written).toMatchObject({ metadata: { name: "cluster", uid: "uid-cluster", resourceVersion: "7" } });
+  const { spec } = written as AccessSet;
+  expect(spec.history).toEqual(["1-00000000", expect.stringMatching(`^${spec.epoch}-`)]);
+});
+
+test("an acceptance of a restore is in every set, whose epoch is later than it", () => {
+  const restoreAcceptedAt = NOW.getTime() + 5;
+  const [, written] = plan(cluster(), observed({ previous: [set("cluster")], restoreAcceptedAt }), NOW).apply ?? [];
+  expect((written as AccessSet).spec).toMatchObject({ restoreAcceptedAt, epoch: restoreAcceptedAt + 1 });
 });
 
 test("sets that are not wanted are removed, those very ones", () => {

@@ -5,7 +5,7 @@ import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { factsOf } from "../../../lib/access/compile-binding.ts";
 import { type Compiled, compileCluster, MAX_GROUPS, MAX_USERS } from "../../../lib/access/compile-cluster.ts";
 import { CLUSTER_SET, clusterNamespace, MANAGED_BY, MEMBERS } from "../../../lib/access/names.ts";
-import { type KubeObject, keyOf, type ObjectRef } from "../../../lib/kube/object.ts";
+import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { until } from "../status.ts";
 import type { Observed } from "./observe.ts";
@@ -24,7 +24,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     facts: factsOf(sources, now),
     mayGrant: guards.is === "Enforced" && !isPaused(cluster),
   });
-  const intents = objectsOf(cluster, result);
+  const intents = objectsOf(cluster, result, previous);
   const wanted = new Set(result.sets.map(({ name }) => name));
   const remove = previous.filter(({ metadata }) => !wanted.has(metadata.name)).map(refTo);
   if (cluster.metadata.deletionTimestamp) {
@@ -42,7 +42,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
 }
 
 /** Members before sets: whoever is newly granted something must be let in by the proxies when his rights arrive. */
-function objectsOf(cluster: Cluster, { sets, members }: Compiled): readonly KubeObject[] {
+function objectsOf(cluster: Cluster, { sets, members }: Compiled, previous: readonly AccessSet[]): readonly KubeObject[] {
   const namespace = clusterNamespace(cluster.metadata.name);
   const object = (
     kind: { readonly apiVersion: string; readonly kind: string },
@@ -54,7 +54,20 @@ function objectsOf(cluster: Cluster, { sets, members }: Compiled): readonly Kube
     metadata: { name, namespace, labels: MANAGED_BY },
     spec,
   });
-  return [object(ClusterMembers, MEMBERS, members), ...sets.map(({ name, spec }) => object(AccessSet, name, spec))];
+  const versions = new Map(previous.map(({ metadata }) => [metadata.name, metadata]));
+  return [
+    object(ClusterMembers, MEMBERS, members),
+    ...sets.map(({ name, spec }) => onto(versions.get(name), object(AccessSet, name, spec))),
+  ];
+}
+
+/**
+ * Written only onto the very version that it was made from: otherwise what a cache held of the hub before it was restored from a backup
+ * would pass for what the restored hub goes on from.
+ */
+function onto(version: ObjectMeta | undefined, set: KubeObject): KubeObject {
+  const { uid, resourceVersion } = version ?? {};
+  return { ...set, metadata: { ...set.metadata, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } };
 }
 
 const isPaused = (cluster: Cluster): boolean => cluster.spec.paused === true;

@@ -1,30 +1,52 @@
 import { Accepted, type ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemplate.ts";
 import { flatten, type TemplateSource } from "../../../lib/access/flatten.ts";
+import { descend, notBefore, TEMPLATE_BOUNDS } from "../../../lib/access/lineage.ts";
 import type { PolicyRule } from "../../../lib/kube/object.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
 
 export interface Observed {
   readonly templates: ReadonlyMap<string, TemplateSource>;
+  readonly restoreAcceptedAt: number | undefined;
 }
 
 export interface Status {
-  readonly rules: readonly PolicyRule[];
-  readonly capabilities: readonly string[];
+  /** Both absent while the template is refused. */
+  readonly rules?: readonly PolicyRule[];
+  readonly capabilities?: readonly string[];
+  readonly restoreAcceptedAt?: number;
+  readonly history: readonly string[];
 }
 
 /** A refused template loses its flattened rules: what agents read must never outlive the judgement about it. */
-export function plan(template: ClusterRoleTemplate, { templates }: Observed): Plan<Status> {
+export function plan(template: ClusterRoleTemplate, observed: Observed, now: Date): Plan<Status> {
   const { type } = Accepted;
-  const result = flatten(template, templates);
+  const result = flatten(template, observed.templates);
   if (!result.accepted) {
     const { reason, message } = result;
-    return { conditions: [{ type, status: "False", reason, message }], finalizer: "none" };
+    return { conditions: [{ type, status: "False", reason, message }], status: descendant(template, {}, observed, now), finalizer: "none" };
   }
   const { rules, capabilities } = result;
   const message = template.spec.locked ? "`locked` is kept, and has no effect in this version" : "";
   return {
     conditions: [{ type, status: "True", reason: Accepted.Accepted, message }],
-    status: { rules, capabilities },
+    status: descendant(template, { rules, capabilities }, observed, now),
     finalizer: "none",
   };
+}
+
+/** What agents read, as it follows what they may know already. */
+function descendant(
+  { spec, status }: ClusterRoleTemplate,
+  flattened: Omit<Status, "history">,
+  { restoreAcceptedAt }: Observed,
+  now: Date,
+): Status {
+  const said = { ...flattened, ...(restoreAcceptedAt !== undefined && { restoreAcceptedAt }) };
+  const { externalClusterRole } = spec;
+  const { history } = descend(externalClusterRole === undefined ? said : { ...said, externalClusterRole }, {
+    previous: status?.history ?? [],
+    after: notBefore(now, restoreAcceptedAt),
+    bounds: TEMPLATE_BOUNDS,
+  });
+  return { ...said, history };
 }

@@ -84,6 +84,13 @@ describe("a cluster is ready", () => {
     ["not while a probe gets through its guards", "GuardsNotEnforced", cluster(), beats, { ...healthy, guards: { state: "Missing" } }],
     ["not before its agent said that guards are in force", "GuardsNotEnforced", cluster(), beats, {}],
     ["not before its agent applied the first set", "AccessNotApplied", cluster(), beats, { ...healthy, access: {} }],
+    [
+      "not while a restored hub is held back",
+      "HubRestored",
+      cluster(),
+      beats,
+      { ...healthy, access: { ...healthy.access, restored: [{ object: "AccessSet project-web", epoch: 1 }] } },
+    ],
     ["not while it is being deleted", "Deleting", cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } }), beats, healthy],
     [
       "not with an engine that is not there yet",

@@ -56,7 +56,14 @@ function readyCondition(cluster: Cluster, connected: ConditionIntent, report: Re
   if (report.healthy === false) return not("Unhealthy", "the cluster's API server does not say that it is ready");
   if (report.guards?.state !== "Enforced") return not("GuardsNotEnforced", report.guards?.message ?? "the agent has not probed them yet");
   if (!report.access?.epochs?.some(({ set }) => set === CLUSTER_SET)) return not("AccessNotApplied", "the agent has applied nothing yet");
+  const restored = report.access?.restored ?? [];
+  if (restored.length > 0) return not("HubRestored", restoredMessage(restored));
   return { type: Ready.type, status: "True", reason: Ready.Ready, message: "" };
+}
+
+function restoredMessage(restored: readonly { readonly object: string }[]): string {
+  const more = restored.length > 1 ? ` and ${restored.length - 1} more` : "";
+  return `${restored[0]?.object}${more} does not go on from what the agent knows, so it grants nothing new: the hub was restored from a backup; see \`kubectl drover hub accept-restore\``;
 }
 
 function factsOf({ kubernetesVersion, agentVersion, nodes }: ReportStatus): Status {
