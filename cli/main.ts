@@ -1,6 +1,7 @@
 // `drover` and `kubectl drover`: one program.
 import { Command, CommanderError } from "commander";
 import { registerDev } from "../dev/commands.ts";
+import { addHub } from "./commands/accept-restore.ts";
 import { addClusters } from "./commands/clusters.ts";
 import { addImport } from "./commands/import.ts";
 import { addInit } from "./commands/init.ts";
@@ -26,7 +27,7 @@ const program = new Command("drover")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`drover: ${text.replace(/^error: /, "")}`) });
 
-for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, registerDev]) add(program);
+for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, addHub, registerDev]) add(program);
 inherit(program);
 
 try {

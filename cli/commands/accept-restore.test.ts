@@ -1,0 +1,32 @@
+import { expect, test } from "@jest/globals";
+import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { acceptanceTime } from "./accept-restore.ts";
+
+const NOW = new Date("2026-06-01T12:00:00.000Z");
+const ms = NOW.getTime();
+const HOUR = 3600_000;
+const hub = (restoreAcceptedAt?: string): Pick<Cluster, "spec"> => ({
+  spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" }, ...(restoreAcceptedAt && { restoreAcceptedAt }) },
+});
+const report = (cluster: string, ...epochs: number[]) => ({
+  metadata: { name: "agent", namespace: `cluster-${cluster}` },
+  status: { access: { restored: epochs.map((epoch, i) => ({ object: `AccessSet ${i}`, epoch })) } },
+});
+
+test("an acceptance is now, unless an agent has seen an epoch of a clock that is ahead, or an acceptance is later already", () => {
+  expect(acceptanceTime(hub(), [], NOW)).toEqual({ at: ms, clusters: [], notBelieved: [] });
+  expect(acceptanceTime(hub(), [report("west", ms - HOUR), report("east", 5, ms + HOUR)], NOW)).toEqual({
+    at: ms + HOUR + 1,
+    clusters: ["east", "west"],
+    notBelieved: [],
+  });
+  expect(acceptanceTime(hub("2026-06-01T13:00:00.000Z"), [], NOW).at).toBe(ms + HOUR + 1);
+});
+
+test("an agent cannot move the acceptance into the future, where it would accept restores to come", () => {
+  expect(acceptanceTime(hub(), [report("west", ms - 1), report("evil", Number.MAX_SAFE_INTEGER)], NOW)).toEqual({
+    at: ms,
+    clusters: ["evil", "west"],
+    notBelieved: ["evil"],
+  });
+});
