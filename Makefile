@@ -9,8 +9,9 @@ modules := node_modules/.package-lock.json
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user)
+setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user), as root also squid
 	@$(node) controlplane/build.ts kubernetes kwok
+	@$(node) tools/test-packages.ts
 
 build: $(modules) ## bundle each process into dist/
 	@$(node) tools/build.ts

@@ -88,6 +88,26 @@ const AUTHORITY_EXTENSIONS = [
   extension("2.5.29.15", der.bits(Buffer.from([0b0000_0110]), 1), true),
 ];
 
+const leafExtensions = (usages: readonly ("server" | "client")[], names: readonly string[]): Buffer[] => {
+  const alternative = names.map((name) =>
+    isIPv4(name) ? der.tagged(7, false, Buffer.from(name.split(".").map(Number))) : der.tagged(2, false, Buffer.from(name)),
+  );
+  return [
+    extension("2.5.29.15", der.bits(Buffer.from([0b1000_0000]), 7), true),
+    extension("2.5.29.37", der.sequence(...usages.map((usage) => USAGE[usage]))),
+    ...(alternative.length > 0 ? [extension("2.5.29.17", der.sequence(...alternative))] : []),
+  ];
+};
+
+/** A server's certificate that no authority signed. */
+export const selfSigned = (commonName: string, names: readonly string[]): KeyPair => {
+  const subject = { commonName };
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const issuer = { issuer: subject, signer: privateKey, issuerKeyId: keyId(publicKey) };
+  const cert = issue({ subject, publicKey, ...issuer, extensions: leafExtensions(["server"], names) });
+  return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+};
+
 /** A certificate authority; `certificate` signs one leaf. */
 export class Authority {
   readonly cert: string;
@@ -131,15 +151,7 @@ export class Authority {
   /** Signs a certificate for a new key; a server's names may be DNS names and IPv4 addresses. */
   certificate(subject: Subject, usages: readonly ("server" | "client")[], names: readonly string[] = [], validity?: Validity): KeyPair {
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const alternative = names.map((name) =>
-      isIPv4(name) ? der.tagged(7, false, Buffer.from(name.split(".").map(Number))) : der.tagged(2, false, Buffer.from(name)),
-    );
-    const extensions = [
-      extension("2.5.29.15", der.bits(Buffer.from([0b1000_0000]), 7), true),
-      extension("2.5.29.37", der.sequence(...usages.map((usage) => USAGE[usage]))),
-      ...(alternative.length > 0 ? [extension("2.5.29.17", der.sequence(...alternative))] : []),
-    ];
-    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions, validity });
+    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions: leafExtensions(usages, names), validity });
     return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
   }
 

@@ -40,7 +40,11 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
     const req = requestOver(url, { ca }, { headers, signal });
     const timer = setTimeout(() => req.destroy(new Error(`GET ${url}: no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     req.once("close", () => clearTimeout(timer));
-    req.on("error", reject);
+    req.on("error", (error) => {
+      // Without a connection there is no event "close".
+      clearTimeout(timer);
+      reject(error);
+    });
     req.on("upgrade", (res, socket, head) => {
       clearTimeout(timer);
       const replica = header(res.headers, REPLICA_HEADER);

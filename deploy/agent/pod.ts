@@ -19,6 +19,16 @@ export const agentPod = (image: string): KubeObject =>
     },
   }) as KubeObject;
 
+/** A Secret of the managed cluster's owner, because the URL may hold a password. What is in the cluster is never behind the proxy. */
+const PROXY_SECRET = "agent-outbound-proxy";
+const fromProxySecret = (key: string) => ({ valueFrom: { secretKeyRef: { name: PROXY_SECRET, key, optional: true } } });
+const OUTBOUND_PROXY = [
+  { name: "HTTPS_PROXY", ...fromProxySecret("HTTPS_PROXY") },
+  { name: "MORE_NO_PROXY", ...fromProxySecret("NO_PROXY") },
+  // Without that key the reference stays as it is written, which is no host's name.
+  { name: "NO_PROXY", value: "$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,$(MORE_NO_PROXY)" },
+];
+
 const podSpec = (image: string) => ({
   serviceAccountName: "agent",
   automountServiceAccountToken: true,
@@ -29,6 +39,7 @@ const podSpec = (image: string) => ({
       image,
       // V8 would let a busy process keep some hundred MiB of garbage before it looks; this costs no CPU that can be measured.
       command: ["node", "--max-semi-space-size=16", "/drover/agent.mjs", "--config", "/etc/drover/agent.json"],
+      env: OUTBOUND_PROXY,
       ports: [{ name: "health", containerPort: HEALTH_PORT }],
       livenessProbe: { httpGet: { path: "/healthz", port: "health" }, periodSeconds: 10, failureThreshold: 6 },
       readinessProbe: { httpGet: { path: "/readyz", port: "health" }, periodSeconds: 5 },

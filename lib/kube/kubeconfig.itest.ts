@@ -2,9 +2,11 @@
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Authority } from "../testing/certificates.ts";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
+import { startOutboundProxy } from "../testing/outbound-proxy.ts";
 import { until } from "../testing/until.ts";
 import { type ApiError, KubeClient } from "./client.ts";
 import { connectionFromKubeconfig } from "./connection.ts";
@@ -229,6 +231,25 @@ test("a plugin is asked again once the server refuses what it gave, or that has 
   for (const _ of [1, 2]) expect(await refused.list(Namespace).catch((error: unknown) => (error as ApiError).code)).toBe(403);
   expect(await count()).toBeGreaterThanOrEqual(before + 2);
   await refused.close();
+});
+
+test("proxy-url is gone through, whatever the environment says, by Drover as by kubectl; the password is in no error", async () => {
+  const squid = await startOutboundProxy([]);
+  if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+  try {
+    const config = await kubeconfig({ token: robotToken }, { "proxy-url": squid.url });
+    expect(await kubectlIs(config)).toMatchObject(robot);
+    expect(await droverIs(config)).toMatchObject(robot);
+    await until(async () => (await squid.tunnels()).length === 2, "squid has written what it did");
+    const tunnel = { target: new URL(plane.server).host, user: squid.user, status: "200" };
+    expect(await squid.tunnels()).toEqual([tunnel, tunnel]);
+    const wrong = await kubeconfig({ token: robotToken }, { "proxy-url": squid.url.replace("%3A", "%3Bsecret") });
+    const error = await droverIs(wrong).catch((reason: Error) => reason);
+    expect(String(error)).toContain(`the proxy ${squid.host} answered CONNECT ${tunnel.target} with 407`);
+    expect(inspect(error, { depth: 9 })).not.toContain("secret");
+  } finally {
+    await squid.stop();
+  }
 });
 
 test("with only the issuing certificate as its authority the API server is reached as with kubectl", async () => {

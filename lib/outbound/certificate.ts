@@ -4,6 +4,7 @@ const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired; whoever runs the server must renew it",
   CERT_NOT_YET_VALID: "its certificate is not valid yet; check the clocks",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name; use a name that is in the certificate",
+  INVALID_PURPOSE: "its certificate is not one for servers",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed, and is not itself among the authorities that are trusted here",
 };
 const UNTRUSTED = "its certificate is not signed by an authority that is trusted here";

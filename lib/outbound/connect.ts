@@ -130,8 +130,9 @@ function happens(socket: Socket, event: "connect" | "secureConnect", signal: Abo
 }
 
 function reasonOf({ reason }: AbortSignal): Error {
-  if (!(reason instanceof Error)) return new Error(String(reason));
-  return reason.name === "TimeoutError" ? Object.assign(new Error("no connection in time"), { code: "ETIMEDOUT" }) : reason;
+  if ((reason as { name?: unknown } | undefined)?.name === "TimeoutError")
+    return Object.assign(new Error(`no connection within ${CONNECT_MS / 1000} s`), { code: "ETIMEDOUT" });
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");

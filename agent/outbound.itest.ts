@@ -1,0 +1,100 @@
+// How an agent reaches auth, the proxy and the hub from where networks are as they are: through an outbound proxy, and not at all when a
+// certificate is wrong.
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { KubeClient } from "../lib/kube/client.ts";
+import { describe } from "../lib/kube/log.ts";
+import { type BadServers, startBadServers } from "../lib/testing/bad-certificates.ts";
+import { Authority } from "../lib/testing/certificates.ts";
+import { type OutboundProxy, startOutboundProxy } from "../lib/testing/outbound-proxy.ts";
+import { until } from "../lib/testing/until.ts";
+import { AuthClient } from "./registration/auth-client.ts";
+import { AgentKey } from "./registration/key.ts";
+import { dial } from "./tunnel/dial.ts";
+
+const NAME = "drover.test";
+const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+let bad: BadServers;
+let squid: OutboundProxy | undefined;
+let server: Server;
+let base: string;
+let ca: string;
+
+beforeAll(async () => {
+  bad = await startBadServers();
+  squid = await startOutboundProxy([NAME]);
+  const authority = Authority.create("drover");
+  ca = authority.cert;
+  // What answers here only says "not found": that it was asked at all, over TLS that was verified, is what is looked at.
+  server = createServer(authority.certificate({ commonName: "s" }, ["server"], [NAME]), (_, res) => res.writeHead(404).end());
+  server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  base = `https://${NAME}:${(server.address() as AddressInfo).port}`;
+}, 120_000);
+afterAll(async () => {
+  bad?.stop();
+  server?.closeAllConnections();
+  server?.close();
+  await squid?.stop();
+});
+const before = process.env.HTTPS_PROXY;
+afterEach(() => {
+  if (before === undefined) delete process.env.HTTPS_PROXY;
+  else process.env.HTTPS_PROXY = before;
+});
+
+/** Each way in which an agent goes out; the error with which it comes back. */
+const ways: Readonly<Record<string, (url: string, ca: string, signal: AbortSignal) => Promise<unknown>>> = {
+  "agent to auth": (authURL, authorities, signal) =>
+    new AuthClient({ authURL, ca: authorities, cluster: "east", key: new AgentKey(pem) }).token(signal),
+  "agent to proxy": (proxyURL, authorities, signal) => dial({ proxyURL, ca: authorities, cluster: "east", token: "t", signal }),
+  "agent to hub": async (hub, authorities, signal) => {
+    const client = new KubeClient({ server: `${hub}/agents/east/hub`, ca: authorities });
+    try {
+      await client.request("GET", "/api", { signal });
+    } finally {
+      await client.close();
+    }
+  },
+};
+const failure = async (attempt: Promise<unknown>): Promise<string> =>
+  attempt.then(
+    () => "no failure",
+    (error: unknown) => describe(error),
+  );
+
+test.each(Object.entries(ways))(
+  "%s: a wrong certificate ends it before a byte is sent, and the message says what is wrong with it",
+  async (_, go) => {
+    for (const { what, url, said } of bad.servers) {
+      expect({ what, message: await failure(go(url, bad.ca, new AbortController().signal)) }).toEqual({
+        what,
+        message: expect.stringMatching(said),
+      });
+    }
+    expect(bad.heard()).toBe(0);
+  },
+);
+
+test.each(Object.entries(ways))(
+  "%s: HTTPS_PROXY is gone through, with its user and password, and these are in no message",
+  async (_, go) => {
+    if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+    const { signal } = new AbortController();
+    const opened = (await squid.tunnels()).length;
+    process.env.HTTPS_PROXY = squid.url;
+    expect(await failure(go(base, ca, signal))).toContain("404");
+    const target = new URL(base).host;
+    await until(async () => (await (squid as OutboundProxy).tunnels()).length > opened, "squid has written what it did");
+    expect((await squid.tunnels()).at(-1)).toEqual({ target, user: squid.user, status: "200" });
+
+    process.env.HTTPS_PROXY = squid.url.replace("%3A", "%3Bsecret");
+    const refused = await failure(go(base, ca, signal));
+    expect(refused).toContain(`the proxy ${squid.host} answered CONNECT ${target} with 407`);
+    expect(refused).not.toMatch(/secret|robot/);
+  },
+);
