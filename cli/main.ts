@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { registerDev } from "../dev/commands.ts";
 import { addHub } from "./commands/accept-restore.ts";
 import { addClusters } from "./commands/clusters.ts";
+import { addHashPassword } from "./commands/hash-password.ts";
 import { addImport } from "./commands/import.ts";
 import { addInit } from "./commands/init.ts";
 import { addKubeconfig } from "./commands/kubeconfig.ts";
@@ -27,7 +28,7 @@ const program = new Command("drover")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`drover: ${text.replace(/^error: /, "")}`) });
 
-for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, addHub, registerDev]) add(program);
+for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, addHub, addHashPassword, registerDev]) add(program);
 inherit(program);
 
 try {

@@ -1,5 +1,6 @@
 // Asking people, and reading what is piped in.
 import { createInterface } from "node:readline/promises";
+import { MAX_PASSWORD_LENGTH, passwordText } from "../lib/identity/password.ts";
 import { CliError, EXIT } from "./failure.ts";
 
 export async function askLine(question: string): Promise<string> {
@@ -48,13 +49,20 @@ export function askSecret(question: string): Promise<string> {
   });
 }
 
-/** All of standard input, without the newline that ends it. */
-export async function readStdin(): Promise<string> {
+/** A password on standard input, read as everywhere else: the line break that ends it is none of it. */
+export async function readPassword(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks)
-    .toString()
-    .replace(/\r?\n$/, "");
+  return passwordIn(Buffer.concat(chunks), "standard input");
+}
+
+export function passwordIn(bytes: Uint8Array, where: string): string {
+  const text = passwordText(bytes);
+  if (text !== undefined) return text;
+  throw new CliError(
+    EXIT.usage,
+    `${where} holds no password: control characters or line breaks in it, no UTF-8, or more than ${MAX_PASSWORD_LENGTH} characters`,
+  );
 }
 
 /** Progress and remarks: never on standard output, which programs read. */

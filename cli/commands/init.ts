@@ -16,7 +16,7 @@ import { CliError, EXIT } from "../failure.ts";
 import { type HubOptions, withHub } from "../hub.ts";
 import { type Format, json } from "../output.ts";
 import { writePrivate } from "../private-file.ts";
-import { note, print } from "../terminal.ts";
+import { note, passwordIn, print } from "../terminal.ts";
 import { formatOption, hubOptions } from "./options.ts";
 
 const ADMIN_ROLE = "admin";
@@ -137,8 +137,9 @@ async function setPassword(hub: KubeClient, { admin, passwordFile }: Options): P
 /** Undefined when there is no such file. */
 async function passwordFrom(file: string): Promise<string | undefined> {
   try {
-    return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
+    return passwordIn(await readFile(file), file);
   } catch (error) {
+    if (error instanceof CliError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new CliError(EXIT.usage, `${file} cannot be read: ${(error as Error).message}`);
   }

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { type AuthServer, ask, call, serverURL, statusMessage } from "../auth-client.ts";
 import { CliError, EXIT } from "../failure.ts";
 import { findSession, type Session, saveSession } from "../session.ts";
-import { askLine, askSecret, note, readStdin } from "../terminal.ts";
+import { askLine, askSecret, note, readPassword } from "../terminal.ts";
 import { DEFAULT_PREFIX, KUBECONFIG_HELP, writeKubeconfig } from "./kubeconfig.ts";
 import { duration, names } from "./options.ts";
 
@@ -48,7 +48,7 @@ async function login(url: string | undefined, options: Options): Promise<Session
   const server = await chosenServer(url, options.caFile);
   const apiURL = await discover(server, options.provider);
   const user = options.username ?? (await askLine("User name: "));
-  const password = options.passwordStdin ? await readStdin() : await askSecret("Password: ");
+  const password = options.passwordStdin ? await readPassword() : await askSecret("Password: ");
   const { status, body } = await call(server, {
     method: "POST",
     path: `/login/${encodeURIComponent(options.provider)}`,

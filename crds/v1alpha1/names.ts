@@ -1,5 +1,5 @@
 // Names and references that several kinds share.
-import { map, object, quantity, string } from "../schema/builders.ts";
+import { integer, map, object, quantity, string } from "../schema/builders.ts";
 import type { ValidationRule } from "../schema/schema.ts";
 
 const LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -11,6 +11,15 @@ export const nameOf = (what: string) =>
     SUBDOMAIN,
     "write the name of an object: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
   );
+
+export const uidOf = (what: string) => string(`The UID of ${what}.`, { maxLength: 64, minLength: 1 });
+
+/** What a Token and its User have to agree on. */
+export const credential = string(
+  "A fingerprint of the hash of the User's password: it changes with the password, and a login that was made with another one is none. Absent from a Token that was not got with a password.",
+  { maxLength: 16, minLength: 16, pattern: "^[0-9a-f]{16}$" },
+);
+export const loginGeneration = integer("How often all logins of the User have been ended at once; a Token of another generation is none.");
 
 /** A Secret in drover-system: the only namespace in which Drover reads Secrets. */
 export const secretRef = (description: string) => object(description, { name: nameOf("the Secret, in namespace drover-system") });

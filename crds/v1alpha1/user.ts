@@ -1,7 +1,7 @@
 import { array, boolean, object, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
-import { displayName, labelName, secretRef } from "./names.ts";
+import { credential, displayName, labelName, loginGeneration, secretRef } from "./names.ts";
 
 /** Accepted: the account is complete; its owner can log in if it is enabled. */
 export const Accepted = condition("Accepted", "The account is complete: whoever it belongs to can log in while it is enabled.", {
@@ -12,6 +12,8 @@ export const Accepted = condition("Accepted", "The account is complete: whoever 
   SecretNotAllowed:
     "The Secret belongs to an AuthProvider, is not of type Opaque, or is immutable with a plain password in it. Name another one, or make it anew.",
   Hashing: "The plain password is being replaced by its hash; passes by itself.",
+  PasswordInvalid:
+    "The password cannot be typed: control characters or line breaks in it, bytes that are no UTF-8, or more than 1024 characters. It was not taken; apply the Secret with another one.",
   PasswordTooShort: "The password is shorter than the provider demands, and was not taken. Apply the Secret with a longer one.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
@@ -41,6 +43,8 @@ export const User = kind({
       { maxItems: 16 },
     ).optional(),
     lastLoginTime: time("When a login last succeeded.").optional(),
+    credential: credential.optional(),
+    loginGeneration: loginGeneration.optional(),
   },
   conditions: [Accepted],
   rules: [labelName("User")],

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { formatPasswordHash, HASH_BYTES, normalPassword, parsePasswordHash, passwordLength, SALT_BYTES } from "./password.ts";
+import {
+  formatPasswordHash,
+  HASH_BYTES,
+  MAX_PASSWORD_LENGTH,
+  parsePasswordHash,
+  passwordLength,
+  passwordText,
+  SALT_BYTES,
+} from "./password.ts";
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
@@ -23,14 +31,61 @@ describe("password hashes", () => {
     ["a salt that is too short", formatPasswordHash({ salt: new Uint8Array(8), hash: new Uint8Array(HASH_BYTES) })],
     ["a hash that is too short", formatPasswordHash({ salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(8) })],
     ["a trailing part", `${good}$x`],
-    ["a trailing newline", `${good}\n`],
+    ["two line breaks at the end", `${good}\n\n`],
+    ["a line break in it", `${good.slice(0, 20)}\n${good.slice(20)}`],
     ["base64 with rubbish in it", good.replace("$AQ", "$ AQ")],
   ])("refuses %s", (_, text) => {
     expect(parsePasswordHash(text)).toBeUndefined();
   });
 
-  test("an accented letter counts once and is the same however it was typed", () => {
-    expect(passwordLength("e\u0301")).toBe(1);
-    expect(normalPassword("e\u0301")).toBe(normalPassword("\u00e9"));
+  test("the line break with which a file ends is none of the hash", () => {
+    expect(parsePasswordHash(`${good}\n`)).toEqual(parsePasswordHash(good));
+    expect(parsePasswordHash(`${good}\r\n`)).toEqual(parsePasswordHash(good));
+  });
+});
+
+describe("what the text of a password is", () => {
+  const bytes = (...codes: number[]): Uint8Array => new Uint8Array(codes);
+  test.each<[string, string | Uint8Array, string | undefined]>([
+    ["as it is", "correct horse", "correct horse"],
+    ["with the newline of echo or an editor", "correct horse\n", "correct horse"],
+    ["with the line break of Windows", "correct horse\r\n", "correct horse"],
+    ["with two newlines", "correct horse\n\n", undefined],
+    ["with a newline inside", "correct\nhorse", undefined],
+    ["with a carriage return at the end", "correct horse\r", undefined],
+    ["with a byte order mark", "\uFEFFcorrect horse", "correct horse"],
+    ["with spaces at both ends, which somebody may have meant", " correct horse ", " correct horse "],
+    ["with a space that a Mac types with the option key", "correct\u00A0horse", "correct horse"],
+    ["with an accent typed by itself", "caf\u0065\u0301", "caf\u00e9"],
+    ["with a tab", "correct\thorse", undefined],
+    ["with NUL", "correct\0horse", undefined],
+    ["with an escape", "correct\u001b[2Jhorse", undefined],
+    ["with a control character of Latin-1", "correct\u0085horse", undefined],
+    ["with a separator of lines", "correct\u2028horse", undefined],
+    ["with half a character", "correct\ud83d", undefined],
+    ["with an emoji of several parts", "👩‍👩‍👧 correct", "👩‍👩‍👧 correct"],
+    ["in UTF-8", bytes(0xc3, 0xa9, 0x0a), "é"],
+    ["in Latin-1", bytes(0xe9, 0x0a), undefined],
+    ["in UTF-16", bytes(0xff, 0xfe, 0x61, 0x00), undefined],
+    ["as long as allowed", "x".repeat(MAX_PASSWORD_LENGTH), "x".repeat(MAX_PASSWORD_LENGTH)],
+    ["longer than allowed", "x".repeat(MAX_PASSWORD_LENGTH + 1), undefined],
+    ["empty", "", ""],
+    ["a newline only", "\n", ""],
+  ])("%s", (_, written, wanted) => {
+    expect(passwordText(written)).toBe(wanted);
+    if (typeof written === "string" && written.isWellFormed()) expect(passwordText(Buffer.from(written))).toBe(wanted);
+  });
+
+  test("reading it again changes nothing, so that it does not matter how many read it on the way", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (written) => {
+        const text = passwordText(written);
+        if (text !== undefined) expect(passwordText(text)).toBe(text);
+      }),
+    );
+  });
+
+  test("an accented letter counts once", () => {
+    expect(passwordLength(passwordText("e\u0301") ?? "")).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
 // How a password hash is written down: `scrypt$32768$8$3$<salt base64>$<hash base64>`. Form only; hashing is done where it is needed.
+import { createHash } from "node:crypto";
 
 /**
  * The one cost that is accepted. A hash of another cost would take another time to check, and so tell a stranger that its user exists.
@@ -27,8 +28,16 @@ export function formatPasswordHash({ salt, hash }: PasswordHash): string {
   return `${PREFIX}${Buffer.from(salt).toString("base64")}$${Buffer.from(hash).toString("base64")}`;
 }
 
-/** Undefined for anything but a hash of exactly our algorithm, cost and lengths, in canonical base64. */
-export function parsePasswordHash(text: string): PasswordHash | undefined {
+/**
+ * Tells passwords apart without saying anything about them: 16 hexadecimal digits of a digest of salt and hash, of which a stranger knows
+ * neither. It stands in the User's status and in Tokens, so that a login ends when its password is another one.
+ */
+export const credentialOf = ({ salt, hash }: PasswordHash): string =>
+  createHash("sha256").update("drover-credential\n").update(salt).update(hash).digest("hex").slice(0, 16);
+
+/** Undefined for anything but a hash of exactly our algorithm, cost and lengths, in canonical base64; a line break at the end is a file's. */
+export function parsePasswordHash(written: string): PasswordHash | undefined {
+  const text = written.replace(/\r?\n$/, "");
   if (!text.startsWith(PREFIX)) return undefined;
   const parts = text.slice(PREFIX.length).split("$");
   const [salt, hash] = parts.map(canonicalBase64);
@@ -37,11 +46,37 @@ export function parsePasswordHash(text: string): PasswordHash | undefined {
   return { salt, hash };
 }
 
-/** Length as people count it: code points of the composed form, so that an accented letter is one however it was typed. */
-export const passwordLength = (password: string): number => [...normalPassword(password)].length;
+/** In characters, as `passwordLength` counts them. */
+export const MAX_PASSWORD_LENGTH = 1024;
 
-/** The form that is hashed: the same password typed on two systems must be the same bytes. */
-export const normalPassword = (password: string): string => password.normalize("NFC");
+/**
+ * What of the bytes or the text that somebody wrote is the password, wherever it comes from: a Secret, a login, a file, standard input.
+ * What editors and `echo` add is none of it: a byte order mark at the beginning, one line break at the end. Spaces of every kind are the one
+ * that a keyboard has, and accented letters are composed (the profile OpaqueString of RFC 8265), so that the same password typed on two
+ * systems is the same. Undefined for what nobody can type: control characters, other line breaks, bytes that are no UTF-8, more than
+ * MAX_PASSWORD_LENGTH characters.
+ */
+export function passwordText(written: string | Uint8Array): string | undefined {
+  const text = typeof written === "string" ? written : utf8(written);
+  if (text === undefined || !text.isWellFormed()) return undefined;
+  const plain = text
+    .replace(/^\uFEFF/, "")
+    .replace(/\r?\n$/, "")
+    .replace(/\p{Zs}/gu, " ")
+    .normalize("NFC");
+  return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(plain) || passwordLength(plain) > MAX_PASSWORD_LENGTH ? undefined : plain;
+}
+
+/** Of a text that `passwordText` gave: code points, so that an accented letter is one. */
+export const passwordLength = (text: string): number => [...text].length;
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 function canonicalBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, "base64");

@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
-import { formatPasswordHash, HASH_KEY, PASSWORD_KEY, parsePasswordHash, passwordLength, SALT_BYTES } from "../../lib/identity/password.ts";
+import {
+  formatPasswordHash,
+  HASH_KEY,
+  PASSWORD_KEY,
+  parsePasswordHash,
+  passwordLength,
+  passwordText,
+  SALT_BYTES,
+} from "../../lib/identity/password.ts";
 import { hashPassword, passwordMatches } from "../../lib/identity/scrypt.ts";
 import { Secret } from "../../lib/kube/core.ts";
 import type { Executor } from "../../lib/reconcile/effects.ts";
@@ -21,9 +29,10 @@ const KUBECTL = "kubectl-client-side-apply";
 export const runHashPassword: Executor<HashPassword> = async ({ subject, minPasswordLength }, { client, signal }) => {
   const secret = await client.find(Secret, { name: subject.name, namespace: SYSTEM_NAMESPACE }, { signal });
   if (secret === undefined || secret.metadata.uid !== subject.uid) return;
-  const password = secret.data?.[PASSWORD_KEY];
-  if (password !== undefined && passwordLength(decoded(password)) < minPasswordLength) return;
-  const hash = await newHash(secret);
+  const written = secret.data?.[PASSWORD_KEY];
+  const password = written === undefined ? undefined : passwordText(Buffer.from(written, "base64"));
+  if (written !== undefined && (password === undefined || passwordLength(password) < minPasswordLength)) return;
+  const hash = password === undefined ? undefined : await newHash(password, secret);
   let current = secret;
   const clean = withoutCopies(secret);
   if (JSON.stringify(clean) !== JSON.stringify(secret)) current = await client.replace(Secret, clean, { fieldManager: KUBECTL, signal });
@@ -31,13 +40,9 @@ export const runHashPassword: Executor<HashPassword> = async ({ subject, minPass
 };
 
 /** Undefined: the hash stays as it is. */
-async function newHash({ data }: Secret): Promise<string | undefined> {
-  const [encoded, stored] = [data?.[PASSWORD_KEY], data?.[HASH_KEY]];
-  if (encoded === undefined) return undefined;
-  const password = decoded(encoded);
-  const current = stored === undefined ? undefined : parsePasswordHash(decoded(stored));
+async function newHash(password: string, { data }: Secret): Promise<string | undefined> {
+  const stored = data?.[HASH_KEY];
+  const current = stored === undefined ? undefined : parsePasswordHash(Buffer.from(stored, "base64").toString());
   if (current !== undefined && (await passwordMatches(password, current))) return undefined;
   return formatPasswordHash(await hashPassword(password, new Uint8Array(randomBytes(SALT_BYTES))));
 }
-
-const decoded = (base64: string): string => Buffer.from(base64, "base64").toString();

@@ -1,7 +1,15 @@
 import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import type { User } from "../../../crds/v1alpha1/user.ts";
 import { SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
-import { DEFAULT_MIN_PASSWORD_LENGTH, HASH_KEY, PASSWORD_KEY, parsePasswordHash, passwordLength } from "../../../lib/identity/password.ts";
+import {
+  credentialOf,
+  DEFAULT_MIN_PASSWORD_LENGTH,
+  HASH_KEY,
+  PASSWORD_KEY,
+  parsePasswordHash,
+  passwordLength,
+  passwordText,
+} from "../../../lib/identity/password.ts";
 import { Secret } from "../../../lib/kube/core.ts";
 import type { Reader, Reading } from "../../../lib/reconcile/contract.ts";
 import { leaks } from "./redact.ts";
@@ -11,9 +19,11 @@ export interface SecretFacts {
   readonly uid: string;
   readonly type: string;
   readonly immutable: boolean;
-  /** Length of the plain password in characters; undefined where there is none. */
-  readonly passwordLength: number | undefined;
+  /** Length of the plain password in characters; undefined where there is none, "unusable" where it is none that anybody could type. */
+  readonly passwordLength: number | "unusable" | undefined;
   readonly hash: "absent" | "malformed" | "good";
+  /** Of a good hash: what tells it from another one, without saying anything about the password. */
+  readonly credential: string | undefined;
   /** An annotation repeats data of the Secret. */
   readonly annotationsLeak: boolean;
 }
@@ -44,14 +54,21 @@ export async function observe(user: User, read: Reader): Promise<Observed> {
 function factsOf(secret: Secret): SecretFacts {
   const password = secret.data?.[PASSWORD_KEY];
   const hash = secret.data?.[HASH_KEY];
+  const parsed = hash === undefined ? undefined : parsePasswordHash(decoded(hash));
   return {
     uid: secret.metadata.uid ?? "",
     type: secret.type ?? "Opaque",
     immutable: secret.immutable ?? false,
-    passwordLength: password === undefined ? undefined : passwordLength(decoded(password)),
-    hash: hash === undefined ? "absent" : parsePasswordHash(decoded(hash)) === undefined ? "malformed" : "good",
+    passwordLength: password === undefined ? undefined : lengthOf(password),
+    hash: hash === undefined ? "absent" : parsed === undefined ? "malformed" : "good",
+    credential: parsed === undefined ? undefined : credentialOf(parsed),
     annotationsLeak: leaks(secret),
   };
+}
+
+function lengthOf(base64: string): number | "unusable" {
+  const text = passwordText(Buffer.from(base64, "base64"));
+  return text === undefined ? "unusable" : passwordLength(text);
 }
 
 const decoded = (base64: string): string => Buffer.from(base64, "base64").toString();

@@ -12,7 +12,10 @@ const alice = (spec: Partial<User["spec"]> = {}): User => ({
   spec: { enabled: true, local: { passwordSecret: { name: "alice-password" } }, ...spec },
 });
 
-const facts: SecretFacts = { uid: "u1", type: "Opaque", immutable: false, passwordLength: undefined, hash: "good", annotationsLeak: false };
+const facts: SecretFacts = {
+  ...{ uid: "u1", type: "Opaque", immutable: false, passwordLength: undefined, annotationsLeak: false },
+  ...{ hash: "good", credential: "00000000000000aa" },
+};
 const secret = (more: Partial<SecretFacts> = {}): Reading<SecretFacts> => ({ is: "present", value: { ...facts, ...more } });
 const observed = (more: Partial<Observed> = {}): Observed => ({ secret: secret(), minPasswordLength: 12, claimedBy: undefined, ...more });
 
@@ -32,11 +35,20 @@ describe("user-account", () => {
       "Unknown Unreadable",
     ],
     ["hashes a plain password", observed({ secret: secret({ passwordLength: 12, hash: "absent" }) }), "False Hashing and hash-password"],
-    ["hashes a new password beside an old hash", observed({ secret: secret({ passwordLength: 20 }) }), "False Hashing and hash-password"],
+    [
+      "hashes a new password beside an old hash, by which logins go until then",
+      observed({ secret: secret({ passwordLength: 20 }) }),
+      "True Accepted and hash-password",
+    ],
     [
       "does not take a password that is too short, also beside an old hash",
       observed({ secret: secret({ passwordLength: 11 }) }),
       "False PasswordTooShort",
+    ],
+    [
+      "does not take a password that nobody can type, also beside an old hash",
+      observed({ secret: secret({ passwordLength: "unusable" }) }),
+      "False PasswordInvalid",
     ],
     ["attack 33: does not take an empty password", observed({ secret: secret({ passwordLength: 0 }) }), "False PasswordTooShort"],
     ["does not accept a Secret with neither key", observed({ secret: secret({ hash: "absent" }) }), "False SecretInvalid"],
@@ -73,6 +85,33 @@ describe("user-account", () => {
     );
   });
 
+  const known = (status: object | undefined, seen: Observed, spec: Partial<User["spec"]> = {}) =>
+    plan({ ...alice(spec), ...(status && { status }) } as User, seen).status;
+  test.each<[string, object | undefined, Observed, object]>([
+    ["a first hash", undefined, observed(), { credential: "00000000000000aa" }],
+    ["another hash", { credential: "00000000000000bb" }, observed(), { credential: "00000000000000aa" }],
+    [
+      "a Secret that is away",
+      { credential: "00000000000000bb" },
+      observed({ secret: { is: "absent" } }),
+      { credential: "00000000000000bb" },
+    ],
+    [
+      "a password that is still to be hashed",
+      { credential: "00000000000000bb" },
+      observed({ secret: secret({ passwordLength: 20, hash: "absent", credential: undefined }) }),
+      { credential: "00000000000000bb" },
+    ],
+    ["somebody else's Secret", { credential: "00000000000000bb" }, observed({ claimedBy: "corp" }), { credential: "00000000000000bb" }],
+  ])("which password is the current one: %s", (_, status, seen, wanted) => {
+    expect(known(status, seen)).toEqual(wanted);
+  });
+
+  test("a user who has no password any more has no current one", () => {
+    const seen = observed({ secret: undefined });
+    expect(known({ credential: "00000000000000bb" }, seen, { local: undefined as never })).toEqual({});
+  });
+
   test("planning twice on the same input gives the same bytes", () => {
     const input = fc.record({
       secret: fc.option(
@@ -82,8 +121,9 @@ describe("user-account", () => {
             uid: fc.uuid(),
             type: fc.constantFrom("Opaque", "kubernetes.io/tls"),
             immutable: fc.boolean(),
-            passwordLength: fc.option(fc.nat(200), { nil: undefined }),
+            passwordLength: fc.option(fc.oneof(fc.nat(200), fc.constant("unusable" as const)), { nil: undefined }),
             hash: fc.constantFrom("absent" as const, "malformed" as const, "good" as const),
+            credential: fc.option(fc.string(), { nil: undefined }),
             annotationsLeak: fc.boolean(),
           }),
         }),

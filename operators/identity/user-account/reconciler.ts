@@ -8,7 +8,7 @@ import { Secret } from "../../../lib/kube/core.ts";
 import type { Key } from "../../../lib/kube/object.ts";
 import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
 import { type Observed, observe } from "./observe.ts";
-import { plan } from "./plan.ts";
+import { type AccountStatus, plan } from "./plan.ts";
 
 const whoseSecret: Watch<Secret> = {
   kind: Secret,
@@ -21,7 +21,7 @@ const whoHasPassword: Watch<AuthProvider> = {
   toSubjects: (_provider, read) => usersWith(read, () => true),
 };
 
-export const userAccount: Reconciler<User, Observed, never> = {
+export const userAccount: Reconciler<User, Observed, AccountStatus> = {
   name: "user-account",
   subject: User,
   watches: [whoseSecret, whoHasPassword],

@@ -1,5 +1,5 @@
 // Pure: takes a plain password out of every place of a Secret where it can be.
-import { HASH_KEY, PASSWORD_KEY } from "../../../lib/identity/password.ts";
+import { HASH_KEY, PASSWORD_KEY, passwordText } from "../../../lib/identity/password.ts";
 import type { Secret } from "../../../lib/kube/core.ts";
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
@@ -11,7 +11,8 @@ export function withoutCopies(secret: Secret): Secret {
   const { annotations } = secret.metadata;
   if (annotations === undefined) return secret;
   const encoded = secret.data?.[PASSWORD_KEY];
-  const plain = encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString();
+  const bytes = Buffer.from(encoded ?? "", "base64");
+  const plain = [bytes.toString(), passwordText(bytes) ?? ""];
   return { ...secret, metadata: { ...secret.metadata, annotations: cleanAnnotations(annotations, plain) } };
 }
 
@@ -29,7 +30,7 @@ export function leaks(secret: Secret): boolean {
   return applied === undefined || mentions(applied);
 }
 
-function cleanAnnotations(annotations: Readonly<Record<string, string>>, plain: string | undefined): Record<string, string> {
+function cleanAnnotations(annotations: Readonly<Record<string, string>>, plain: readonly string[]): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(annotations)) {
     const clean = name === LAST_APPLIED ? cleanLastApplied(value) : value;
@@ -62,9 +63,10 @@ const mentions = (applied: Applied): boolean =>
     return isRecord(values) && PASSWORD_KEY in values;
   });
 
-function repeats(text: string, plain: string | undefined): boolean {
-  if (plain === undefined || plain === "") return false;
-  return [plain, JSON.stringify(plain).slice(1, -1), Buffer.from(plain).toString("base64")].some((form) => text.includes(form));
+/** `plain`: the password as it was written, and as it is read. */
+function repeats(text: string, plain: readonly string[]): boolean {
+  const forms = plain.flatMap((one) => [one, JSON.stringify(one).slice(1, -1), Buffer.from(one).toString("base64")]);
+  return forms.some((form) => form !== "" && text.includes(form));
 }
 
 function parsed(text: string): Applied | undefined {
