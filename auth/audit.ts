@@ -3,7 +3,7 @@
 import { Counter, type Registry } from "prom-client";
 
 export interface Decision {
-  readonly action: "login" | "logout" | "list-clusters" | "register-agent" | "agent-challenge" | "agent-token";
+  readonly action: "login" | "logout" | "logout-everywhere" | "list-clusters" | "register-agent" | "agent-challenge" | "agent-token";
   readonly decision: "allow" | "deny";
   /** CamelCase, from a small set. */
   readonly reason: string;

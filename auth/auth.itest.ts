@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { connect as connectPlain } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
 import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
@@ -46,7 +47,13 @@ describe("login", () => {
     expect(isToken(token)).toBe(true);
     expect(headers["cache-control"]).toBe("no-store");
     const stored = await hub.admin.get(Token, { name: `t-${tokenHash(token).slice(0, 32)}` });
-    expect(stored.spec).toEqual({ hash: tokenHash(token), user: "alice", provider: "local", kind: "Login", expiresAt: body.expiresAt });
+    const { status: account, metadata } = await hub.admin.get(User, { name: "alice" });
+    const provider = await hub.admin.get(AuthProvider, { name: "local" });
+    expect(stored.spec).toEqual({
+      ...{ hash: tokenHash(token), user: "alice", userUID: metadata.uid, provider: "local", providerUID: provider.metadata.uid },
+      ...{ credential: account?.credential, loginGeneration: 0, kind: "Login", expiresAt: body.expiresAt },
+    });
+    expect(stored.spec.credential).toMatch(/^[0-9a-f]{16}$/);
     const lifetime = Date.parse(body.expiresAt as string) - Date.now();
     expect(Math.abs(lifetime - 43_200_000)).toBeLessThan(60_000);
     expect((await hub.admin.get(User, { name: "alice" })).status?.lastLoginTime).toBeDefined();

@@ -13,6 +13,7 @@ import { authenticate, type Holder } from "./bearer.ts";
 import { clustersOf } from "./clusters/visible.ts";
 import type { Context } from "./context.ts";
 import { isAccepted } from "./login/judge.ts";
+import { endAllLogins } from "./login/notes.ts";
 import { type LoginRequest, login } from "./login/route.ts";
 import { Refusal, tooMany } from "./refusal.ts";
 import type { AuthServer } from "./server.ts";
@@ -31,7 +32,8 @@ const byCluster = object({ cluster: CLUSTER });
 const loginBody = object(
   {
     username: text(253),
-    password: text(1024, 0),
+    // Longer than any password, so that the one rule for passwords decides.
+    password: text(4096, 0),
     ttlSeconds: { type: "integer", minimum: 1, maximum: 2 ** 31 },
     clusters: { type: "array", minItems: 1, maxItems: 100, items: CLUSTER },
   },
@@ -39,6 +41,7 @@ const loginBody = object(
 );
 const registerBody = object({ token: text(256), publicKey: text(44), signature: text(88) });
 const agentTokenBody = object({ nonce: text(128), signature: text(88) });
+const logoutBody = { anyOf: [{ type: "null" }, object({ all: { type: "boolean" } }, ["all"])] };
 /** A POST without a body, or with an empty object. */
 const noBody = { anyOf: [{ type: "null" }, object({})] };
 
@@ -50,10 +53,13 @@ export function addRoutes(server: AuthServer, context: Context): void {
     login(context, { ...asker(request), provider: (request.params as { provider: string }).provider }, request.body as LoginRequest),
   );
 
-  server.post("/logout", { schema: { body: noBody } }, async (request, reply: FastifyReply) => {
-    const holder = await mustHoldToken(context, request, "logout");
+  server.post("/logout", { schema: { body: logoutBody } }, async (request, reply: FastifyReply) => {
+    const everywhere = (request.body as { all?: boolean } | null)?.all === true;
+    const action = everywhere ? "logout-everywhere" : "logout";
+    const holder = await mustHoldToken(context, request, action);
+    if (everywhere) await endAllLogins(context, holder.user);
     await revoke(context, holder);
-    audit(context, request, "logout", holder);
+    audit(context, request, action, holder);
     return reply.code(204).send();
   });
 

@@ -276,6 +276,26 @@ test("a login whose token is dead says so, and logging out still cleans up", asy
   expect((await drover("dead", ["logout"])).code).toBe(0);
 });
 
+test("logout --all ends the logins of other machines as well; a login that has ended cannot", async () => {
+  for (const machine of ["laptop", "desk"]) expect((await login(machine, "--no-kubeconfig")).code).toBe(0);
+  expect((await drover("laptop", ["logout", "--all"])).code).toBe(0);
+  const late = await drover("desk", ["logout", "--all"]);
+  expect([late.code, late.stderr]).toEqual([3, expect.stringContaining("kubectl drover login")]);
+  expect((await drover("desk", ["clusters"])).code).toBe(3);
+  expect((await drover("desk", ["logout", "--all", "--local-only"])).code).toBe(2);
+  expect((await drover("desk", ["logout"])).code).toBe(0);
+});
+
+test("logout --all --user ends everybody's logins of that name, with the hub's kubeconfig and no login", async () => {
+  expect((await login("laptop", "--no-kubeconfig")).code).toBe(0);
+  expect(await asAdmin(["logout", "--user", "root"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--all") });
+  const { code, stderr } = await asAdmin(["logout", "--all", "--user", "root"]);
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/^[1-9][0-9]* logins? of root ended/)]);
+  expect((await drover("laptop", ["clusters"])).code).toBe(3);
+  expect(await asAdmin(["logout", "--all", "--user", "no-such-user"])).toMatchObject({ code: 4 });
+  expect((await login("root")).code).toBe(0);
+});
+
 test("attack 28: a deleted first admin does not come back when everything restarts, only by another init", async () => {
   await hub.kubectl(["delete", "user.drover.dev", "root"]);
   await hub.kubectl(["delete", "secret", "root-password", "-n", "drover-system"]);

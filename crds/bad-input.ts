@@ -46,7 +46,10 @@ const globalRole = (clusterSelector: unknown) =>
   object("GlobalRole", "bad", { displayName: "Bad", grants: [{ template: "cluster-viewer", clusterSelector }] });
 const hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const token = (name: string, more = {}) =>
-  object("Token", name, { hash, user: "alice", provider: "local", kind: "Login", expiresAt: "2030-01-01T00:00:00Z", ...more });
+  object("Token", name, {
+    ...{ hash, user: "alice", userUID: "u", provider: "local", providerUID: "p", kind: "Login", expiresAt: "2030-01-01T00:00:00Z" },
+    ...more,
+  });
 const set = (name: string, spec: Readonly<Record<string, unknown>>) =>
   object(
     "AccessSet",

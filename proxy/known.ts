@@ -1,5 +1,6 @@
 // What the proxy knows of the hub: watched copies. No request waits for a call to the hub; when the hub has been silent for too
 // long, nobody is let in.
+import { isDeepStrictEqual } from "node:util";
 import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
 import { Cluster } from "../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
@@ -86,7 +87,7 @@ export class Known implements Logins, Clusters {
     // A new Token opens nothing that was closed to somebody who is in already.
     this.tokens.onChange((_, before) => before !== undefined && changes.user(before.spec.user));
     this.users.onChange((_, before) => before !== undefined && changes.user(before.metadata.name));
-    this.providers.onChange((now) => (now === undefined || now.metadata.deletionTimestamp !== undefined) && changes.everybody());
+    this.providers.onChange((now, before) => before !== undefined && mayEndSessions(now, before) && changes.everybody());
     this.clusters.onChange((now, before) => now === undefined && before !== undefined && changes.cluster(before.metadata.name));
     this.clusterMembers.onChange((_, before) => before !== undefined && changes.cluster(clusterOf(before)));
     this.registrations.onChange((now, before) => {
@@ -101,6 +102,13 @@ function keyOf(registration: ClusterRegistration | undefined): string | undefine
   const key = registration?.status?.publicKey;
   return key === undefined ? undefined : fingerprint(Buffer.from(key, "base64"));
 }
+
+/** Its status changes for reasons that end nobody's login. */
+const mayEndSessions = (now: AuthProvider | undefined, before: AuthProvider): boolean =>
+  now === undefined ||
+  now.metadata.deletionTimestamp !== undefined ||
+  now.metadata.uid !== before.metadata.uid ||
+  !isDeepStrictEqual(now.spec.access, before.spec.access);
 
 const clusterOf = ({ metadata }: KubeObject): string => (metadata.namespace ?? "").slice(clusterNamespace("").length);
 

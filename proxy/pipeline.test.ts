@@ -27,9 +27,15 @@ interface World {
 }
 
 /** A hub where alice is a member of the cluster east, changed as the case wants it. */
+const CORP = { metadata: { name: "corp", uid: "corp-uid" }, spec: { access: { mode: "Unrestricted" } } } as AuthProvider;
+
 function hub(world: World = {}): Hub {
   const { token = {}, user = {}, provider = true, cluster = true, members = { users: ["alice"] }, staleForMs = 0 } = world;
-  const spec = { hash: tokenHash(SECRET), user: "alice", provider: "corp", kind: "Login", expiresAt: "2026-06-01T13:00:00Z", ...token };
+  const spec = {
+    ...{ hash: tokenHash(SECRET), user: "alice", userUID: "alice-uid", provider: "corp", providerUID: "corp-uid" },
+    ...{ loginGeneration: 0, kind: "Login", expiresAt: "2026-06-01T13:00:00Z" },
+    ...token,
+  };
   const name = tokenObjectName(tokenHash(SECRET));
   const tokens = { [name]: { metadata: { name, uid: "token-uid" }, spec } as unknown as Token };
   const groups = Object.entries(user.groups ?? {}).map(([provider, names]) => ({ provider, names }));
@@ -46,7 +52,7 @@ function hub(world: World = {}): Hub {
   return {
     token: (wanted) => ("token" in world && world.token === undefined ? undefined : tokens[wanted]),
     user: (wanted) => ("user" in world && world.user === undefined ? undefined : users[wanted as "alice"]),
-    provider: (wanted) => (provider && wanted === "corp" ? ({ metadata: { name: "corp" } } as AuthProvider) : undefined),
+    provider: (wanted) => (provider && wanted === "corp" ? CORP : undefined),
     cluster: (wanted) => (cluster && wanted === "east" ? ({ metadata: { name: "east" } } as Cluster) : undefined),
     members: (wanted) => ("members" in world && world.members === undefined ? undefined : memberships[wanted as "east"]),
     staleForMs: () => staleForMs,

@@ -40,7 +40,13 @@ async function tokenFor(user: string, { clusters, seconds = 3600 }: { clusters?:
   const token = `drv_${randomBytes(32).toString("base64url")}`;
   const hash = createHash("sha256").update(token).digest("hex");
   const expiresAt = new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
-  const spec = { hash, user, provider: "local", kind: "Login", expiresAt, ...(clusters && { clusters }) };
+  const { status, metadata } = await hub.admin.get(User, { name: user });
+  const provider = await hub.admin.get(AuthProvider, { name: "local" });
+  const spec = {
+    ...{ hash, user, userUID: metadata.uid, provider: "local", providerUID: provider.metadata.uid },
+    ...{ kind: "Login", expiresAt, ...(clusters && { clusters }) },
+    ...(status?.credential && { credential: status.credential }),
+  };
   await auth.create(Token, drover("Token", nameOf(token), spec) as never);
   await until(async () => (await ask("/nowhere", token)).status === 404, "the proxy answers");
   return token;
@@ -540,6 +546,58 @@ describe("an open request ends at once", () => {
     const stream = await openStream(token);
     await until(() => stream.ended(), "the stream ends");
     expect((await ask("/clusters/east/version", token)).status).toBe(401);
+  });
+});
+
+describe("a login that is none any more", () => {
+  const path = "/clusters/east/api/v1/namespaces";
+  const setStatus = (status: object): Promise<string> =>
+    hub.kubectl(["patch", "user.drover.dev", "alice", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status })]);
+
+  test.each([
+    ["a new password", { credential: "00000000000000bb" }],
+    ["logging out everywhere", { loginGeneration: 1 }],
+  ])("attack: %s ends the logins from before, and what they have open", async (_, status) => {
+    await setStatus({ credential: "00000000000000aa", loginGeneration: 0 });
+    const token = await tokenFor("alice");
+    await untilStatus(200, path, token);
+    const stream = request({
+      ...{ host: "127.0.0.1", port, ca: hub.plane.ca, headers: { authorization: `Bearer ${token}` } },
+      path: "/clusters/east/api/v1/namespaces?watch=1",
+    });
+    const ended = new Promise((resolve) => stream.on("close", resolve));
+    const begun = new Promise((resolve) => stream.on("response", (res) => resolve(res.on("error", () => {}).resume())));
+    stream.on("error", () => {}).end();
+    await begun;
+    await setStatus(status);
+    await ended;
+    expect((await ask(path, token)).status).toBe(401);
+    await setStatus({ credential: null, loginGeneration: null });
+    await untilStatus(200, path, await tokenFor("alice"));
+  });
+
+  test("attack: a user who is made anew under the name has none of the logins of the one before", async () => {
+    const token = await tokenFor("alice");
+    await untilStatus(200, path, token);
+    await hub.kubectl(["delete", "user.drover.dev", "alice"]);
+    await hub.apply(drover(User.kind, "alice", {}));
+    await untilStatus(200, path, await tokenFor("alice"));
+    expect((await ask(path, token)).status).toBe(401);
+  });
+
+  test("attack: a provider that is made anew under its name, or restricted to others, has none of the logins from before", async () => {
+    const token = await tokenFor("alice");
+    await untilStatus(200, path, token);
+    const restrict = (access: object): Promise<string> =>
+      hub.kubectl(["patch", "authprovider.drover.dev", "local", "--type=merge", "-p", JSON.stringify({ spec: { access } })]);
+    await restrict({ mode: "Required", users: ["bob"] });
+    await untilStatus(401, path, token);
+    await restrict({ mode: "Unrestricted", users: null });
+    await untilStatus(200, path, token);
+    await hub.kubectl(["delete", "authprovider.drover.dev", "local"]);
+    await hub.apply(drover(AuthProvider.kind, "local", { local: {} }));
+    await untilStatus(200, path, await tokenFor("alice"));
+    expect((await ask(path, token)).status).toBe(401);
   });
 });
 

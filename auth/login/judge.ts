@@ -1,6 +1,7 @@
 // Whether a login with a password is granted: pure, from what was read. Each answer but the first is the same 401 for the client.
 import type { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
+import { mayUse } from "../../lib/sessions/judge.ts";
 
 /** Goes into the audit record, never to the client. */
 export type LoginVerdict =
@@ -38,10 +39,4 @@ export function isAccepted(object: {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }): boolean {
   return object.status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "True") ?? false;
-}
-
-/** A provider that is not open to everybody names who may use it. Local users have no groups, so only names count. */
-function mayUse({ spec: { access } }: AuthProvider, user: User, hasAccessSomewhere: boolean): boolean {
-  if (access.mode === "Unrestricted" || access.users?.includes(user.metadata.name)) return true;
-  return access.mode === "Restricted" && hasAccessSomewhere;
 }

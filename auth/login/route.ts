@@ -5,7 +5,7 @@ import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { Token } from "../../crds/v1alpha1/token.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
 import { SYSTEM_NAMESPACE, VERSION } from "../../lib/access/names.ts";
-import { HASH_KEY, type PasswordHash, parsePasswordHash } from "../../lib/identity/password.ts";
+import { credentialOf, HASH_KEY, type PasswordHash, parsePasswordHash } from "../../lib/identity/password.ts";
 import { formatToken, TOKEN_BYTES, tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
@@ -14,7 +14,7 @@ import { hasAccessSomewhere } from "../clusters/visible.ts";
 import type { Context } from "../context.ts";
 import { Refusal, tooMany } from "../refusal.ts";
 import { isAccepted, judgeLogin } from "./judge.ts";
-import { recordLastLogin } from "./last-login.ts";
+import { recordCredential, recordLastLogin } from "./notes.ts";
 
 export interface LoginRequest {
   readonly username: string;
@@ -90,8 +90,9 @@ async function attempt(context: Context, asker: Asker, request: LoginRequest, fo
     throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: verdict });
   }
   context.logins.succeeded(username, asker.source);
-  const names = { user: user.metadata.name, provider: provider.metadata.name };
-  const answer = await makeToken(context, { ...names, ttlSeconds, clusters: request.clusters });
+  const credential = expected === undefined ? undefined : credentialOf(expected);
+  await recordCredential(context, user, credential);
+  const answer = await makeToken(context, { user, provider, credential, ttlSeconds, clusters: request.clusters });
   await recordLastLogin(context, user);
   return answer;
 }
@@ -120,14 +121,16 @@ async function storedHash(hub: KubeClient, user: User | undefined): Promise<Pass
 }
 
 interface NewToken {
-  readonly user: string;
-  readonly provider: string;
+  readonly user: User;
+  readonly provider: AuthProvider;
+  /** Of the hash against which the password was checked. */
+  readonly credential: string | undefined;
   readonly ttlSeconds: number;
   readonly clusters: readonly string[] | undefined;
 }
 
 /** The token itself exists only in the answer; the hub gets its hash. */
-async function makeToken(context: Context, { user, provider, ttlSeconds, clusters }: NewToken): Promise<LoginAnswer> {
+async function makeToken(context: Context, { user, provider, credential, ttlSeconds, clusters }: NewToken): Promise<LoginAnswer> {
   const token = formatToken(randomBytes(TOKEN_BYTES));
   const hash = tokenHash(token);
   const expiresAt = new Date(context.now().getTime() + ttlSeconds * 1000).toISOString();
@@ -135,7 +138,18 @@ async function makeToken(context: Context, { user, provider, ttlSeconds, cluster
     apiVersion: VERSION,
     kind: "Token",
     metadata: { name: tokenObjectName(hash) },
-    spec: { hash, user, provider, expiresAt, kind: "Login", ...(clusters === undefined ? {} : { clusters: [...new Set(clusters)] }) },
+    spec: {
+      hash,
+      user: user.metadata.name,
+      userUID: user.metadata.uid ?? "",
+      provider: provider.metadata.name,
+      providerUID: provider.metadata.uid ?? "",
+      ...(credential === undefined ? {} : { credential }),
+      loginGeneration: user.status?.loginGeneration ?? 0,
+      kind: "Login",
+      expiresAt,
+      ...(clusters === undefined ? {} : { clusters: [...new Set(clusters)] }),
+    },
   });
   return { token, expiresAt };
 }

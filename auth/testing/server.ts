@@ -33,7 +33,7 @@ export interface Sending {
 export class AuthUnderTest {
   readonly hub: TestHub;
   readonly auth: TestProcess;
-  readonly identity: TestProcess;
+  identity: TestProcess;
 
   constructor(hub: TestHub, auth: TestProcess, identity: TestProcess) {
     this.hub = hub;
@@ -115,6 +115,17 @@ export class AuthUnderTest {
   /** The status of an answer to `GET /clusters` with the token. */
   async statusWith(token: string): Promise<number> {
     return (await this.send("GET", "/clusters", { token })).status;
+  }
+
+  /** While the identity operator is away, as during an update. */
+  async withoutOperator(work: () => Promise<void>): Promise<void> {
+    await this.identity.stop();
+    try {
+      await work();
+    } finally {
+      this.identity = await this.hub.start("operators/identity/main.ts", "operator-identity");
+      await until(async () => (await this.identity.output()).includes('"leading"'), "the identity operator leads again");
+    }
   }
 
   stop(): Promise<void> {

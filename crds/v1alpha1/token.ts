@@ -1,6 +1,6 @@
 import { array, choice, object, string, time } from "../schema/builders.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
-import { nameOf } from "./names.ts";
+import { credential, loginGeneration, nameOf, uidOf } from "./names.ts";
 
 export const Token = kind({
   kind: "Token",
@@ -12,7 +12,11 @@ export const Token = kind({
   spec: object("Whose token it is and what it opens; it never changes.", {
     hash: string("SHA-256 of the whole token string, in hexadecimal.", { maxLength: 64, minLength: 64, pattern: "^[0-9a-f]{64}$" }),
     user: nameOf("the User whom it authenticates"),
+    userUID: uidOf("that User: it is nothing to another one who is made anew under the name"),
     provider: nameOf("the AuthProvider that vouched for the User"),
+    providerUID: uidOf("that AuthProvider, for the same reason"),
+    credential: credential.optional(),
+    loginGeneration: loginGeneration.default(0),
     kind: choice("Login: from a login. Api: made by its owner for a program.", ["Login", "Api"]),
     expiresAt: time("When it ends by itself."),
     clusters: array(
@@ -43,7 +47,10 @@ metadata:
 spec:
   hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
   user: alice
+  userUID: 5d7d0ab1-2f3c-4b8e-9a52-0c6a1d7f3e11
   provider: local
+  providerUID: 0b0e6c3a-8d1f-4c57-b1f2-6a9d2e4c7b90
+  credential: 2c26b46b68ffc68f
   kind: Login
   expiresAt: "2030-01-01T00:00:00Z"
 `,

@@ -5,7 +5,7 @@ import type { Token } from "../../crds/v1alpha1/token.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../identity/token.ts";
 import { authorizationsIn, bearerOf, isTokenOf } from "./bearer.ts";
-import { judgeSession, type SessionVerdict } from "./judge.ts";
+import { judgeSession, mayUse, type SessionVerdict } from "./judge.ts";
 import { isInScope, membership } from "./membership.ts";
 
 const TOKEN = `drv_${"A".repeat(43)}`;
@@ -48,7 +48,10 @@ const NOW = Date.parse("2030-01-01T00:00:00Z");
 const token = (spec: object = {}, metadata: object = {}): Token =>
   ({
     metadata: { name: "t", ...metadata },
-    spec: { hash, user: "alice", provider: "local", expiresAt: "2030-01-01T00:00:01Z", ...spec },
+    spec: {
+      ...{ hash, user: "alice", userUID: "alice-1", provider: "local", providerUID: "local-1", loginGeneration: 0 },
+      ...{ expiresAt: "2030-01-01T00:00:01Z", ...spec },
+    },
   }) as unknown as Token;
 const user = (spec: object = {}, metadata: object = {}, status: object = {}): User =>
   ({ metadata: { name: "alice", uid: "alice-1", ...metadata }, spec: { enabled: true, ...spec }, status }) as unknown as User;
@@ -65,12 +68,38 @@ describe("whether a token still stands for somebody", () => {
     ["the user is gone", token(), undefined, provider(), "UserGone"],
     ["the user is being deleted", token(), user({}, gone), provider(), "UserGone"],
     ["the user is disabled", token(), user({ enabled: false }), provider(), "UserDisabled"],
+    ["the user is another one of the same name", token(), user({}, { uid: "alice-2" }), provider(), "UserReplaced"],
+    ["it names no user's UID", token({ userUID: undefined }), user(), provider(), "UserReplaced"],
+    ["all logins were ended since", token(), user({}, {}, { loginGeneration: 1 }), provider(), "LoggedOutEverywhere"],
+    ["it is of this generation", token({ loginGeneration: 3 }), user({}, {}, { loginGeneration: 3 }), provider(), "Good"],
+    ["the User lost count", token({ loginGeneration: 3 }), user(), provider(), "LoggedOutEverywhere"],
+    ["the password is another one", token({ credential: "a" }), user({}, {}, { credential: "b" }), provider(), "PasswordChanged"],
+    ["there is no password any more", token({ credential: "a" }), user(), provider(), "PasswordChanged"],
+    ["the password is the same", token({ credential: "a" }), user({}, {}, { credential: "a" }), provider(), "Good"],
+    ["it was not got with a password", token(), user({}, {}, { credential: "b" }), provider(), "Good"],
+    ["the provider is another one of the same name", token(), user(), provider({ uid: "local-2" }), "ProviderReplaced"],
+    ["the provider now lets others in only", token(), user(), provider({}, { mode: "Required", users: ["bob"] }), "NotAllowedByProvider"],
+    ["the provider now has a mode that is not known", token(), user(), provider({}, { mode: "Odd" }), "NotAllowedByProvider"],
     ["the provider is gone", token(), user(), undefined, "ProviderGone"],
     ["the provider is being deleted", token(), user(), provider(gone), "ProviderGone"],
     ["the provider is not accepted, its directory being away", token(), user(), provider(), "Good"],
   ])("%s", (_, token, user, provider, wanted) => {
     expect(judgeSession(token, { user, provider, hasAccessSomewhere: true }, NOW)).toBe(wanted);
   });
+});
+
+test.each<[string, object, object, boolean, boolean]>([
+  ["Unrestricted", { mode: "Unrestricted" }, {}, false, true],
+  ["Required, and they are not listed", { mode: "Required" }, {}, true, false],
+  ["Required, and they are listed", { mode: "Required", users: ["alice"] }, {}, false, true],
+  ["Required, and a group of theirs is listed", { mode: "Required", groups: ["devs"] }, { local: ["devs"] }, false, true],
+  ["Required, and another provider's group of that name", { mode: "Required", groups: ["devs"] }, { corp: ["devs"] }, false, false],
+  ["Restricted, and they have access somewhere", { mode: "Restricted" }, {}, true, true],
+  ["Restricted, and they have access nowhere", { mode: "Restricted" }, {}, false, false],
+  ["Restricted, and they are listed", { mode: "Restricted", users: ["alice"] }, {}, false, true],
+])("whom a provider lets in: %s", (_, access, groups, hasAccessSomewhere, wanted) => {
+  const reported = Object.entries(groups).map(([provider, names]) => ({ provider, names }));
+  expect(mayUse(provider({}, access), user({}, {}, { groups: reported }), hasAccessSomewhere)).toBe(wanted);
 });
 
 describe("who belongs to a cluster", () => {

@@ -151,7 +151,9 @@ test("tokens that ran out, or whose user is gone or disabled, are deleted; other
   const asAuth = new KubeClient(await connectionFromKubeconfig(await hub.kubeconfigOf("auth")));
   const make = async (name: string, expiresAt: string): Promise<string> => {
     const hash = tokenHash(`${name} ${expiresAt}`);
-    const spec = { hash, user: name, provider: "local", kind: "Login" as const, expiresAt };
+    const [user, provider] = await Promise.all([hub.admin.get(User, { name }), hub.admin.get(AuthProvider, { name: "local" })]);
+    const uids = { userUID: user.metadata.uid ?? "", providerUID: provider.metadata.uid ?? "" };
+    const spec = { hash, user: name, provider: "local", ...uids, loginGeneration: 0, kind: "Login" as const, expiresAt };
     const { metadata } = await asAuth.create(Token, {
       apiVersion: "drover.dev/v1alpha1",
       kind: "Token",

@@ -105,12 +105,13 @@ const everyAgent = {
 function fixedHub(): Hub {
   const hash = tokenHash(TOKEN);
   const name = tokenObjectName(hash);
-  const token = { metadata: { name, uid: "t" }, spec: { hash, user: "alice", provider: "local", expiresAt: "2100-01-01T00:00:00Z" } };
+  const names = { user: "alice", userUID: "a", provider: "local", providerUID: "l" };
+  const token = { metadata: { name, uid: "t" }, spec: { hash, ...names, loginGeneration: 0, expiresAt: "2100-01-01T00:00:00Z" } };
   const members = { metadata: { name: "members" }, spec: { users: ["alice"], groups: [], everyone: false } };
   return {
     token: (wanted) => (wanted === name ? (token as unknown as Token) : undefined),
     user: () => ({ metadata: { name: "alice", uid: "a" }, spec: { enabled: true } }) as unknown as User,
-    provider: () => ({ metadata: { name: "local" } }) as unknown as AuthProvider,
+    provider: () => ({ metadata: { name: "local", uid: "l" }, spec: { access: { mode: "Unrestricted" } } }) as unknown as AuthProvider,
     cluster: (name) => ({ metadata: { name } }) as unknown as Cluster,
     members: () => members as unknown as ClusterMembers,
     staleForMs: () => 0,

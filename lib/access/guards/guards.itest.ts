@@ -147,7 +147,16 @@ const token: Token = {
   apiVersion: "drover.dev/v1alpha1",
   kind: "Token",
   metadata: { name: `t-${hash.slice(0, 32)}` },
-  spec: { hash, user: "root", provider: "local", kind: "Api", expiresAt: "2030-01-01T00:00:00Z" },
+  spec: {
+    hash,
+    user: "root",
+    userUID: "u",
+    provider: "local",
+    providerUID: "p",
+    loginGeneration: 0,
+    kind: "Api",
+    expiresAt: "2030-01-01T00:00:00Z",
+  },
 };
 const identity: Identity = {
   apiVersion: "drover.dev/v1alpha1",

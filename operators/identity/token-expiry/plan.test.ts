@@ -9,14 +9,24 @@ const now = new Date("2030-01-01T00:00:00Z");
 const token: Token = {
   apiVersion: "drover.dev/v1alpha1",
   kind: "Token",
-  metadata: { name: "t-1", uid: "u1" },
-  spec: { hash: "", user: "alice", provider: "local", kind: "Login", expiresAt: "2030-01-01T00:10:00Z" },
+  metadata: { name: "t-1", uid: "u1", creationTimestamp: "2029-12-31T23:59:30Z" },
+  spec: {
+    ...{ hash: "", user: "alice", userUID: "alice-1", provider: "local", providerUID: "local-1" },
+    ...{ credential: "00000000000000aa", loginGeneration: 2, kind: "Login", expiresAt: "2030-01-01T00:10:00Z" },
+  },
 };
-const user = (enabled = true): Reading<User> => ({
+const user = (enabled = true, uid = "alice-1", status = {}): Reading<User> => ({
   is: "present",
-  value: { apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "alice" }, spec: { enabled } },
+  value: {
+    ...{ apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "alice", uid }, spec: { enabled } },
+    status: { credential: "00000000000000aa", loginGeneration: 2, ...status },
+  },
 });
-const provider = { is: "present", value: {} as AuthProvider } as const;
+const provided = (uid = "local-1", access: object = { mode: "Unrestricted" }): Reading<AuthProvider> => ({
+  is: "present",
+  value: { metadata: { name: "local", uid }, spec: { local: {}, access } } as unknown as AuthProvider,
+});
+const provider = provided();
 const absent = { is: "absent" } as const;
 const unreadable = { is: "unreadable", because: "no answer" } as const;
 const removes = (planned: ReturnType<typeof plan>) => (planned.remove ?? []).map(({ name, uid }) => `${name} ${uid}`);
@@ -35,8 +45,24 @@ describe("token-expiry", () => {
     ["its user is disabled", { user: user(false), provider }, now],
     ["its user is gone", { user: absent, provider }, now],
     ["attack 30: its provider is gone", { user: user(), provider: absent }, now],
+    ["its provider lets others in only", { user: user(), provider: provided("local-1", { mode: "Required", users: ["bob"] }) }, now],
   ])("that very token is deleted when %s", (_, observed, at) => {
     expect(removes(plan(token, observed, at))).toEqual(["t-1 u1"]);
+  });
+
+  test.each([
+    ["its user is another one", { user: user(true, "alice-2"), provider }],
+    ["its provider is another one", { user: user(), provider: provided("local-2") }],
+    ["the password is another one", { user: user(true, "alice-1", { credential: "00000000000000bb" }), provider }],
+    ["all logins of its user were ended", { user: user(true, "alice-1", { loginGeneration: 3 }), provider }],
+  ])("that very token is deleted when %s, but not so early that the news may only be late", (_, observed) => {
+    expect(removes(plan(token, observed, now))).toEqual([]);
+    expect(plan(token, observed, now).again?.afterMs).toBe(30_000);
+    expect(removes(plan(token, observed, new Date("2030-01-01T00:00:30Z")))).toEqual(["t-1 u1"]);
+  });
+
+  test("whether somebody has access anywhere is not judged here", () => {
+    expect(removes(plan(token, { user: user(), provider: provided("local-1", { mode: "Restricted" }) }, now))).toEqual([]);
   });
 
   test("what could not be read kills no token", () => {

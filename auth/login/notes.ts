@@ -1,0 +1,52 @@
+// What auth writes on a User: when they last logged in, with which password, and that all their logins ended.
+// Each note has a field manager of its own: what one apply leaves out is then not taken away from another.
+import { User } from "../../crds/v1alpha1/user.ts";
+import { VERSION } from "../../lib/access/names.ts";
+import { isConflict } from "../../lib/kube/client.ts";
+import type { Context } from "../context.ts";
+import { Refusal } from "../refusal.ts";
+
+/** Every write of a User wakes all who watch Users; this often is often enough to know who is still around. */
+const EVERY_MS = 5 * 60_000;
+/** Others write the User's status as well, each seldom. */
+const TRIES = 10;
+
+/** Notes on the User that they logged in. A login that worked does not fail because of this note. */
+export async function recordLastLogin(context: Context, user: User): Promise<void> {
+  const now = context.now();
+  const last = user.status?.lastLoginTime;
+  if (last !== undefined && now.getTime() - Date.parse(last) < EVERY_MS) return;
+  await note(context, user, "auth", { lastLoginTime: now.toISOString() }).catch(() => undefined);
+}
+
+/**
+ * Before a login is given out, the User has to say that its password is the current one. The identity operator says it as well; a login that
+ * comes first, or while the operator is away, does not wait for it.
+ */
+export async function recordCredential(context: Context, user: User, credential: string | undefined): Promise<void> {
+  if (credential === undefined || user.status?.credential === credential) return;
+  await note(context, user, "auth-credential", { credential });
+}
+
+/** Every login of the user that was made until now ends with this; two at once count as two. */
+export async function endAllLogins(context: Context, user: User): Promise<void> {
+  for (let now: User | undefined = user, left = TRIES; ; left--) {
+    if (now === undefined || now.metadata.uid !== user.metadata.uid) return; // with the User its logins have ended
+    const { resourceVersion } = now.metadata;
+    try {
+      return await note(context, now, "auth-logout", { loginGeneration: (now.status?.loginGeneration ?? 0) + 1 }, resourceVersion);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      if (left === 0) throw new Refusal("HubUnavailable", "the user is being changed all the time; try again", { because: "Conflict" });
+    }
+    now = await context.hub.find(User, { name: user.metadata.name });
+  }
+}
+
+/** With a `resourceVersion` only if the User is still that one. */
+async function note(context: Context, user: User, fieldManager: string, status: object, resourceVersion?: string): Promise<void> {
+  const { name, uid } = user.metadata;
+  const metadata = { name, ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  const intent = { apiVersion: VERSION, kind: "User", metadata, status };
+  await context.hub.apply(User, intent, { fieldManager, subresource: "status" });
+}
