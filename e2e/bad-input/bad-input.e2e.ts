@@ -160,8 +160,7 @@ describe("the API server refuses", () => {
       "a Token",
       drover("Token", `t-${"0".repeat(32)}`, {
         hash: "0".repeat(64),
-        user: "root",
-        provider: "local",
+        ...{ user: "root", userUID: "u", provider: "local", providerUID: "p" },
         kind: "Api",
         expiresAt: "2035-01-01T00:00:00Z",
       }),
