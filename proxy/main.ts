@@ -2,6 +2,7 @@
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import { serveHealth } from "../lib/process/health.ts";
+import { standardOutput } from "../lib/process/output.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
 import { followCertificate, readCertificate } from "./certificate.ts";
 import { type ProxyConfig, proxyConfig } from "./config.ts";
@@ -16,7 +17,7 @@ async function main({ config, log, metrics, signal }: Process<ProxyConfig>): Pro
   const connection = await connectionFromKubeconfig(config.kubeconfig);
   const hub = new KubeClient(connection, { userAgent: "drover-proxy", timeoutMs: 10_000 });
   const certificate = await readCertificate(config.tls);
-  const proxy = startProxy({ config, hub, connection, log, metrics, signal, write: (lines) => void process.stdout.write(lines) });
+  const proxy = startProxy({ config, hub, connection, log, metrics, signal, write: (lines) => standardOutput.write(lines) });
   const health = await serveHealth({ ...config.health, metrics, checks: proxy.checks });
   log.info("health", { url: `http://${config.health.host}:${health.port}` });
   await proxy.synced;

@@ -18,6 +18,9 @@ import type { Admitted, Incoming } from "./request.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { askForUpgrade, forwardUpgrade, refuseSocket } from "./upgrade.ts";
 
+/** A request that is open for so long is recorded when it is still open, not only when it ends, which for a watch may be in days. */
+const LONG_MS = 2_000;
+
 export interface ProxyParts {
   readonly hub: Hub;
   readonly tunnels: Tunnels;
@@ -124,10 +127,13 @@ export class RequestHandlers implements Handlers {
     }
     let over = false;
     let remove = (): void => {};
-    if (admitted.upgrade !== undefined) this.#recordBegin(admitted, decision);
+    const recordBegin = (): void => this.#recordBegin(admitted, decision);
+    if (admitted.upgrade !== undefined) recordBegin();
+    const becomesLong = admitted.upgrade === undefined ? setTimeout(recordBegin, LONG_MS).unref() : undefined;
     const exchange = way.forward({ method, path, headers, body, ...decision.identity }, (outcome) => {
       over = true;
       remove();
+      clearTimeout(becomesLong);
       if (outcome.status === 0) cancelled.take(user, performance.now());
       this.#recordEnd("request", admitted, decision.who, started, outcome);
     });

@@ -80,6 +80,20 @@ test("a quiet watch over HTTP/2 has its head", async () => {
   await until(() => open.size === 0, "the watch ends with its client");
 });
 
+test("a watch is recorded while it is open, and again when it ends; what is short once", async () => {
+  const path = "/clusters/east/api/v1/recorded?watch=1";
+  const req = request({ host: "127.0.0.1", port: front.port, ca: authority.cert, path, headers: { authorization }, agent: false }, (res) =>
+    res.on("error", () => {}),
+  );
+  req.on("error", () => {}).end();
+  const records = () => front.records().filter((record) => record.path === "/api/v1/recorded");
+  await until(() => records().length === 1, "the watch is recorded");
+  expect(records()).toMatchObject([{ stage: "begin", decision: "allow", user: "alice", cluster: "east", method: "GET" }]);
+  req.destroy();
+  await until(() => records().length === 2, "its end is recorded");
+  expect(records()[1]).toMatchObject({ stage: "end", status: 200 });
+});
+
 describe("requests that their client cancels at once, over HTTP/2", () => {
   let session: ClientHttp2Session;
   let goneAway: number | undefined;

@@ -1,6 +1,8 @@
 // Step 7: one line for each request, when it is over (and one when a stream begins), and the numbers. Never a header, a query or a
-// body: only names. Written in batches, without a logger in between: this is done for every request.
+// body: only names. Written in batches, without a logger in between: this is done for every request. Strangers get a bounded number of
+// lines; the rest of them are counted in a line of their own.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Strangers } from "./strangers.ts";
 
 export interface AuditRecord {
   readonly stage: "begin" | "end";
@@ -24,9 +26,12 @@ export interface AuditRecord {
   readonly ms?: number;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
+  /** So many more were refused in this way, of which no line tells. */
+  readonly count?: number;
 }
 
 const FLUSH_MS = 50;
+const COUNTS_EVERY_MS = 10_000;
 const FLUSH_CHARACTERS = 64 * 1024;
 const MAX_TEXT = 1024;
 
@@ -43,8 +48,10 @@ export class Recorder {
   readonly #seconds: Histogram;
   readonly #bytes: Counter<"direction">;
   readonly #ended: Counter<"refusal">;
+  readonly #strangers = new Strangers();
   #lines = "";
   #timer: NodeJS.Timeout | undefined;
+  #countsTimer: NodeJS.Timeout | undefined;
 
   constructor(metrics: Registry, gauges: Gauges, write: (lines: string) => void) {
     this.#write = write;
@@ -100,9 +107,30 @@ export class Recorder {
       if (record.bytesIn) this.#bytes.inc({ direction: "in" }, record.bytesIn);
       if (record.bytesOut) this.#bytes.inc({ direction: "out" }, record.bytesOut);
     }
+    const isStranger = record.decision === "deny" && record.user === undefined;
+    if (!isStranger || this.#strangers.tell(record.source, `${record.status} ${record.refusal}`, performance.now())) this.#line(record);
+    else this.#countsTimer ??= setTimeout(() => this.#counts(), COUNTS_EVERY_MS).unref();
+  }
+
+  #counts(): void {
+    clearTimeout(this.#countsTimer);
+    this.#countsTimer = undefined;
+    for (const [refused, count] of this.#strangers.takeUntold()) {
+      const [status, refusal = ""] = refused.split(" ");
+      this.#line({ stage: "end", action: "none", decision: "deny", source: "", status: Number(status), refusal, count });
+    }
+  }
+
+  #line(record: AuditRecord): void {
     this.#lines += `${JSON.stringify({ level: "info", message: "audit", time: new Date().toISOString(), process: "proxy", audit: shortened(record) })}\n`;
     if (this.#lines.length >= FLUSH_CHARACTERS) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  /** Writes what is left. */
+  close(): void {
+    this.#counts();
+    this.flush();
   }
 
   flush(): void {

@@ -104,7 +104,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       await Promise.all([listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
       hubForwarder.close();
       await reviews.close();
-      recorder.flush();
+      recorder.close();
     },
   };
 }

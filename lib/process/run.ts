@@ -3,6 +3,10 @@ import { parseArgs } from "node:util";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type ConfigDefinition, ConfigError, readConfig } from "./config.ts";
 import { createLogger, type Logger } from "./logger.ts";
+import { standardOutput } from "./output.ts";
+
+/** How long an end waits for the last lines to be taken. */
+const LAST_LINES_MS = 1_000;
 
 export interface Process<T> {
   readonly config: T;
@@ -65,5 +69,6 @@ async function exit(log: Logger, code: number, message?: string): Promise<never>
   const flushed = once(log, "finish");
   log.end();
   await flushed;
+  await standardOutput.drained(LAST_LINES_MS);
   process.exit(code);
 }

@@ -89,7 +89,7 @@ export async function startFront(
       for (const name of Object.keys(clusters)) tunnels.destroy(name);
       for (const end of ends) end.far.destroy();
       await listener.close(0);
-      recorder.flush();
+      recorder.close();
     },
   };
 }
