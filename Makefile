@@ -1,7 +1,7 @@
 # Everything a person does with this checkout. Needs git, make, Go >= 1.26 and any Node >= 20 with npm.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build verify format test test-pure test-integration test-e2e demo bench clean
+.PHONY: help setup build verify format test test-pure test-integration test-e2e test-long demo bench clean
 
 node := tools/node
 modules := node_modules/.package-lock.json
@@ -33,6 +33,9 @@ test-integration: setup ## tests against real API servers
 
 test-e2e: setup ## the stories: whole processes and the real kubectl (STORY=name for one)
 	@$(node) tools/test.ts e2e $(STORY)
+
+test-long: setup ## what takes minutes and is not part of test: an environment at rest
+	@$(node) tools/test.ts long
 
 demo: setup ## hub, two clusters, and a short story of access coming and going (DEMO_ONCE=1 ends after it)
 	@bin/drover dev demo

@@ -1,5 +1,5 @@
 // Three projects, told apart by file name: pure tests in milliseconds, integration tests that start real API servers,
-// and the stories in e2e/, which share one whole environment.
+// and the stories in e2e/, which share one whole environment. A fourth is for what takes minutes and is not part of `make test`.
 const shared = {
   rootDir: import.meta.dirname,
   testEnvironment: "node",
@@ -19,6 +19,13 @@ export default {
       ...shared,
       displayName: "e2e",
       testMatch: ["**/e2e/**/*.e2e.ts"],
+      globalSetup: "<rootDir>/e2e/harness/setup.ts",
+      globalTeardown: "<rootDir>/e2e/harness/teardown.ts",
+    },
+    {
+      ...shared,
+      displayName: "long",
+      testMatch: ["**/*.long.ts"],
       globalSetup: "<rootDir>/e2e/harness/setup.ts",
       globalTeardown: "<rootDir>/e2e/harness/teardown.ts",
     },

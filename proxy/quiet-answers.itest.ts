@@ -92,6 +92,7 @@ test("a watch is recorded while it is open, and again when it ends; what is shor
   req.destroy();
   await until(() => records().length === 2, "its end is recorded");
   expect(records()[1]).toMatchObject({ stage: "end", status: 200 });
+  await until(() => open.size === 0, "the watch ends with its client");
 });
 
 describe("requests that their client cancels at once, over HTTP/2", () => {

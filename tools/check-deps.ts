@@ -47,7 +47,7 @@ function checkSource(source: Source): void {
 }
 
 function allowed(path: string, target: string, rules: Rules): boolean {
-  const extra = /\.(itest|e2e)\.ts$/.test(path) ? inProcessTests : path.endsWith(".test.ts") ? inTests : [];
+  const extra = /\.(itest|e2e|long)\.ts$/.test(path) ? inProcessTests : path.endsWith(".test.ts") ? inTests : [];
   return [rules.folder, ...rules.allowed, ...extra].some((entry) => target === entry || target.startsWith(`${entry}/`));
 }
 

@@ -5,7 +5,7 @@ import { readSource, repositoryFiles } from "./source.ts";
 
 const isPure = (path: string): boolean =>
   path.endsWith(".ts") &&
-  !/\.(test|itest|e2e)\.ts$/.test(path) &&
+  !/\.(test|itest|e2e|long)\.ts$/.test(path) &&
   (path.endsWith("/plan.ts") || /^lib\/(access|identity|sessions)\//.test(path));
 
 /** Functions of their arguments alone, in modules of Node. */

@@ -1,4 +1,4 @@
-// Runs the tests of the named jest projects, one project after the other: node tools/test.ts pure integration e2e
+// Runs the tests of the named jest projects, one project after the other: node tools/test.ts pure integration e2e long
 // What follows that is not a project narrows the test files by path. Results as JSON go to .drover/results/.
 import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
@@ -11,6 +11,7 @@ const projects: Record<string, readonly string[]> = {
   integration: ["--maxWorkers=2"],
   // The stories share one environment, and some of them stop parts of it.
   e2e: ["--runInBand"],
+  long: ["--runInBand"],
 };
 
 const chosen = process.argv.slice(2).filter((argument) => argument in projects);

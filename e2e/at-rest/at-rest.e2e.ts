@@ -1,0 +1,3 @@
+import { story } from "./at-rest.ts";
+
+story(60_000);

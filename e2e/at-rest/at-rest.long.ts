@@ -1,0 +1,3 @@
+import { story } from "./at-rest.ts";
+
+story(600_000);
