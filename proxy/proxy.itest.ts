@@ -48,7 +48,7 @@ async function tokenFor(user: string, { clusters, seconds = 3600 }: { clusters?:
     ...(status?.credential && { credential: status.credential }),
   };
   await auth.create(Token, drover("Token", nameOf(token), spec) as never);
-  await until(async () => (await ask("/nowhere", token)).status === 404, "the proxy answers");
+  await until(async () => (await ask("/clusters/none/version", token)).status === 403, "the proxy knows the token");
   return token;
 }
 const nameOf = (token: string): string => `t-${createHash("sha256").update(token).digest("hex").slice(0, 32)}`;
