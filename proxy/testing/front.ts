@@ -62,7 +62,9 @@ export async function startFront(
   const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, rate: new RateLimiter(100_000, 100_000) });
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
-  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000, cancelled: new RateLimiter(5_000, 50) });
+  // It hardly refills: how fast the machine is must make no difference.
+  const cancelled = new RateLimiter(5_000, 0.001);
+  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000, cancelled });
   const listener = await listen({ host: "127.0.0.1", port: 0 }, { all: 1000, perSource: 100 }, serving, proxy);
   const ends = await Promise.all(
     Object.entries(clusters).map(async ([name, onStream]) => {
