@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
+import type { Http2Connection } from "./http2-connection.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Incoming } from "./request.ts";
+import type { UnreadRefusals } from "./unread-refusals.ts";
 
 export interface Client {
   readonly incoming: Incoming;
@@ -20,25 +22,19 @@ export interface Client {
    * may not go on; HTTP/2 has a word for that.
    */
   abort(because: "withdrawn" | "broken"): void;
-  /** The answer is complete without the request's body: whoever goes on sending is cut off. */
-  stopReading(): void;
+  /** Answers with a refusal. A little later the exchange is over, whether the client reads that, goes on sending, or neither. */
+  refuse(answer: ReturnType<Refusal["answer"]>): void;
   /** Calls once when the exchange is over, either way. */
   onClose(listener: () => void): void;
 }
 
-/** How long a client may go on sending after it was refused: cut off at once, it might not get to read why. */
-const LINGER_MS = 5_000;
-
 /** Answers with a refusal, or breaks off what has begun. */
 export function refuse(client: Client, refusal: Refusal): void {
   if (client.responded) return client.abort(refusal.status < 500 ? "withdrawn" : "broken");
-  const { status, headers, body } = refusal.answer();
-  client.respond(status, headers);
-  client.sink.end(client.incoming.method === "HEAD" ? undefined : body);
-  if (client.body !== undefined) client.stopReading();
+  client.refuse(refusal.answer());
 }
 
-export function clientOfHttp1(req: IncomingMessage, res: ServerResponse): Client {
+export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, unread: UnreadRefusals): Client {
   req.on("error", ignore);
   res.on("error", ignore);
   const hasBody = bodyOfHttp1(req.rawHeaders);
@@ -65,12 +61,24 @@ export function clientOfHttp1(req: IncomingMessage, res: ServerResponse): Client
       }
     },
     abort: () => void res.destroy(),
-    stopReading: () => void setTimeout(() => req.complete || req.socket.destroy(), LINGER_MS).unref(),
+    refuse({ status, headers, body }) {
+      if (res.destroyed || res.headersSent) return;
+      res.writeHead(status, headers);
+      res.end(req.method === "HEAD" ? undefined : body);
+      const over = unread.add(req.rawHeaders, () => req.socket.destroy());
+      // What is still to come of the request counts as well: node reads and drops it.
+      res.once("close", () => (req.closed ? over() : req.once("close", over)));
+    },
     onClose: (listener) => void res.once("close", listener),
   };
 }
 
-export function clientOfHttp2(stream: ServerHttp2Stream, rawHeaders: readonly string[], flags: number): Client {
+export function clientOfHttp2(
+  stream: ServerHttp2Stream,
+  rawHeaders: readonly string[],
+  flags: number,
+  { connection, unread }: { readonly connection: Http2Connection; readonly unread: UnreadRefusals },
+): Client {
   stream.on("error", ignore);
   const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
   if (!hasBody) stream.resume();
@@ -88,13 +96,23 @@ export function clientOfHttp2(stream: ServerHttp2Stream, rawHeaders: readonly st
     },
     respond(status, headers) {
       if (stream.destroyed || stream.closed || stream.headersSent) return;
+      connection.letIn();
       try {
         stream.respond(headersOfHttp2(status, headers));
       } catch {
         stream.destroy();
       }
     },
-    stopReading: () => void stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)),
+    refuse({ status, headers, body }) {
+      if (stream.destroyed || stream.closed || stream.headersSent) return;
+      stream.respond(headersOfHttp2(status, headers));
+      // What the client still sends of its request is for nobody.
+      if (hasBody) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+      stream.end(pseudo(rawHeaders, ":method") === "HEAD" ? undefined : body);
+      connection.refused(stream);
+      const over = unread.add(rawHeaders, (what) => connection.end(what === "exchange" ? stream : undefined));
+      stream.once("close", over);
+    },
     abort(because) {
       // Both reset the stream, so that it does not look complete (`close` would end it first): with CANCEL, and with INTERNAL_ERROR.
       if (because === "withdrawn") addAbortSignal(AbortSignal.abort(), stream);

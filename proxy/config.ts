@@ -23,8 +23,6 @@ export interface ProxyConfig {
     /** Open connections of clients and agents together, and of one source; for those of `trustForwardedFrom` only the first counts. */
     readonly connections: number;
     readonly connectionsPerSource: number;
-    /** Requests that one user may have open at once, watches and streams included. */
-    readonly openPerUser: number;
     /** Requests per second of one agent to the hub, and how many it may make at once after a pause. */
     readonly agentRequestsPerSecond: number;
     readonly agentBurst: number;
@@ -50,7 +48,6 @@ export const proxyConfig = defineConfig<ProxyConfig>(
         properties: {
           connections: { type: "integer", minimum: 1, default: 20_000 },
           connectionsPerSource: { type: "integer", minimum: 1, default: 4_000 },
-          openPerUser: { type: "integer", minimum: 1, default: 500 },
           agentRequestsPerSecond: { type: "integer", minimum: 1, default: 50 },
           agentBurst: { type: "integer", minimum: 1, default: 200 },
         },

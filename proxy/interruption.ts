@@ -12,6 +12,12 @@ export function interruption(error: Error, cluster: string): Refusal {
       return new Refusal("ClusterUnreachable", `the agent of the cluster "${cluster}" cannot reach its API server`);
     case TunnelCode.Revoked:
       return new Refusal("AccessEnded", `forbidden: the right on which this request rested has ended in the cluster "${cluster}"`);
+    case TunnelCode.Unread:
+      return new Refusal(
+        "Interrupted",
+        "the proxy or the agent holds too much that nobody reads, and gave this request up; whether it was carried out is not known",
+        "Unread",
+      );
     default:
       return new Refusal(
         "Interrupted",

@@ -1,15 +1,17 @@
 // One port for HTTP/2, HTTP/1.1 and changes of protocol, with bounds on what a stranger can hold open. Hands each request on as a
 // Client; what is not even HTTP is answered here.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { boundConnections, type ConnectionBounds } from "../lib/limits/connections.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Client, clientOfHttp1, clientOfHttp2 } from "./client.ts";
+import { Http2Connection, STRANGERS_REQUESTS } from "./http2-connection.ts";
 import { Refusal } from "./refusal.ts";
 import type { Incoming } from "./request.ts";
+import { UnreadRefusals } from "./unread-refusals.ts";
 import { refuseSocket } from "./upgrade.ts";
 
 export interface Handlers {
@@ -19,8 +21,29 @@ export interface Handlers {
   malformed(refusal: Refusal, peer: string): void;
 }
 
+/** What clients hold at the moment. */
+export interface Held {
+  readonly sockets: number;
+  /** Connections over HTTP/2, and the requests that are open on them. */
+  readonly sessions: number;
+  readonly streams: number;
+  /** Refused requests whose answer was not taken yet, the bytes that they stand for, and the most that those may be. */
+  readonly unreadRefusals: number;
+  readonly unreadBytes: number;
+  readonly unreadBudgetBytes: number;
+}
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly bounds: ConnectionBounds;
+  /** How long a connection may go without a request that is let in. */
+  readonly idleMs?: number;
+}
+
 export interface Listener {
   readonly port: number;
+  held(): Held;
   use(certificate: Certificate): void;
   /** Stops listening, lets idle clients go, and ends the rest when the time is over. */
   close(patienceMs: number): Promise<void>;
@@ -34,7 +57,6 @@ const IDLE_MS = 75_000;
 /** What a client may upload before we have read it: per request, and per connection. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
-const REQUESTS_PER_CONNECTION = 1_000;
 /**
  * Requests that a client cancels, at once and per second. Beyond it the connection ends, with all that is innocent on it, so this is only
  * for what costs us something to parse: informers that begin again cancel thousands (node's own limit is 1,000 and 33). What a cancelled
@@ -43,8 +65,7 @@ const REQUESTS_PER_CONNECTION = 1_000;
 const CANCELS = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 
 export async function listen(
-  { host, port }: { readonly host: string; readonly port: number },
-  bounds: ConnectionBounds,
+  { host, port, bounds, idleMs = IDLE_MS }: ListenerOptions,
   certificate: Certificate,
   handlers: Handlers,
 ): Promise<Listener> {
@@ -55,7 +76,7 @@ export async function listen(
     handshakeTimeout: PATIENCE_MS,
     settings: {
       initialWindowSize: STREAM_WINDOW_BYTES,
-      maxConcurrentStreams: REQUESTS_PER_CONNECTION,
+      maxConcurrentStreams: STRANGERS_REQUESTS,
       maxHeaderListSize: MAX_HEADER_BYTES,
     },
     maxSessionMemory: 64,
@@ -69,10 +90,11 @@ export async function listen(
   server.setTimeout(0);
   Object.assign(server, { headersTimeout: PATIENCE_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
   boundConnections(server, bounds);
-  const sessions = new Set<ServerHttp2Session>();
+  const unread = new UnreadRefusals();
+  const sessions = new Map<ServerHttp2Session, Http2Connection>();
   const sockets = new Set<TLSSocket>();
-  serveHttp2(server, sessions, handlers);
-  serveHttp1(server, sockets, handlers);
+  serveHttp2(server, { sessions, unread, idleMs }, handlers);
+  serveHttp1(server, { sockets, unread }, handlers);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -83,36 +105,56 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     use: (renewed) => server.setSecureContext({ ...renewed, minVersion: "TLSv1.2" }),
-    close: (patienceMs) => close(server, sessions, sockets, patienceMs),
+    held: () => ({
+      sockets: sockets.size,
+      sessions: sessions.size,
+      streams: [...sessions.values()].reduce((sum, { streams }) => sum + streams, 0),
+      unreadRefusals: unread.count,
+      unreadBytes: unread.bytes,
+      unreadBudgetBytes: unread.budgetBytes,
+    }),
+    close: (patienceMs) => close(server, [...sessions.keys()], sockets, patienceMs),
   };
 }
 
-function serveHttp2(server: Http2SecureServer, sessions: Set<ServerHttp2Session>, handlers: Handlers): void {
+interface Http2Parts {
+  readonly sessions: Map<ServerHttp2Session, Http2Connection>;
+  readonly unread: UnreadRefusals;
+  readonly idleMs: number;
+}
+
+function serveHttp2(server: Http2SecureServer, { sessions, unread, idleMs }: Http2Parts, handlers: Handlers): void {
+  let accepted: TLSSocket;
+  // The session of a connection is made while this event is told.
+  server.prependListener("secureConnection", (socket: TLSSocket) => {
+    accepted = socket;
+  });
   server.on("session", (session) => {
-    sessions.add(session);
-    let open = 0;
+    const connection = new Http2Connection(session, accepted, idleMs);
+    sessions.set(session, connection);
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    session.setTimeout(IDLE_MS, () => open === 0 && session.close());
-    session.on("stream", (stream) => {
-      open++;
-      stream.once("close", () => open--);
+    session.on("stream", (stream, _headers, flags, rawHeaders) => {
+      connection.opened(stream);
+      handlers.request(clientOfHttp2(stream, rawHeaders, flags, { connection, unread }));
     });
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
   });
   server.on("sessionError", () => {});
-  server.on("stream", (stream: ServerHttp2Stream, _headers: unknown, flags: number, rawHeaders: string[]) =>
-    handlers.request(clientOfHttp2(stream, rawHeaders, flags)),
-  );
 }
 
-function serveHttp1(server: Http2SecureServer, sockets: Set<TLSSocket>, handlers: Handlers): void {
-  const ours = server.listeners("stream");
+interface Http1Parts {
+  readonly sockets: Set<TLSSocket>;
+  readonly unread: UnreadRefusals;
+}
+
+function serveHttp1(server: Http2SecureServer, { sockets, unread }: Http1Parts, handlers: Handlers): void {
   server.on("request", (req, res) => {
-    if (req.httpVersionMajor < 2) handlers.request(clientOfHttp1(req as unknown as IncomingMessage, res as unknown as ServerResponse));
+    if (req.httpVersionMajor >= 2) return;
+    handlers.request(clientOfHttp1(req as unknown as IncomingMessage, res as unknown as ServerResponse, unread));
   });
-  // Listening for "request" also brings node's emulation of HTTP/1 objects for each HTTP/2 stream, which have been served by then.
-  for (const listener of server.listeners("stream")) if (!ours.includes(listener)) server.off("stream", listener as () => void);
+  // Listening for "request" also brings node's emulation of HTTP/1 objects for each HTTP/2 stream, which are served otherwise.
+  server.removeAllListeners("stream");
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
     // What a watch says is small and must not wait for the client to acknowledge what it said before.
@@ -161,8 +203,8 @@ function refusalOf(code: string | undefined): Refusal {
 
 async function close(
   server: Http2SecureServer,
-  sessions: Set<ServerHttp2Session>,
-  sockets: Set<TLSSocket>,
+  sessions: readonly ServerHttp2Session[],
+  sockets: ReadonlySet<TLSSocket>,
   patienceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -25,10 +25,6 @@ export class OpenRequests {
     return this.#count;
   }
 
-  countOf(user: string): number {
-    return this.#byUser.get(user)?.size ?? 0;
-  }
-
   /** Returns how to take it out again, which is idempotent. */
   add(request: OpenRequest): () => void {
     put(this.#byUser, request.user, request);

@@ -15,7 +15,9 @@ import { type Decision, decide, type Hub } from "./pipeline.ts";
 import type { AuditRecord, Recorder } from "./record.ts";
 import { Refusal } from "./refusal.ts";
 import type { Admitted, Incoming } from "./request.ts";
+import type { Shares } from "./shares.ts";
 import type { Tunnels } from "./tunnels.ts";
+import { isUnbounded } from "./unbounded.ts";
 import { askForUpgrade, forwardUpgrade, refuseSocket } from "./upgrade.ts";
 
 /** A request that is open for so long is recorded when it is still open, not only when it ends, which for a watch may be in days. */
@@ -30,7 +32,7 @@ export interface ProxyParts {
   readonly tunnelEndpoint: TunnelEndpoint;
   readonly trusted: BlockList;
   readonly staleAfterMs: number;
-  readonly openPerUser: number;
+  readonly shares: Shares;
   /** By user: requests that their client cancelled before they were answered. Each costs the cluster's agent a connection. */
   readonly cancelled: RateLimiter;
 }
@@ -102,25 +104,28 @@ export class RequestHandlers implements Handlers {
       forward(head: RequestHead, done: (outcome: Outcome) => void): Exchange;
     },
   ): void {
-    const { hub, open, openPerUser, cancelled, staleAfterMs } = this.#parts;
+    const { hub, open, shares, cancelled, staleAfterMs } = this.#parts;
     const decision = decide(admitted, hub, Date.now(), staleAfterMs);
     if ("refusal" in decision) {
       way.refuse(decision.refusal);
       this.#recordRefused("request", admitted, decision.who, started, decision.refusal);
       return;
     }
-    const user = decision.who.user.metadata.name;
-    const tooMany = cancelled.wait(user, started) > 0 ? "cancelled before they were answered" : open.countOf(user) >= openPerUser && "open";
-    if (tooMany) {
-      const refusal = new Refusal("TooManyRequests", `too many requests of User "${user}" are ${tooMany}`);
+    const { cluster, method, path, headers, upgrade, contentLength } = admitted;
+    const body = framingOf(contentLength, way.hasBody);
+    if (body === undefined) {
+      const refusal = new Refusal("MalformedRequest", "the request declares a body and has none");
       way.refuse(refusal);
       this.#recordRefused("request", admitted, decision.who, started, refusal);
       return;
     }
-    const { method, path, headers, contentLength } = admitted;
-    const body = framingOf(contentLength, way.hasBody);
-    if (body === undefined) {
-      const refusal = new Refusal("MalformedRequest", "the request declares a body and has none");
+    const user = decision.who.user.metadata.name;
+    const place =
+      cancelled.wait(user, started) > 0
+        ? `too many requests of User "${user}" are cancelled before they were answered`
+        : shares.take({ cluster, user, unbounded: isUnbounded(path, upgrade) });
+    if (typeof place === "string") {
+      const refusal = new Refusal("TooManyRequests", place);
       way.refuse(refusal);
       this.#recordRefused("request", admitted, decision.who, started, refusal);
       return;
@@ -132,6 +137,7 @@ export class RequestHandlers implements Handlers {
     const becomesLong = admitted.upgrade === undefined ? setTimeout(recordBegin, LONG_MS).unref() : undefined;
     const exchange = way.forward({ method, path, headers, body, ...decision.identity }, (outcome) => {
       over = true;
+      place();
       remove();
       clearTimeout(becomesLong);
       if (outcome.status === 0) cancelled.take(user, performance.now());

@@ -5,6 +5,8 @@ import { type Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
 import { isListed, listOf } from "../lib/limits/addresses.ts";
 import { RateLimiter } from "../lib/limits/rate.ts";
+import { ByteBudget } from "../lib/tunnel/budget.ts";
+import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { HubKeys } from "./agents/hub-keys.ts";
@@ -16,6 +18,7 @@ import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { RequestHandlers } from "./proxy.ts";
 import { Recorder } from "./record.ts";
+import { Shares } from "./shares.ts";
 import { Tunnels } from "./tunnels.ts";
 
 export interface StartOptions {
@@ -43,11 +46,14 @@ const EXPIRY_EVERY_MS = 1_000;
 /** Of one user: a controller that restarts its informers cancels thousands at once, none does so all the time. */
 const CANCELLED_BURST = 5_000;
 const CANCELLED_PER_SECOND = 50;
+/** What all tunnels may hold that nobody reads; as much again may wait in the buffers of clients. */
+const UNREAD_BYTES = 128 * 1024 * 1024;
 
 export function startProxy({ config, hub, connection, log, metrics, signal, write }: StartOptions): Started {
   const staleAfterMs = config.staleAfterSeconds * 1000;
   const known = new Known(hub, log);
   const tunnels = new Tunnels();
+  const budget = new ByteBudget(UNREAD_BYTES);
   const open = new OpenRequests(known, (because) => recorder.ended(because.code));
   const recorder: Recorder = new Recorder(
     metrics,
@@ -60,18 +66,19 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     write,
   );
   const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
-  const { agentBurst, agentRequestsPerSecond, openPerUser } = config.limits;
+  const { agentBurst, agentRequestsPerSecond } = config.limits;
   const reviews = new KubeClient(connection, { userAgent: "drover-proxy" });
   const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
   const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
   const hubForwarder = new HubForwarder({ hub: connection, tokens, rate: new RateLimiter(agentBurst, agentRequestsPerSecond) });
   const { replicaId, replicas } = config;
   // A thousand agents behind one address may all come back at once.
-  const tunnelEndpoint = new TunnelEndpoint({ tokens, tunnels, replicaId, replicas, rate: new RateLimiter(3_000, 50) });
+  const tunnelEndpoint = new TunnelEndpoint({ tokens, tunnels, budget, replicaId, replicas, rate: new RateLimiter(3_000, 50) });
   const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
-    ...{ trusted: balancers, staleAfterMs, openPerUser, cancelled: new RateLimiter(CANCELLED_BURST, CANCELLED_PER_SECOND) },
+    ...{ trusted: balancers, staleAfterMs, shares: new Shares(defaultTunnelConfig.maxStreams) },
+    cancelled: new RateLimiter(CANCELLED_BURST, CANCELLED_PER_SECOND),
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
   known.onChange({
@@ -96,7 +103,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     listen: async (certificate) => {
       const { connections: all, connectionsPerSource: perSource } = config.limits;
       const bounds = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
-      listener = await listen(config.listen, bounds, certificate, proxy);
+      listener = await listen({ ...config.listen, bounds }, certificate, proxy);
       return listener;
     },
     close: async (patienceMs) => {

@@ -1,11 +1,15 @@
 // The tunnels that end here, by cluster. There is one for each agent, but for moments: an agent that was restarted, or that lost a
 // connection without noticing, has a new one before the old one is known to be dead.
+import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 
 /** How long a tunnel may take to answer, when there is a newer one of the same agent. */
 const PROOF_MS = 1_000;
 /** How long a newer one must have lasted before the older is drained: an agent may find that it did not need it. */
 const SETTLE_MS = 5_000;
+
+/** Tunnels that one cluster may have here; each costs memory, whether it carries anything or not. */
+const PER_CLUSTER = 4;
 
 export class Tunnels {
   /** Oldest first. */
@@ -20,12 +24,16 @@ export class Tunnels {
     return [...this.#byCluster.values()].flat().reduce((sum, session) => sum + session.bufferedBytes, 0);
   }
 
-  /** Takes a tunnel into use until it ends. */
+  /** Takes a tunnel into use until it ends. Of too many the oldest go: they were succeeded already. */
   add(cluster: string, session: Session): void {
     const before = this.#byCluster.get(cluster) ?? [];
     this.#byCluster.set(cluster, [...before, session]);
     void session.closed.then(() => this.#remove(cluster, session));
-    for (const old of before) void succeed(old, session);
+    const tooMany = before.length + 1 - PER_CLUSTER;
+    for (const [i, old] of before.entries()) {
+      if (i < tooMany) old.destroy(new TunnelError(TunnelCode.Cancelled, "newer tunnels of this agent took over"));
+      else void succeed(old, session);
+    }
   }
 
   /** One that takes requests, other than those that were tried. */

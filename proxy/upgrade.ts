@@ -10,6 +10,7 @@ import type { Stream } from "../lib/tunnel/stream.ts";
 import { type Exchange, holdToLength, type Outcome, opening } from "./forward.ts";
 import { answerRefused, interruption, notConnected } from "./interruption.ts";
 import { Refusal } from "./refusal.ts";
+import { LINGER_MS } from "./unread-refusals.ts";
 
 /** The client's connection, on which nothing was answered yet. */
 export interface UpgradeSocket {
@@ -84,7 +85,7 @@ export function refuseSocket(socket: Duplex, refusal: Refusal): void {
     return;
   }
   socket.end(Buffer.concat([headOf(status, [...headers, "Connection", "close"]), body]));
-  discard(socket);
+  discard(socket, LINGER_MS);
 }
 
 /** After a 101 the client's bytes, those behind its request first, belong to this stream alone. */
@@ -102,20 +103,20 @@ function answerAndClose(socket: Duplex, stream: Stream, { status, headers, lengt
   if (length !== undefined) holdToLength(stream, length, () => socket.destroy());
   stream.end();
   stream.pipe(socket);
-  discard(socket);
+  discard(socket, ANSWER_MS);
 }
 
 /** Reads on without using it, so that the end is noticed; and does not wait for a client who stays. */
-function discard(socket: Duplex): void {
+function discard(socket: Duplex, patienceMs: number): void {
   socket.resume();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  const timer = setTimeout(() => socket.destroy(), patienceMs);
   timer.unref();
   socket.once("finish", () => {
     clearTimeout(timer);
     setTimeout(() => socket.destroy(), LINGER_AFTER_MS).unref();
   });
 }
-const LINGER_MS = 30_000;
+const ANSWER_MS = 30_000;
 const LINGER_AFTER_MS = 500;
 
 function headOf(status: number, headers: readonly string[]): Buffer {

@@ -4,6 +4,7 @@
 import { fullJitterMs, pause } from "../../lib/kube/backoff.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
+import { ByteBudget } from "../../lib/tunnel/budget.ts";
 import { TunnelCode, TunnelError } from "../../lib/tunnel/errors.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
@@ -24,11 +25,17 @@ export interface TunnelsOptions {
 const BACKOFF = { baseMs: 100, capMs: 10_000 };
 /** Where a load balancer chooses the replica, a dial may hit one that is covered: how often to try for the others. */
 const COVERED_PAUSE_MS = 5_000;
+/**
+ * What all tunnels may hold that is not read at the other end. It stands for several times as much: each answer that waits has a
+ * connection to the API server with buffers of its own.
+ */
+const UNREAD_BYTES = 24 * 1024 * 1024;
 const PROBE_MS = 2_000;
 const DRAIN_MS = 1_000;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
+  readonly #budget = new ByteBudget(UNREAD_BYTES);
   readonly #sessions = new Map<string, Session>();
   /** Lets go of each session's worker when the agent stops. */
   readonly #releases = new Set<() => void>();
@@ -95,7 +102,8 @@ export class Tunnels {
   async #adopt({ socket, head, replica }: Dialled, signal: AbortSignal): Promise<boolean> {
     const draining = Promise.withResolvers<void>();
     const { log } = this.#options;
-    const session = new Session(socket, { role: "acceptor", onStream: this.#options.onStream, onDraining: () => draining.resolve() }, head);
+    const { onStream } = this.#options;
+    const session = new Session(socket, { role: "acceptor", onStream, onDraining: () => draining.resolve(), budget: this.#budget }, head);
     const other = this.#sessions.get(replica);
     if (other !== undefined && (await answers(other))) {
       session.close("this replica is covered");

@@ -2,8 +2,12 @@ import { INITIAL_WINDOW_BYTES } from "./frame.ts";
 
 /** Limits of one end of a tunnel. */
 export interface TunnelConfig {
-  /** Unread bytes a stream may hold. Both ends must use the same number (version 1: 256 KiB). */
+  /** Unread bytes a new stream may hold. Both ends must use the same number (version 1: 64 KiB). */
+  readonly initialWindowBytes: number;
+  /** Unread bytes a stream may hold once somebody reads it. */
   readonly windowBytes: number;
+  /** What all streams hold that is unread or may not be sent yet, when no budget is given that several tunnels share. */
+  readonly maxUnreadBytes: number;
   /** Streams open at once. The acceptor refuses more; the opener does not ask for more. */
   readonly maxStreams: number;
   /** Longest OPEN or HEAD payload, in bytes: headers, and the user's groups. */
@@ -19,7 +23,9 @@ export interface TunnelConfig {
 }
 
 export const defaultTunnelConfig: TunnelConfig = Object.freeze({
-  windowBytes: INITIAL_WINDOW_BYTES,
+  initialWindowBytes: INITIAL_WINDOW_BYTES,
+  windowBytes: 256 * 1024,
+  maxUnreadBytes: 32 * 1024 * 1024,
   maxStreams: 2_000,
   maxHeadBytes: 256 * 1024,
   maxDataBytes: 32 * 1024,
@@ -35,6 +41,7 @@ export function tunnelConfig(partial: Partial<TunnelConfig> = {}): TunnelConfig 
     if (!Number.isSafeInteger(value) || value <= 0) throw new RangeError(`tunnel: ${name} must be a positive whole number, not ${value}`);
   }
   if (config.pingTimeoutMs <= config.pingIntervalMs) throw new RangeError("tunnel: pingTimeoutMs must be longer than pingIntervalMs");
+  if (config.windowBytes < config.initialWindowBytes) throw new RangeError("tunnel: windowBytes must not be less than initialWindowBytes");
   if (config.maxHeadBytes > 0xffffff || config.maxDataBytes > 0xffffff) throw new RangeError("tunnel: a frame holds at most 16 MiB - 1");
   return Object.freeze(config);
 }

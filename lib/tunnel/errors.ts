@@ -23,6 +23,8 @@ export const TunnelCode = {
   Timeout: 9,
   /** The connection under the tunnel is gone. Never sent. */
   ConnectionLost: 10,
+  /** All that waits to be read took too much memory, and of this stream nothing was read for longest. */
+  Unread: 11,
 } as const;
 export type TunnelCode = (typeof TunnelCode)[keyof typeof TunnelCode];
 

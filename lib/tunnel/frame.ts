@@ -8,7 +8,7 @@
 export const HEADER_BYTES = 9;
 export const MAX_STREAM_ID = 0x7fffffff;
 /** Bytes of DATA either side may send on a new stream before it gets a WINDOW. Part of version 1: both sides must agree. */
-export const INITIAL_WINDOW_BYTES = 256 * 1024;
+export const INITIAL_WINDOW_BYTES = 64 * 1024;
 export const MAX_WINDOW_BYTES = 0x7fffffff;
 /** The longest explanation that RESET and GOAWAY carry, in bytes of UTF-8. */
 export const MAX_MESSAGE_BYTES = 1024;

@@ -81,8 +81,8 @@ describe("a stream", () => {
         fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 20 }),
         fc.integer({ min: 1, max: 2000 }),
         fc.integer({ min: 1, max: 1000 }),
-        async (pieces, windowBytes, maxDataBytes) => {
-          const { opener, acceptor } = pair(echo, { windowBytes, maxDataBytes });
+        async (pieces, initialWindowBytes, maxDataBytes) => {
+          const { opener, acceptor } = pair(echo, { initialWindowBytes, maxDataBytes });
           const stream = opener.open(request);
           for (const piece of pieces) stream.write(piece);
           stream.end();
@@ -123,7 +123,7 @@ describe("a stream", () => {
         stream.on("drain", feed);
         feed();
       },
-      { windowBytes: 100_000 },
+      { initialWindowBytes: 100_000 },
     );
     const stalled = opener.open(request);
     await stalled.head;
@@ -304,7 +304,7 @@ describe("a hostile opener", () => {
     ["grants more credit than there is", () => [open(1), windowFrame(1, 0x7fffffff)], TunnelCode.Protocol],
     ["sends more than it has credit for", () => [open(1), dataFrame(1, Buffer.alloc(5001))], TunnelCode.FlowControl],
   ])("that %s is told so and loses the tunnel", async (_, frames, code) => {
-    const { session, send, heard } = accepts({ windowBytes: 5000 });
+    const { session, send, heard } = accepts({ initialWindowBytes: 5000 });
     send(...frames());
     expect(await session.closed).toMatchObject({ code, remote: false });
     await until(() => heard.some(([name, , said]) => name === "goaway" && said === code));
@@ -330,19 +330,55 @@ describe("a hostile opener", () => {
     expect(session.streamCount).toBe(3);
   });
 
-  test("that pings without reading the answers loses the tunnel before it costs much", async () => {
+  /** Writes the frames again and again, and reads nothing, until the tunnel is over. How many frames that took. */
+  async function flood(frames: (round: number) => Frame[]): Promise<{ sent: number; most: number; reason: TunnelError | undefined }> {
     const [left, right] = duplexPair();
-    const session = new Session(left, { role: "acceptor", config: { maxBacklogBytes: 200_000 } });
+    const session = new Session(left, { role: "acceptor" });
     right.on("error", () => {});
-    const pings = Buffer.concat(encodeFrames(Array.from({ length: 1000 }, () => pingFrame(Buffer.alloc(8), 0))));
-    const flood = async () => {
-      for (let i = 0; i < 1000 && session.usable; i++) {
-        right.write(pings);
-        await turn();
-      }
-    };
-    await flood();
-    expect(await session.closed).toMatchObject({ code: TunnelCode.Timeout, message: "the peer does not read" });
+    let sent = 0;
+    let most = 0;
+    for (let round = 0; round < 1000 && session.usable; round++) {
+      const batch = frames(round);
+      right.write(Buffer.concat(encodeFrames(batch)));
+      sent += batch.length;
+      await turn();
+      most = Math.max(most, session.bufferedBytes);
+    }
+    return { sent, most, reason: await session.closed };
+  }
+
+  test("that pings without end loses the tunnel at once, and nothing waits for it", async () => {
+    const { sent, most, reason } = await flood(() => Array.from({ length: 1000 }, () => pingFrame(Buffer.alloc(8), 0)));
+    expect(reason).toMatchObject({ code: TunnelCode.Protocol, message: "the peer sent too many PINGs" });
+    expect(sent).toBe(1000);
+    expect(most).toBeLessThan(1000);
+  });
+
+  test("that asks for thousands of short answers and reads none loses the tunnel before they cost much", async () => {
+    // Beyond the streams that there may be, each OPEN is answered with a RESET.
+    const { sent, reason } = await flood((round) => Array.from({ length: 1000 }, (_, i) => openFrame(round * 1000 + i + 1, "[]")));
+    expect(reason).toMatchObject({ code: TunnelCode.Timeout, message: "the peer does not read" });
+    expect(sent).toBeLessThan(50_000);
+  });
+
+  test("that pings while it does not read gets the answer to its last PING only", async () => {
+    const { session, heard, send, peer } = hostile({
+      role: "acceptor",
+      onStream: (stream) => {
+        stream.sendHead(ok);
+        stream.write(Buffer.alloc(64 * 1024));
+      },
+    });
+    peer.pause();
+    send(...[1, 2, 3, 4, 5].map(open));
+    await until(() => session.congested);
+    for (let i = 1; i <= 50; i++) send(pingFrame(Buffer.alloc(8, i), 0));
+    await turn();
+    peer.resume();
+    await until(() => heard.some(([name]) => name === "ping"));
+    await turn();
+    expect(heard.filter(([name]) => name === "ping")).toEqual([["ping", Buffer.alloc(8, 50), true]]);
+    session.destroy();
   });
 
   test("that resets streams while their frames are on the way does no harm", async () => {

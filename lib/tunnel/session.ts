@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { ByteBudget } from "./budget.ts";
 import { type TunnelConfig, tunnelConfig } from "./config.ts";
 import { Decoder, type FrameSink } from "./decode.ts";
 import { encodeFrames, goawayFrame, openFrame, pingFrame, resetFrame } from "./encode.ts";
@@ -9,7 +10,12 @@ import { type Link, Stream } from "./stream.ts";
 
 /** Bytes gathered before they are written at once rather than at the end of the turn. */
 const FLUSH_BYTES = 64 * 1024;
+/** What a frame costs besides its bytes for as long as it waits: it is an object, and most are small. */
+const FRAME_BYTES = 200;
 const MAX_UNANSWERED_PINGS = 100;
+/** PINGs that a peer may send: so many at once, and then so many a second. We send one in ten seconds, and some to see who lives. */
+const PING_BURST = 100;
+const PINGS_PER_SECOND = 10;
 
 export interface SessionOptions {
   /** The proxy opens streams, the agent accepts them. */
@@ -18,14 +24,18 @@ export interface SessionOptions {
   readonly onStream?: (stream: Stream) => void;
   /** The peer said GOAWAY: streams that are open go on, new ones need another tunnel. */
   readonly onDraining?: (reason: TunnelError) => void;
+  /** What all streams may hold together, shared with other tunnels of the process. Default: one of its own. */
+  readonly budget?: ByteBudget;
   readonly config?: Partial<TunnelConfig>;
 }
 
 /** One tunnel: many streams over one connection (any Duplex, in practice a TLS socket). */
 export class Session implements Link {
+  readonly initialWindowBytes: number;
   readonly windowBytes: number;
   readonly maxDataBytes: number;
   readonly maxHeadBytes: number;
+  readonly budget: ByteBudget;
   /** Resolves when the connection is gone: with undefined after a drained end, with the reason otherwise. Never rejects. */
   readonly closed: Promise<TunnelError | undefined>;
 
@@ -40,6 +50,8 @@ export class Session implements Link {
   // Sending: frames gathered for one write, and the streams that wait for room.
   #outbox: Frame[] = [];
   #outboxBytes = 0;
+  /** The answer to a PING waits until all else is written, and only that to the last. */
+  #pong: Buffer | undefined;
   #flushing: NodeJS.Immediate | undefined;
   #full = false;
   readonly #waiting = new Set<Stream>();
@@ -50,16 +62,20 @@ export class Session implements Link {
   readonly #keepalive: NodeJS.Timeout;
   #heard = true;
   #silentMs = 0;
-  readonly #pings: PromiseWithResolvers<void>[] = [];
+  #lastPing = 0n;
+  readonly #pings = new Map<bigint, PromiseWithResolvers<void>>();
+  readonly #pingsAllowed = { left: PING_BURST, at: performance.now() };
 
   /** `head`: bytes that arrived with the handshake, after its blank line. */
   constructor(duplex: Duplex, options: SessionOptions, head?: Buffer) {
     this.#duplex = duplex;
     this.#options = options;
     this.#config = tunnelConfig(options.config);
+    this.initialWindowBytes = this.#config.initialWindowBytes;
     this.windowBytes = this.#config.windowBytes;
     this.maxDataBytes = this.#config.maxDataBytes;
     this.maxHeadBytes = this.#config.maxHeadBytes;
+    this.budget = options.budget ?? new ByteBudget(this.#config.maxUnreadBytes);
     this.closed = this.#closed.promise;
     this.#decoder = new Decoder(this.#sink(), this.#config);
     this.#keepalive = setInterval(() => this.#keepAlive(), this.#config.pingIntervalMs);
@@ -116,8 +132,11 @@ export class Session implements Link {
     if (this.#ended) throw new TunnelError(TunnelCode.ConnectionLost, "the tunnel has ended");
     const started = performance.now();
     const pong = Promise.withResolvers<void>();
-    this.#pings.push(pong);
-    this.send(pingFrame(Buffer.alloc(8), 0));
+    this.#lastPing++;
+    this.#pings.set(this.#lastPing, pong);
+    const payload = Buffer.alloc(8);
+    payload.writeBigUInt64BE(this.#lastPing);
+    this.send(pingFrame(payload, 0));
     await pong.promise;
     return performance.now() - started;
   }
@@ -148,7 +167,7 @@ export class Session implements Link {
     this.#outbox.push(frame);
     this.#outboxBytes += HEADER_BYTES + frame.bytes;
     if (this.#outboxBytes >= FLUSH_BYTES && !this.#full) this.#write();
-    if (this.#outboxBytes + this.#duplex.writableLength > this.#config.maxBacklogBytes) {
+    if (this.#outboxBytes + this.#outbox.length * FRAME_BYTES + this.#duplex.writableLength > this.#config.maxBacklogBytes) {
       this.#end(new TunnelError(TunnelCode.Timeout, "the peer does not read"));
     } else {
       this.#flushSoon();
@@ -189,6 +208,8 @@ export class Session implements Link {
   }
 
   #write(): void {
+    if (this.#pong !== undefined) this.#outbox.push(pingFrame(this.#pong, ACK));
+    this.#pong = undefined;
     if (this.#outbox.length === 0) return;
     const frames = this.#outbox;
     this.#outbox = [];
@@ -223,9 +244,28 @@ export class Session implements Link {
       end: (id) => this.#deliver(id, (stream) => stream.receiveEnd()),
       reset: (id, code, message) => this.#deliver(id, (stream) => stream.receiveReset(code, message)),
       window: (id, increment) => this.#deliver(id, (stream) => stream.receiveWindow(increment)),
-      ping: (payload, ack) => (ack ? this.#pings.shift()?.resolve() : this.send(pingFrame(Buffer.from(payload), ACK))),
+      ping: (payload, ack) => (ack ? this.#answered(payload.readBigUInt64BE()) : this.#answer(payload)),
       goaway: (lastId, code, message) => this.#drain(lastId, new TunnelError(codeFromWire(code), message, true)),
     };
+  }
+
+  #answer(payload: Buffer): void {
+    const now = performance.now();
+    const allowed = this.#pingsAllowed;
+    allowed.left = Math.min(PING_BURST, allowed.left + ((now - allowed.at) / 1000) * PINGS_PER_SECOND) - 1;
+    allowed.at = now;
+    if (allowed.left < 0) throw new TunnelError(TunnelCode.Protocol, "the peer sent too many PINGs");
+    this.#pong = Buffer.from(payload);
+    this.#flushSoon();
+  }
+
+  /** The answer to one PING answers those before it. */
+  #answered(id: bigint): void {
+    for (const [sent, pong] of this.#pings) {
+      if (sent > id) return;
+      this.#pings.delete(sent);
+      pong.resolve();
+    }
   }
 
   /**
@@ -293,7 +333,7 @@ export class Session implements Link {
   #keepAlive(): void {
     this.#silentMs = this.#heard ? 0 : this.#silentMs + this.#config.pingIntervalMs;
     this.#heard = false;
-    if (this.#silentMs >= this.#config.pingTimeoutMs || this.#pings.length > MAX_UNANSWERED_PINGS) {
+    if (this.#silentMs >= this.#config.pingTimeoutMs || this.#pings.size > MAX_UNANSWERED_PINGS) {
       this.destroy(new TunnelError(TunnelCode.Timeout, "the peer is silent"));
     } else {
       this.ping().catch(() => {});
@@ -325,7 +365,7 @@ export class Session implements Link {
     const streams = [...this.#streams.values()];
     const reason = error ?? new TunnelError(TunnelCode.ConnectionLost, "the tunnel has ended");
     for (const stream of streams) stream.abort(reason);
-    for (const ping of this.#pings) ping.reject(reason);
+    for (const ping of this.#pings.values()) ping.reject(reason);
     this.#waiting.clear();
     // Give the last bytes a moment to leave, then be gone, whatever the peer does.
     if (error === undefined) setTimeout(() => this.#duplex.destroy(), 1_000).unref();

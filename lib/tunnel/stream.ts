@@ -1,4 +1,5 @@
 import { Duplex } from "node:stream";
+import type { ByteBudget, Holder } from "./budget.ts";
 import { dataFrame, endFrame, headFrame, resetFrame, windowFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
 import { type Frame, MAX_WINDOW_BYTES } from "./frame.ts";
@@ -7,7 +8,10 @@ import { ByteQueue } from "./queue.ts";
 
 /** What a stream needs of the connection that carries it. */
 export interface Link {
+  readonly initialWindowBytes: number;
   readonly windowBytes: number;
+  /** Shared with all streams of the process. */
+  readonly budget: ByteBudget;
   readonly maxDataBytes: number;
   readonly maxHeadBytes: number;
   /** Whether the connection holds as many bytes as it should; DATA then waits for its turn. */
@@ -25,7 +29,7 @@ export interface Link {
  *
  * Events besides a Duplex's: "head" (ResponseHead), on the opener's side.
  */
-export class Stream extends Duplex {
+export class Stream extends Duplex implements Holder {
   readonly id: number;
   readonly request: RequestHead;
   /** The answer's head, on the opener's side. Rejects with a TunnelError when the stream ends before it; may be left unawaited. */
@@ -41,6 +45,8 @@ export class Stream extends Duplex {
 
   // Receiving: the peer's credit, what was read but not yet granted again, what waits to be read.
   #window: number;
+  /** What the peer may have sent that is unread; grows once. */
+  #target: number;
   #owed = 0;
   readonly #received = new ByteQueue();
   #wanted = false;
@@ -53,6 +59,8 @@ export class Stream extends Duplex {
   #weEnded = false;
 
   #forgotten = false;
+  /** Whether the budget knows of bytes that this stream holds. */
+  #holds = false;
 
   constructor(link: Link, id: number, request: RequestHead, opener: boolean) {
     super({ readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024, allowHalfOpen: true, decodeStrings: true });
@@ -60,8 +68,9 @@ export class Stream extends Duplex {
     this.id = id;
     this.request = request;
     this.#opener = opener;
-    this.#window = link.windowBytes;
-    this.#credit = link.windowBytes;
+    this.#window = link.initialWindowBytes;
+    this.#target = link.initialWindowBytes;
+    this.#credit = link.initialWindowBytes;
     this.head = this.#headPromise.promise;
     this.head.catch(ignore);
     this.on("error", ignore);
@@ -86,6 +95,10 @@ export class Stream extends Duplex {
   /** Ends the stream in both directions and tells the peer why. Idempotent. */
   reset(code: TunnelCode, message = ""): void {
     this.destroy(new TunnelError(code, message));
+  }
+
+  giveUp(): void {
+    this.reset(TunnelCode.Unread, "this was unread for longest when all that waits to be read took too much memory");
   }
 
   // ── from the session ──
@@ -119,6 +132,7 @@ export class Stream extends Duplex {
     }
     this.#received.push(piece);
     if (this.#wanted) this.#deliver();
+    this.#account(false);
   }
 
   receiveEnd(): void {
@@ -150,18 +164,20 @@ export class Stream extends Duplex {
       return;
     }
     const length = Math.min(unsent.length, this.#credit, this.#link.maxDataBytes);
+    const waited = this.#holds;
     this.#credit -= length;
     this.bytesSent += length;
     this.#link.send(dataFrame(this.id, length === unsent.length ? unsent : unsent.subarray(0, length)));
     if (length < unsent.length) {
       this.#unsent = unsent.subarray(length);
       this.#link.waitForRoom(this); // after the others that wait
-      return;
+    } else {
+      this.#unsent = undefined;
+      const written = this.#written;
+      this.#written = undefined;
+      written?.();
     }
-    this.#unsent = undefined;
-    const written = this.#written;
-    this.#written = undefined;
-    written?.();
+    if (waited) this.#account(true);
   }
 
   /** Ends the stream without telling the peer: it knows, or is gone. */
@@ -177,6 +193,12 @@ export class Stream extends Duplex {
     this.#deliver();
   }
 
+  override read(size?: number): unknown {
+    const piece: unknown = super.read(size);
+    if (this.#holds && piece !== null) this.#account(true);
+    return piece;
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (!this.#opener && !this.#headDone) callback(new Error("the head comes before the body"));
     else if (chunk.length === 0) callback();
@@ -184,6 +206,7 @@ export class Stream extends Duplex {
       this.#unsent = chunk;
       this.#written = callback;
       this.resumeSending();
+      if (this.#unsent !== undefined) this.#account(false);
     }
   }
 
@@ -207,6 +230,8 @@ export class Stream extends Duplex {
       }
       this.#forget();
     }
+    if (this.#holds) this.#link.budget.hold(this, 0, false);
+    this.#holds = false;
     if (!this.#headDone) this.#headPromise.reject(error ?? new TunnelError(TunnelCode.Cancelled, "the stream was ended before its answer"));
     this.#received.clear();
     const written = this.#written;
@@ -229,13 +254,28 @@ export class Stream extends Duplex {
     }
   }
 
-  /** Gives credit back in portions, not for every piece; a peer that has ended needs none. */
+  /**
+   * Gives credit back in portions, not for every piece; a peer that has ended needs none. A stream that is read gets more of it than it
+   * began with, as long as there is memory.
+   */
   #grant(length: number): void {
     this.#owed += length;
-    if (this.#owed * 2 < this.#link.windowBytes || this.#peerEnded || this.#forgotten) return;
-    this.#link.send(windowFrame(this.id, this.#owed));
-    this.#window += this.#owed;
+    if (this.#owed * 2 < this.#target || this.#peerEnded || this.#forgotten) return;
+    const target = this.#link.budget.scarce ? this.#target : Math.max(this.#target, this.#link.windowBytes);
+    const grant = this.#owed + target - this.#target;
+    this.#link.send(windowFrame(this.id, grant));
+    this.#window += grant;
+    this.#target = target;
     this.#owed = 0;
+  }
+
+  /** Tells the budget what this stream holds: received and not read, and to be sent and not yet allowed. */
+  #account(progress: boolean): void {
+    if (this.destroyed) return;
+    // Whoever writes to a stream that waits fills its buffer first.
+    const bytes = this.unreadBytes + (this.#unsent === undefined ? 0 : Math.max(this.writableLength, this.writableHighWaterMark));
+    this.#holds = bytes > 0;
+    this.#link.budget.hold(this, bytes, progress);
   }
 
   #forgetIfOver(): void {

@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
+import type { ByteBudget } from "../../lib/tunnel/budget.ts";
 import {
   offersTunnel,
   REPLICA_HEADER,
@@ -19,6 +20,8 @@ import type { AgentTokens } from "./agent-tokens.ts";
 export interface TunnelEndpointOptions {
   readonly tokens: AgentTokens;
   readonly tunnels: Tunnels;
+  /** What the streams of all tunnels may hold together. */
+  readonly budget: ByteBudget;
   readonly replicaId: string;
   readonly replicas: number;
   /** By the address that dials. */
@@ -53,7 +56,7 @@ export class TunnelEndpoint {
 
   #begin(cluster: string, socket: Tunable, behind: Buffer): Session | Refusal {
     if (socket.destroyed || !socket.writable) return new Refusal("Interrupted", "the agent has left");
-    const { replicaId, replicas, tunnels } = this.#options;
+    const { budget, replicaId, replicas, tunnels } = this.#options;
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.setKeepAlive?.(true, 15_000);
@@ -61,7 +64,7 @@ export class TunnelEndpoint {
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${UPGRADE_TOKEN}\r\n` +
         `${REPLICA_HEADER}: ${replicaId}\r\n${REPLICAS_HEADER}: ${replicas}\r\n${VERSION_HEADER}: ${TUNNEL_VERSION}\r\n\r\n`,
     );
-    const session = new Session(socket, { role: "opener" }, behind);
+    const session = new Session(socket, { role: "opener", budget }, behind);
     tunnels.add(cluster, session);
     return session;
   }

@@ -33,7 +33,7 @@ beforeAll(async () => {
     authority.cert,
     serving,
     { east: (stream) => forwarder.handle(stream) },
-    { server: recorder.server, ca: recorder.ca },
+    { upstream: { server: recorder.server, ca: recorder.ca } },
   );
   session = connectHttp2(`https://127.0.0.1:${front.port}`, { ca: authority.cert });
   await once(session, "connect");

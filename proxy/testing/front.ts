@@ -18,14 +18,18 @@ import type { Stream } from "../../lib/tunnel/stream.ts";
 import { HubForwarder } from "../agents/hub-forwarder.ts";
 import type { TunnelEndpoint } from "../agents/tunnel-endpoint.ts";
 import type { Certificate } from "../certificate.ts";
-import { listen } from "../listener.ts";
+import { type Held, listen } from "../listener.ts";
 import { OpenRequests } from "../open-requests.ts";
 import type { Hub } from "../pipeline.ts";
 import { RequestHandlers } from "../proxy.ts";
 import { type AuditRecord, Recorder } from "../record.ts";
+import { Shares } from "../shares.ts";
 import { Tunnels } from "../tunnels.ts";
 
-export const TOKEN = `drv_${"A".repeat(43)}`;
+/** Of another of the front's users. */
+export const tokenOf = (user: string): string => `drv_${user.padEnd(43, "A")}`;
+/** Of alice. */
+export const TOKEN = tokenOf("");
 
 export interface Front {
   readonly port: number;
@@ -35,6 +39,8 @@ export interface Front {
   readonly acceptor: Session;
   /** The connection under that tunnel, at the proxy's end and at the cluster's. */
   readonly sockets: readonly TLSSocket[];
+  /** What clients hold of the listener. */
+  held(): Held;
   /** Audit records so far. */
   records(): AuditRecord[];
   close(): Promise<void>;
@@ -43,14 +49,21 @@ export interface Front {
 /** How a cluster answers, by its name. */
 export type Clusters = Readonly<Record<string, (stream: Stream) => void>>;
 
-/** `serving`: for 127.0.0.1, signed by `ca`. `clusters` has at least one. `upstream`: where agents' requests to the hub go. */
-export async function startFront(
-  ca: string,
-  serving: Certificate,
-  clusters: Clusters,
-  upstream: Pick<Connection, "server" | "ca"> = { server: "https://127.0.0.1:1" },
-): Promise<Front> {
-  const hub = fixedHub();
+export interface FrontOptions {
+  /** How long a connection may go without a request that is let in. */
+  readonly idleMs?: number;
+  /** Who there is besides alice; each may reach every cluster with the token `tokenOf(name)`. */
+  readonly others?: readonly string[];
+  /** Requests that a cluster's tunnel carries, for the shares of its users. */
+  readonly carries?: number;
+  /** Where agents' requests to the hub go. */
+  readonly upstream?: Pick<Connection, "server" | "ca">;
+}
+
+/** `serving`: for 127.0.0.1, signed by `ca`. `clusters` has at least one. */
+export async function startFront(ca: string, serving: Certificate, clusters: Clusters, options: FrontOptions = {}): Promise<Front> {
+  const hub = fixedHub(["alice", ...(options.others ?? [])]);
+  const upstream = options.upstream ?? { server: "https://127.0.0.1:1" };
   const tunnels = new Tunnels();
   const open = new OpenRequests(hub);
   let lines = "";
@@ -62,10 +75,12 @@ export async function startFront(
   const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, rate: new RateLimiter(100_000, 100_000) });
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
-  // It hardly refills: how fast the machine is must make no difference.
-  const cancelled = new RateLimiter(5_000, 0.001);
-  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, openPerUser: 10_000, cancelled });
-  const listener = await listen({ host: "127.0.0.1", port: 0 }, { all: 1000, perSource: 100 }, serving, proxy);
+  // Of cancelled requests it hardly refills: how fast the machine is must make no difference.
+  const limits = { shares: new Shares(options.carries ?? 50_000), cancelled: new RateLimiter(5_000, 0.001) };
+  const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, ...limits });
+  const bounds = { all: 1000, perSource: 100 };
+  const idle = options.idleMs === undefined ? {} : { idleMs: options.idleMs };
+  const listener = await listen({ host: "127.0.0.1", port: 0, bounds, ...idle }, serving, proxy);
   const ends = await Promise.all(
     Object.entries(clusters).map(async ([name, onStream]) => {
       const { near, far } = await socketPair(ca, serving);
@@ -78,6 +93,7 @@ export async function startFront(
   const { acceptor, near, far } = first;
   return {
     port: listener.port,
+    held: () => listener.held(),
     tunnels,
     open,
     acceptor,
@@ -104,15 +120,20 @@ const everyAgent = {
   },
 };
 
-function fixedHub(): Hub {
-  const hash = tokenHash(TOKEN);
-  const name = tokenObjectName(hash);
-  const names = { user: "alice", userUID: "a", provider: "local", providerUID: "l" };
-  const token = { metadata: { name, uid: "t" }, spec: { hash, ...names, loginGeneration: 0, expiresAt: "2100-01-01T00:00:00Z" } };
-  const members = { metadata: { name: "members" }, spec: { users: ["alice"], groups: [], everyone: false } };
+function fixedHub(names: readonly string[]): Hub {
+  const tokens = new Map<string, Token>();
+  for (const user of names) {
+    const hash = tokenHash(user === "alice" ? TOKEN : tokenOf(user));
+    const name = tokenObjectName(hash);
+    const names = { user, userUID: "a", provider: "local", providerUID: "l" };
+    const spec = { hash, ...names, loginGeneration: 0, expiresAt: "2100-01-01T00:00:00Z" };
+    tokens.set(name, { metadata: { name, uid: "t" }, spec } as unknown as Token);
+  }
+  const members = { metadata: { name: "members" }, spec: { users: names, groups: [], everyone: false } };
+  const users = new Map(names.map((name) => [name, { metadata: { name, uid: "a" }, spec: { enabled: true } } as unknown as User]));
   return {
-    token: (wanted) => (wanted === name ? (token as unknown as Token) : undefined),
-    user: () => ({ metadata: { name: "alice", uid: "a" }, spec: { enabled: true } }) as unknown as User,
+    token: (name) => tokens.get(name),
+    user: (name) => users.get(name),
     provider: () => ({ metadata: { name: "local", uid: "l" }, spec: { access: { mode: "Unrestricted" } } }) as unknown as AuthProvider,
     cluster: (name) => ({ metadata: { name } }) as unknown as Cluster,
     members: () => members as unknown as ClusterMembers,

@@ -1,0 +1,29 @@
+// Which requests may last for as long as the client likes: those that an API server calls long-running. All others it ends by itself
+// within a minute. Pure.
+
+const SUBRESOURCES: ReadonlySet<string> = new Set(["attach", "exec", "log", "portforward", "proxy"]);
+
+/** `path`: as the cluster gets it, with the query. */
+export function isUnbounded(path: string, upgrade: string | undefined): boolean {
+  if (upgrade !== undefined) return true;
+  const question = path.indexOf("?");
+  const [root, ...more] = (question < 0 ? path : path.slice(0, question)).split("/").filter((segment) => segment !== "");
+  const rest = root === "api" ? more.slice(1) : root === "apis" ? more.slice(2) : [];
+  if (rest[0] === "watch" || (question >= 0 && asksToWatch(path.slice(question + 1)))) return true;
+  const [, , subresource] = rest[0] === "namespaces" ? rest.slice(2) : rest;
+  return subresource !== undefined && SUBRESOURCES.has(decoded(subresource));
+}
+
+/** As API servers read a flag: whatever is not plainly false is true. */
+function asksToWatch(query: string): boolean {
+  const value = new URLSearchParams(query).get("watch");
+  return value !== null && value !== "0" && value.toLowerCase() !== "false";
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
