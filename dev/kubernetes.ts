@@ -17,6 +17,8 @@ export interface ControlPlaneOptions {
   serving: Authority;
   ports: { etcd: number; etcdPeer: number; apiserver: number; controllerManager: number; scheduler: number };
   etcdArgs?: readonly string[];
+  /** All controllers act as system:kube-controller-manager, as they do unless told otherwise, instead of each as an account of its own. */
+  sharedControllerCredentials?: boolean;
   apiserverArgs?: readonly string[];
 }
 
@@ -177,7 +179,7 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
   });
   const controllerManager = [
     ...loopArgs(await componentKubeconfig(o, files, clients, "kube-controller-manager"), o.ports.controllerManager, serving),
-    "--use-service-account-credentials=true",
+    `--use-service-account-credentials=${o.sharedControllerCredentials !== true}`,
     `--service-account-private-key-file=${key}`,
     `--root-ca-file=${files.path("serving-ca.crt")}`,
     `--cluster-signing-cert-file=${files.path("client-ca.crt")}`,

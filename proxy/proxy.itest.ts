@@ -640,19 +640,20 @@ describe("an agent", () => {
   test("attack 59: with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {
     const tokenOf = async (namespace: string, name: string) =>
       (await hub.admin.requestToken({ namespace, name }, { expirationSeconds: 3600 })).token;
+    const sets = "/agents/east/hub/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets";
     const [west, proxys] = [await agentTokenOf(hub, "west"), await tokenOf("drover-system", "proxy")];
-    expect((await ask(leasePath, west)).status).toBe(401);
-    expect((await ask(leasePath, proxys)).status).toBe(401);
-    expect((await ask(leasePath, await tokenFor("alice"))).status).toBe(401);
-    expect((await ask(leasePath, undefined)).status).toBe(401);
-    expect((await ask(leasePath.replace("namespaces/cluster-east", "namespaces/cluster-west"), token)).status).toBe(403);
+    expect((await ask(sets, west)).status).toBe(401);
+    expect((await ask(sets, proxys)).status).toBe(401);
+    expect((await ask(sets, await tokenFor("alice"))).status).toBe(401);
+    expect((await ask(sets, undefined)).status).toBe(401);
+    expect((await ask(sets.replace("namespaces/cluster-east", "namespaces/cluster-west"), token)).status).toBe(403);
     expect((await ask("/agents/west/hub/apis/drover.dev/v1alpha1/clusterroletemplates", token)).status).toBe(401);
     expect((await ask("/agents/east/hub/api/v1/namespaces/cluster-east/secrets", token)).status).toBe(403);
     expect((await ask("/agents/east/hub/apis/drover.dev/v1alpha1/tokens", token)).status).toBe(403);
     expect((await ask(leasePath, token, {}, "DELETE")).status).toBe(403);
     const forged = `${token.split(".").slice(0, 2).join(".")}.${Buffer.from("forged").toString("base64url")}`;
-    expect((await ask(leasePath, forged)).status).toBe(401);
-    const upgraded = `GET ${leasePath} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    expect((await ask(sets, forged)).status).toBe(401);
+    const upgraded = `GET ${sets} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
     expect(statusOf(await raw(upgraded))).toBe(400);
   });
 

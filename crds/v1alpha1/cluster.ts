@@ -9,6 +9,11 @@ export const NamespaceReady = condition("NamespaceReady", "The cluster's namespa
   Creating: "Asked for, not yet Active; passes by itself.",
   NameTaken:
     "A namespace of that name exists without our label, or with foreign RBAC in it. Rename the cluster, or label the namespace and empty it of RBAC.",
+  Going: "The cluster is being deleted, and with it its namespace and those of its projects; passes by itself.",
+  HeldByFinalizers:
+    "The cluster is being deleted, and something in a namespace of it does not go by itself. Let the owner of the finalizer that the message names finish, or take it off.",
+  FinalizersRemoved:
+    "Somebody had put finalizers on Drover's own objects in the namespace; they were taken off. Find out who: an agent has no right to it.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
 

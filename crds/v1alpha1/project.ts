@@ -10,6 +10,9 @@ export const NamespaceReady = condition("NamespaceReady", "The project's namespa
   Creating: "Asked for, not yet Active; passes by itself.",
   NameTaken:
     "A namespace of that name exists without our labels, or with foreign RBAC in it. Rename the project, or label the namespace and empty it of RBAC.",
+  Going: "The project is being deleted, and its namespace with it; passes by itself.",
+  HeldByFinalizers:
+    "The project is being deleted, and something in its namespace does not go by itself. Let the owner of the finalizer that the message names finish, or take it off.",
   ScopeNotFound: "The namespace that the Project is in backs no cluster. Put the Project into the namespace of a cluster.",
   Unreadable: "The API server did not answer; retried by itself.",
 });

@@ -15,6 +15,8 @@ import type { Connection } from "../kube/client.ts";
 
 export interface TestControlPlaneOptions {
   controllerManager?: boolean;
+  /** All controllers act as system:kube-controller-manager instead of each as an account of its own. */
+  sharedControllerCredentials?: boolean;
   scheduler?: boolean;
   /** Adds kwok with this many nodes, and in namespace `shop` a Deployment `web`; needs controller manager and scheduler. */
   kwokNodes?: number;
@@ -89,6 +91,7 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
     binaries: executables,
     serving,
     ports: { etcd, etcdPeer, apiserver, controllerManager, scheduler },
+    ...(options.sharedControllerCredentials ? { sharedControllerCredentials: true } : {}),
     ...(options.etcdArgs ? { etcdArgs: options.etcdArgs } : {}),
     ...(options.apiserverArgs ? { apiserverArgs: options.apiserverArgs } : {}),
   });

@@ -37,7 +37,7 @@ export interface TestHub {
 
 const READY_MS = 60_000;
 
-export async function startHub(options: { controllerManager?: boolean } = {}): Promise<TestHub> {
+export async function startHub(options: { controllerManager?: boolean; sharedControllerCredentials?: boolean } = {}): Promise<TestHub> {
   const plane = await startControlPlane(options);
   const hub = new Hub(plane);
   try {

@@ -41,11 +41,10 @@ export const namespaceCache: CacheOptions<Namespace> = {
 };
 
 /** Those of its projects' namespaces that are being deleted. */
-export const goingProjectNamespaces = (cluster: string, read: Reader): readonly string[] =>
+export const goingProjectNamespaces = (cluster: string, read: Reader): readonly Namespace[] =>
   read
     .list(Namespace, { index: [BY_CLUSTER, cluster] })
-    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined && metadata.name !== clusterNamespace(cluster))
-    .map(({ metadata }) => metadata.name);
+    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined && metadata.name !== clusterNamespace(cluster));
 
 /** Wakes a cluster when a namespace of one of its projects begins to go, and when it is gone. */
 export const goingProjectNamespaceWatch: Watch = {

@@ -63,6 +63,22 @@ export function removeBacking(backing: Backing, until: "gone" | "going" = "gone"
   return { remove: [{ apiVersion: "v1", kind: "Namespace", name, ...(uid !== undefined && { uid }) }], finalizer: "hold" };
 }
 
+/** What Kubernetes says of a namespace that is going when it needs somebody's help: finalizers, or what could not be listed or deleted. */
+const NEEDS_HELP = [
+  "NamespaceFinalizersRemaining",
+  "NamespaceDeletionContentFailure",
+  "NamespaceDeletionDiscoveryFailure",
+  "NamespaceDeletionGroupVersionParsingFailure",
+];
+
+/** "namespace x: why it is still there", of those that do not go by themselves. */
+export function heldBecause(namespaces: readonly Namespace[]): readonly string[] {
+  return namespaces.flatMap(({ metadata, status }) => {
+    const why = (status?.conditions ?? []).filter(({ type, status: is }) => is === "True" && NEEDS_HELP.includes(type));
+    return why.length === 0 ? [] : [`namespace ${metadata.name}: ${why.map(({ message }) => message).join("; ")}`];
+  });
+}
+
 /**
  * Once adopted (that very namespace, by UID), what people put into it later does not make it foreign. Before that it must be labelled
  * and hold nothing that gives anybody rights in it: whoever prepared it would keep them.

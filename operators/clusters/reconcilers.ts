@@ -9,6 +9,8 @@ import type { AnyReconciler } from "../../lib/reconcile/pass.ts";
 import { namespaceCache } from "./adopted.ts";
 import { clusterAgentRights } from "./cluster-agent-rights/reconciler.ts";
 import { clusterConnection } from "./cluster-connection/reconciler.ts";
+import { removeFinalizers } from "./cluster-namespace/effects.ts";
+import type { RemoveFinalizers } from "./cluster-namespace/plan.ts";
 import { clusterNamespaceReconciler } from "./cluster-namespace/reconciler.ts";
 import { type ManifestSettings, prepareRegistration, retireRegistration } from "./cluster-registration/effects.ts";
 import type { PrepareRegistration, RetireRegistration } from "./cluster-registration/plan.ts";
@@ -50,7 +52,8 @@ export const effectsWith = (settings: ManifestSettings): EffectTable =>
   ({
     "prepare-registration": (effect, context) => prepareRegistration(effect, context, settings),
     "retire-registration": retireRegistration,
-  }) satisfies EffectTable<PrepareRegistration | RetireRegistration> as unknown as EffectTable;
+    "remove-finalizers": removeFinalizers,
+  }) satisfies EffectTable<PrepareRegistration | RetireRegistration | RemoveFinalizers> as unknown as EffectTable;
 
 export const cacheOptions: ReadonlyMap<Kind<KubeObject>, CacheOptions<KubeObject>> = new Map([
   [Lease, { name: AGENT }],

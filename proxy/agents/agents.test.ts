@@ -52,11 +52,8 @@ describe("attack 59: an agent may ask of the hub", () => {
     ["PATCH", `${own}/accesssets/project-web/status?fieldManager=agent&force=true`],
     ["GET", "/apis/drover.dev/v1alpha1/clusterroletemplates?limit=500"],
     ["GET", "/apis/drover.dev/v1alpha1/clusterroletemplates/cluster-owner"],
-    ["GET", `${own}/clusterreports/agent`],
     ["PATCH", `${own}/clusterreports/agent/status`],
     ["PATCH", lease],
-    ["PUT", lease],
-    ["GET", lease],
   ])("%s %s", (method, path) => {
     expect(mayAskHub("east", method, path)).toBe(true);
   });
@@ -69,6 +66,10 @@ describe("attack 59: an agent may ask of the hub", () => {
     ["PATCH", lease.replace("east", "west")],
     ["GET", "/apis/drover.dev/v1alpha1/accesssets"],
     ["PATCH", `${own}/accesssets/cluster`],
+    ["PATCH", `${own}/clusterreports/agent`],
+    ["GET", `${own}/clusterreports/agent`],
+    ["PUT", lease],
+    ["GET", lease],
     ["DELETE", `${own}/accesssets/cluster`],
     ["POST", `${own}/accesssets`],
     ["PUT", `${own}/accesssets/cluster/status`],

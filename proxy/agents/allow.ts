@@ -3,7 +3,6 @@
 import { AGENT, clusterNamespace, GROUP } from "../../lib/access/names.ts";
 
 const READ: readonly string[] = ["GET"];
-const OWN: readonly string[] = ["GET", "PATCH"];
 
 /** `path`: from "/" on, with the query. */
 export function mayAskHub(cluster: string, method: string, path: string): boolean {
@@ -14,16 +13,13 @@ export function mayAskHub(cluster: string, method: string, path: string): boolea
   if (!segments.every((segment) => /^[a-z0-9.-]+$/.test(segment))) return false;
   const [apis, group, version, ...rest] = segments;
   if (apis !== "apis") return false;
-  if (group === "coordination.k8s.io" && version === "v1") {
-    return [...OWN, "PUT"].includes(method) && matches(rest, ["namespaces", own, "leases", AGENT]);
-  }
+  if (group === "coordination.k8s.io" && version === "v1") return method === "PATCH" && matches(rest, ["namespaces", own, "leases", AGENT]);
   if (group !== GROUP || version !== "v1alpha1") return false;
   if (READ.includes(method) && (matches(rest, ["clusterroletemplates"]) || matches(rest, ["clusterroletemplates", ANY]))) return true;
   if (READ.includes(method) && (matches(rest, ["namespaces", own, "accesssets"]) || matches(rest, ["namespaces", own, "accesssets", ANY])))
     return true;
   if (method === "PATCH" && matches(rest, ["namespaces", own, "accesssets", ANY, "status"])) return true;
-  const report = ["namespaces", own, "clusterreports", AGENT];
-  return OWN.includes(method) && (matches(rest, report) || matches(rest, [...report, "status"]));
+  return method === "PATCH" && matches(rest, ["namespaces", own, "clusterreports", AGENT, "status"]);
 }
 
 const ANY = Symbol("any name");

@@ -6,8 +6,10 @@ import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
+import { ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemplate.ts";
 import { Identity } from "../../../crds/v1alpha1/identity.ts";
 import { Token } from "../../../crds/v1alpha1/token.ts";
+import { User } from "../../../crds/v1alpha1/user.ts";
 import { ApiError, isForbidden, KubeClient } from "../../kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding, ServiceAccount } from "../../kube/core.ts";
 import type { Kind, KubeObject, PolicyRule } from "../../kube/object.ts";
@@ -438,6 +440,46 @@ test("compiled kinds are written by their one writer, with the rights that deplo
   await operator.create(ClusterMembers, clusterMembers);
 });
 
+describe("what is found out about Users and templates is written by the operators, groups of a User above all:", () => {
+  const status = (client: KubeClient, kind: Kind<KubeObject>, name: string, value: object) =>
+    client.patch(kind, { name }, { status: value }, { type: "merge", subresource: "status" });
+  const groups = [{ provider: "corp", names: ["admins"] }];
+  beforeAll(async () => {
+    const head = { apiVersion: "drover.dev/v1alpha1", metadata: { name: "found" } };
+    await wildcard.create(User, { ...head, kind: "User", spec: { enabled: true } });
+    const spec = { displayName: "Found", context: "Project", rules: [], capabilities: [], inherits: [] };
+    await wildcard.create(ClusterRoleTemplate, { ...head, kind: "ClusterRoleTemplate", spec } as unknown as ClusterRoleTemplate);
+  });
+
+  test("not by the holder of every right over resources, who still writes the rest of them", async () => {
+    const rules = [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }];
+    await refused(status(wildcard, User, "found", { groups }), "drover-compiled-kinds", "users are written by Drover itself");
+    const flattened = { rules };
+    const says = "clusterroletemplates are written by Drover itself";
+    await refused(status(wildcard, ClusterRoleTemplate, "found", flattened), "drover-compiled-kinds", says);
+    await wildcard.patch(User, { name: "found" }, { spec: { displayName: "Found" } }, { type: "merge" });
+    await wildcard.patch(ClusterRoleTemplate, { name: "found" }, { metadata: { labels: { a: "b" } } }, { type: "merge" });
+  });
+  test("by the identity operator, with the rights that deploy/ gives it", async () => {
+    const operator = await account("operator-identity", "drover-system");
+    await status(operator, User, "found", { groups });
+  });
+  test("auth notes the last login, and does not touch groups or conditions, with the rights that deploy/ gives it", async () => {
+    const auth = await account("auth", "drover-system");
+    await status(auth, User, "found", { lastLoginTime: "2030-01-01T00:00:00Z" });
+    for (const value of [{ groups: [] }, { groups: null }, { groups: [{ provider: "corp", names: ["root"] }] }, { conditions: [] }])
+      await refused(status(auth, User, "found", value), "drover-compiled-kinds", "users are written by Drover itself");
+    expect((await admin.get(User, { name: "found" })).status).toMatchObject({ groups, lastLoginTime: "2030-01-01T00:00:00Z" });
+  });
+  test("templates by the access operator, and not by another one", async () => {
+    const identityOperator = await account("operator-identity", "drover-system");
+    await grant("test:identity", [EVERYTHING], { kind: "ServiceAccount", name: "operator-identity", namespace: "drover-system" });
+    const attempt = status(identityOperator, ClusterRoleTemplate, "found", { rules: [] });
+    await refused(attempt, "drover-compiled-kinds", "clusterroletemplates are written by Drover itself");
+    await status(await account("operator-access", "drover-system"), ClusterRoleTemplate, "found", { rules: [] });
+  });
+});
+
 test("attack 48: an agent, whatever RBAC it were given, writes its own cluster's report and no other's, and never what it is to apply", async () => {
   for (const name of ["cluster-a", "cluster-b"]) {
     await admin.create(Namespace, namespace(name));
@@ -453,6 +495,13 @@ test("attack 48: an agent, whatever RBAC it were given, writes its own cluster's
     own.patch(AccessSet, { name: "cluster", namespace: where }, patch, { type: "merge", ...(subresource && { subresource }) });
   await report("cluster-a");
   await set("cluster-a", { status: { epoch: 1 } }, "status");
+  const whole = own.patch(
+    ClusterReport,
+    { name: "agent", namespace: "cluster-a" },
+    { metadata: { labels: { a: "b" } } },
+    { type: "merge" },
+  );
+  await refused(whole, "drover-compiled-kinds", "clusterreports are written by Drover itself");
   await refused(report("cluster-b"), "drover-compiled-kinds", "clusterreports are written by Drover itself");
   await refused(set("cluster-b", { status: { epoch: 1 } }, "status"), "drover-compiled-kinds", "accesssets are written by Drover itself");
   await refused(set("cluster-a", { spec: { epoch: 2 } }), "drover-compiled-kinds", "accesssets are written by Drover itself");

@@ -19,7 +19,9 @@ export interface Guard {
     readonly resources: readonly string[];
     readonly operations: readonly ("CREATE" | "UPDATE" | "DELETE")[];
   }[];
-  /** CEL; the guard looks at a request only if all are true. */
+  /** CEL; the guard looks only at requests for which all of these are true. */
+  readonly only?: Readonly<Record<string, string>>;
+  /** CEL; and for which none of these is. */
   readonly unless?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
   readonly rules: readonly GuardRule[];
@@ -43,11 +45,11 @@ export function guardObjects(guard: Guard): readonly KubeObject[] {
         objectSelector: {},
         resourceRules: guard.matches.map((match) => ({ ...match, scope: "*" })),
       },
-      ...(guard.unless && {
-        matchConditions: Object.entries(guard.unless).map(([name, expression]) => ({
-          name: `not-${name}`,
-          expression: `!(${expression})`,
-        })),
+      ...((guard.only || guard.unless) && {
+        matchConditions: [
+          ...Object.entries(guard.only ?? {}).map(([name, expression]) => ({ name, expression })),
+          ...Object.entries(guard.unless ?? {}).map(([name, expression]) => ({ name: `not-${name}`, expression: `!(${expression})` })),
+        ],
       }),
       ...(guard.variables && { variables: Object.entries(guard.variables).map(([name, expression]) => ({ name, expression })) }),
       validations: guard.rules.map(({ expression, message }) => ({ expression, messageExpression: message, reason: "Forbidden" })),
@@ -71,5 +73,8 @@ export const mayUse = (path: string): string => `authorizer.path(${path}).check(
 /** CEL: who asks. */
 export const USER = "request.userInfo.username";
 
-/** CEL: the namespace controller and the garbage collector, without whom namespaces would stay in Terminating for good. */
-export const CLEANERS = `${USER} in ['system:serviceaccount:kube-system:namespace-controller', 'system:serviceaccount:kube-system:generic-garbage-collector']`;
+/**
+ * CEL: the namespace controller and the garbage collector, without whom namespaces would stay in Terminating for good. Where the controllers
+ * have no accounts of their own (--use-service-account-credentials, which is off by default) they act as the controller manager.
+ */
+export const CLEANERS = `${USER} in ['system:serviceaccount:kube-system:namespace-controller', 'system:serviceaccount:kube-system:generic-garbage-collector', 'system:kube-controller-manager']`;

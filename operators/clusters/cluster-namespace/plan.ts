@@ -1,12 +1,29 @@
 import { type Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts";
 import { clusterNamespace, GROUP, LABEL } from "../../../lib/access/names.ts";
-import type { Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, judgeBacking, removeBacking, type Status } from "../backing.ts";
+import type { KubeObject } from "../../../lib/kube/object.ts";
+import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
+import { type Backing, heldBecause, judgeBacking, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
+
+/**
+ * Takes somebody else's finalizers off Drover's own objects, with which a cluster could never be deleted: whoever has once been able to write to
+ * them, an agent for one, would decide about that.
+ */
+export interface RemoveFinalizers extends Effect {
+  readonly type: "remove-finalizers";
+  readonly from: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly finalizers: readonly string[];
+  }[];
+}
 
 const OWN_FINALIZER = `${GROUP}/cluster-namespace`;
 
-export function plan(cluster: Cluster, { namespace, foreign, projectNamespaces }: Observed): Plan<Status> {
+export function plan(cluster: Cluster, observed: Observed): Plan<Status> {
+  const { namespace, foreign, projectNamespaces } = observed;
   const { name, deletionTimestamp, finalizers = [] } = cluster.metadata;
   const backing: Backing = {
     name: clusterNamespace(name),
@@ -19,9 +36,14 @@ export function plan(cluster: Cluster, { namespace, foreign, projectNamespaces }
     const status = backing.adoptedUID === undefined ? {} : { namespaceUID: backing.adoptedUID };
     const others = finalizers.some((finalizer) => finalizer.startsWith(`${GROUP}/`) && finalizer !== OWN_FINALIZER);
     if (others) return { conditions: [], status, finalizer: "hold" };
-    const removal = removeBacking(backing);
-    // Projects are let go before their namespaces are gone; whoever makes a cluster of this name again must find none of them.
-    return { conditions: [], status, ...removal, ...(projectNamespaces.length > 0 && { finalizer: "hold" }) };
+    return {
+      conditions: going(observed),
+      status,
+      ...removeBacking(backing),
+      ...(observed.held.length > 0 && { effects: [withoutFinalizers(cluster, observed.held)] }),
+      // Projects are let go before their namespaces are gone; whoever makes a cluster of this name again must find none of them.
+      ...(projectNamespaces.length > 0 && { finalizer: "hold" }),
+    };
   }
   const { type } = NamespaceReady;
   const verdict = judgeBacking(backing);
@@ -30,4 +52,32 @@ export function plan(cluster: Cluster, { namespace, foreign, projectNamespaces }
   const condition = { type, status: verdict.is === "Unreadable" ? "Unknown" : "False", reason, message: verdict.message } as const;
   // A namespace of somebody else's is not ours to clean up.
   return { apply, status, conditions: [condition], finalizer: verdict.is === "NameTaken" ? "none" : "hold" };
+}
+
+/** Says what keeps a cluster that is being deleted. */
+function going({ namespace, projectNamespaces, held }: Observed): readonly ConditionIntent[] {
+  const { type } = NamespaceReady;
+  const own = namespace.is === "present" && namespace.value.metadata.deletionTimestamp !== undefined ? [namespace.value] : [];
+  const all = [...own, ...projectNamespaces];
+  if (all.length === 0) return [];
+  const because = heldBecause(all);
+  if (held.length > 0) {
+    const removed = held.map(({ kind, metadata }) => `${metadata.finalizers?.join(", ")} of ${kind} ${metadata.name}`);
+    const message = `finalizers that are not Drover's were taken off Drover's own objects: ${removed.join("; ")}`;
+    return [{ type, status: "False", reason: NamespaceReady.FinalizersRemoved, message }];
+  }
+  if (because.length > 0) return [{ type, status: "False", reason: NamespaceReady.HeldByFinalizers, message: because.join("; ") }];
+  const message = `waiting for the end of ${all.map(({ metadata }) => metadata.name).join(", ")}`;
+  return [{ type, status: "False", reason: NamespaceReady.Going, message }];
+}
+
+function withoutFinalizers({ apiVersion, kind, metadata }: Cluster, held: readonly KubeObject[]): RemoveFinalizers {
+  const from = held.map((object) => ({
+    kind: object.kind,
+    name: object.metadata.name,
+    namespace: object.metadata.namespace ?? "",
+    uid: object.metadata.uid ?? "",
+    finalizers: object.metadata.finalizers ?? [],
+  }));
+  return { type: "remove-finalizers", subject: { apiVersion, kind, name: metadata.name }, from };
 }

@@ -1,8 +1,8 @@
 import { NamespaceReady, type Project } from "../../../crds/v1alpha1/project.ts";
 import { LABEL, projectNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
-import type { Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, judgeBacking, removeBacking, type Status } from "../backing.ts";
+import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
+import { type Backing, heldBecause, judgeBacking, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
 
 export function plan(project: Project, { cluster, namespace, foreign }: Observed): Plan<Status> {
@@ -33,7 +33,7 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
     };
   }
   // A cluster that went first changes nothing about that: what was made for the project goes with it.
-  if (deletionTimestamp) return { conditions: [], status: known, ...removeBacking(backing) };
+  if (deletionTimestamp) return { conditions: going(namespace), status: known, ...removeBacking(backing) };
   if (cluster.is === "unreadable") {
     return {
       conditions: [{ type, status: "Unknown", reason: NamespaceReady.Unreadable, message: cluster.because }],
@@ -54,6 +54,16 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
   if (verdict.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
   const condition = { type, status: verdict.is === "Unreadable" ? "Unknown" : "False", reason, message: verdict.message } as const;
   return { apply, status, conditions: [condition], finalizer: verdict.is === "NameTaken" ? "none" : "hold" };
+}
+
+/** Says what keeps a project that is being deleted. */
+function going(namespace: Observed["namespace"]): readonly ConditionIntent[] {
+  if (namespace.is !== "present" || namespace.value.metadata.deletionTimestamp === undefined) return [];
+  const because = heldBecause([namespace.value]);
+  const condition = { type: NamespaceReady.type, status: "False" } as const;
+  return because.length > 0
+    ? [{ ...condition, reason: NamespaceReady.HeldByFinalizers, message: because.join("; ") }]
+    : [{ ...condition, reason: NamespaceReady.Going, message: `waiting for the end of ${namespace.value.metadata.name}` }];
 }
 
 /** While a namespace of ours is there, the Project must not go without it. */

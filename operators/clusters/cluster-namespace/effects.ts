@@ -1,0 +1,19 @@
+// Takes finalizers off objects of Drover's own that are to go with their namespace.
+import { isNotFound } from "../../../lib/kube/client.ts";
+import type { EffectContext } from "../../../lib/reconcile/effects.ts";
+import { OWN_OBJECTS } from "./observe.ts";
+import type { RemoveFinalizers } from "./plan.ts";
+
+export async function removeFinalizers({ subject, from }: RemoveFinalizers, { client, log, signal }: EffectContext): Promise<void> {
+  for (const { kind, name, namespace, uid, finalizers } of from) {
+    const definition = OWN_OBJECTS.find((own) => own.kind === kind);
+    if (definition === undefined) throw new Error(`${kind} is none of the kinds that finalizers are taken off`);
+    try {
+      // To an object that is being deleted nobody adds a finalizer, so none is lost but these.
+      await client.patch(definition, { name, namespace }, { metadata: { uid, finalizers: null } }, { type: "merge", signal });
+      log.warn("finalizers removed", { cluster: subject.name, object: `${kind} ${namespace}/${name}`, finalizers: finalizers.join(", ") });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
