@@ -41,9 +41,14 @@ export interface Reader {
 }
 
 export interface Plan<Status> {
-  /** Full intent, owned fields only; applied with server-side apply in this order. */
-  readonly apply?: readonly KubeObject[];
+  /** Deleted before anything is applied. */
   readonly remove?: readonly ObjectRef[];
+  /**
+   * Full intent, owned fields only; applied with server-side apply in this order. Each by itself: one that is refused keeps no later one
+   * from being written, so none may rely on another.
+   */
+  readonly apply?: readonly KubeObject[];
+  /** Run when all writes were done. */
   readonly effects?: readonly Effect[];
   /** No times: the engine adds them. */
   readonly conditions: readonly ConditionIntent[];

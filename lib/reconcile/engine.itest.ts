@@ -311,6 +311,34 @@ test("a conflict that passes is told nobody, one that stays is", async () => {
   expect(told[0]).toMatch(/^reconciling failed .*the object has been modified/);
 });
 
+test("an object that the server refuses keeps no other write from being done, and the condition names each that failed", async () => {
+  const config = (name: string, key = "size"): ConfigMap => ({
+    ...({} as ConfigMap),
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace },
+    data: { [key]: "1" },
+  });
+  const many: typeof widgetConfig = {
+    ...widgetConfig,
+    plan: (subject, observed) => ({
+      ...plan(subject, observed),
+      apply: [config("refused-first", "no such key!"), config("taken"), config("refused-last", "nor this one!"), config("w")],
+      remove: [{ apiVersion: "v1", kind: "ConfigMap", name: "withdrawn", namespace }],
+    }),
+  };
+  await admin.create(ConfigMap, config("withdrawn"));
+  start(many);
+  await admin.create(Widget, widget("w", { ring: true }));
+  await until(async () => (await condition("w"))?.reason === "ReconcileFailed", "the failure shows");
+  expect((await condition("w"))?.message).toMatch(/refused-first.*refused-last/);
+  expect(await admin.find(ConfigMap, { name: "withdrawn", namespace })).toBeUndefined();
+  expect(await admin.find(ConfigMap, { name: "taken", namespace })).toBeDefined();
+  expect(await admin.find(ConfigMap, { name: "w", namespace })).toBeDefined();
+  const order = writes().filter((line) => / configmaps (withdrawn|refused|taken)/.test(line));
+  expect(order.slice(0, 3)).toEqual(["create configmaps withdrawn", "delete configmaps withdrawn", "patch configmaps refused-first"]);
+});
+
 test("status is written when applying is refused: what would be True is Unknown, and the generation does not count as observed", async () => {
   start();
   await admin.create(Widget, widget("w"));

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { Registry } from "prom-client";
 import { pause } from "../kube/backoff.ts";
 import { Cache, type CacheOptions } from "../kube/cache.ts";
-import { ApiError, type Fence, FencedError, isConflict, type KubeClient } from "../kube/client.ts";
+import { type Fence, FencedError, isConflict, type KubeClient } from "../kube/client.ts";
 import { describe, type Log } from "../kube/log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { Applier } from "./applier.ts";
@@ -14,6 +14,7 @@ import { type AnyReconciler, Pass } from "./pass.ts";
 import { Queue } from "./queue.ts";
 import { readerOf, UnreadableError } from "./reader.ts";
 import { References } from "./references.ts";
+import { allOf, retryAfterSeconds } from "./writes.ts";
 
 export interface EngineOptions {
   readonly client: KubeClient;
@@ -173,7 +174,7 @@ class Engine {
   }
 
   #tell({ name }: AnyReconciler, key: Key, error: unknown, failures: number, retryInMs: number): void {
-    const level = isConflict(error) && failures < CONFLICTS_BEFORE_WARNING ? "debug" : "warn";
+    const level = allOf(error, isConflict) && failures < CONFLICTS_BEFORE_WARNING ? "debug" : "warn";
     this.#options.log[level]("reconciling failed", {
       reconciler: name,
       subject: keyString(key),
@@ -200,5 +201,4 @@ const kindsOf = (reconciler: AnyReconciler): readonly Kind<KubeObject>[] => [
   ...reconciler.owns.kinds,
 ];
 
-const leastDelayMs = (error: unknown): number =>
-  error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : error instanceof FencedError ? 1000 : 0;
+const leastDelayMs = (error: unknown): number => (error instanceof FencedError ? 1000 : retryAfterSeconds(error) * 1000);

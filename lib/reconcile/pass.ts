@@ -9,6 +9,7 @@ import type { EffectTable, Executor } from "./effects.ts";
 import { EventAllowance, eventOf, isNamespaceGoing, transitions } from "./events.ts";
 import { Finalizer } from "./finalizer.ts";
 import { kindString, type Live } from "./live.ts";
+import { allOf, eachByItself } from "./writes.ts";
 
 export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
 
@@ -87,8 +88,10 @@ export class Pass {
       if (written === undefined) return;
       live.wrote(this.#reconciler.subject, written);
     }
-    for (const intent of plan.apply ?? []) await applier.apply(this.#owned(intent), intent, { signal });
-    for (const ref of plan.remove ?? []) await applier.remove(this.#owned(ref), ref, { signal });
+    // What is to go goes first. Effects may rely on what is written, so they wait until all of it is.
+    const removals = (plan.remove ?? []).map((ref) => () => applier.remove(this.#owned(ref), ref, { signal }));
+    const applies = (plan.apply ?? []).map((intent) => () => applier.apply(this.#owned(intent), intent, { signal }));
+    await eachByItself([...removals, ...applies], signal);
     for (const effect of plan.effects ?? []) {
       const run = (effects as Readonly<Record<string, Executor<typeof effect>>>)[effect.type];
       if (run === undefined) throw new Error(`no executor for effect ${effect.type}`);
@@ -174,8 +177,9 @@ export class Pass {
   async #tellFailure(key: Key, plan: Plan<unknown> | undefined, error: unknown, signal: AbortSignal): Promise<void> {
     const failures = (this.#failures.get(keyString(key)) ?? 0) + 1;
     this.#failures.set(keyString(key), failures);
-    if (signal.aborted || error instanceof FencedError || (isTransient(error) && failures < TRANSIENT_FAILURES_BEFORE_STATUS)) return;
-    if (isConflict(error)) return;
+    if (signal.aborted || error instanceof FencedError) return;
+    if (allOf(error, isTransient) && failures < TRANSIENT_FAILURES_BEFORE_STATUS) return;
+    if (allOf(error, isConflict)) return;
     try {
       const subject = this.#context.live.peek(this.#reconciler.subject, key);
       const message = describe(error);

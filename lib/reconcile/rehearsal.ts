@@ -87,8 +87,8 @@ export class Rehearsal {
     const finalizer = finalizerOf(reconciler as Reconciler<KubeObject, unknown, unknown>);
     const going = subject.metadata.deletionTimestamp !== undefined;
     if (plan.finalizer === "hold" && !going) this.#setFinalizer(reconciler, key, finalizer, true);
-    for (const intent of plan.apply ?? []) this.put(intent);
     for (const ref of plan.remove ?? []) this.remove(ref, ref);
+    for (const intent of plan.apply ?? []) this.put(intent);
     for (const effect of plan.effects ?? []) this.#options.effect?.(effect);
     if (!going || plan.finalizer === "hold") this.#writeStatus(reconciler, key, plan);
     if (plan.finalizer !== "hold") this.#setFinalizer(reconciler, key, finalizer, false);
