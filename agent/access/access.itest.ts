@@ -23,11 +23,10 @@ import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub } from "../../lib/testing/hub.ts";
 import { startMember, type TestMember } from "../../lib/testing/member.ts";
 import { until } from "../../lib/testing/until.ts";
-import { GuardKeeper } from "../guards/keeper.ts";
 import { HubClient } from "../hub/client.ts";
 import { tearDown } from "../teardown/teardown.ts";
-import { AccessLoop } from "./loop.ts";
-import { STATE_SECRET, StateStore } from "./state.ts";
+import { STATE_SECRET } from "./state.ts";
+import { startTestAgent, type TestAgent } from "./testing/test-agent.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
 const HUB_NAMESPACE = "cluster-east";
@@ -39,60 +38,7 @@ let hub: TestHub;
 let member: TestMember;
 let agent: TestAgent;
 
-/** The agent's access part, as agent.ts puts it together. */
-class TestAgent {
-  readonly guards: GuardKeeper;
-  readonly access: AccessLoop;
-  readonly client: KubeClient;
-  withdrawn = 0;
-  readonly said: string[] = [];
-  readonly teardown = Promise.withResolvers<void>();
-  readonly #stop = new AbortController();
-  readonly #hub: KubeClient;
-  readonly #probe: KubeClient;
-  readonly #running: Promise<unknown>;
-
-  constructor(connection: { agent: ConstructorParameters<typeof KubeClient>[0]; probe: ConstructorParameters<typeof KubeClient>[0] }) {
-    this.client = new KubeClient(connection.agent);
-    this.#probe = new KubeClient(connection.probe);
-    this.#hub = new KubeClient(hub.plane.adminConnection());
-    const log = { ...silent, info: (message: string) => void this.said.push(message) };
-    this.guards = new GuardKeeper({
-      member: this.client,
-      probe: this.#probe,
-      log,
-      onChange: () => this.access.wake(),
-      onHealed: (count) => this.access.addHealed(count),
-    });
-    this.access = new AccessLoop({
-      cluster: "east",
-      namespace: "drover-system",
-      hub: this.#hub,
-      member: this.client,
-      store: new StateStore(this.client, "drover-system", log),
-      mayGrant: () => this.guards.enforced,
-      onWithdrawn: () => void this.withdrawn++,
-      onReport: () => {},
-      onTeardown: this.teardown.resolve,
-      log,
-    });
-    const { signal } = this.#stop;
-    this.#running = Promise.allSettled([this.guards.run(signal), this.access.run(signal)]);
-  }
-
-  get healed(): number {
-    return this.access.report?.healed ?? 0;
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-    await Promise.all([this.client.close(), this.#hub.close(), this.#probe.close()]);
-  }
-}
-
-const startAgent = async (): Promise<TestAgent> =>
-  new TestAgent({ agent: await member.connectionOf("agent"), probe: await member.connectionOf("guard-probe") });
+const startAgent = (): Promise<TestAgent> => startTestAgent(hub, member);
 
 beforeAll(async () => {
   [hub, member] = await Promise.all([startHub(), startMember()]);

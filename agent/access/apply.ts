@@ -1,17 +1,18 @@
 // Carries out a plan: what is taken away first, roles before what binds them, a bounded number of requests at once. What the member
 // refuses is noted and does not keep the rest from being done.
-import { isForbidden, isInvalid, isNotFound } from "../../lib/kube/client.ts";
+import type { Refused } from "../../lib/access/render-namespaces.ts";
+import { type ApiError, isForbidden, isInvalid, isNotFound } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, RoleBinding } from "../../lib/kube/core.ts";
 import { describe } from "../../lib/kube/log.ts";
 import { type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
 import type { Applier } from "../../lib/reconcile/applier.ts";
-import { type Intent, objectKey, type Steps, type Verified } from "./plan.ts";
+import { grants, type Intent, objectKey, type Steps, type Verified } from "./plan.ts";
 
 export interface Done {
   /** Rights may have been withdrawn: an object was removed or changed. */
   readonly changed: boolean;
   readonly healed: number;
-  readonly refused: readonly { readonly object: string; readonly message: string }[];
+  readonly refused: readonly Refused[];
   /** What failed and may work the next time. */
   readonly failed: readonly unknown[];
 }
@@ -38,7 +39,7 @@ export async function carryOut(steps: Steps, options: ApplyOptions): Promise<Don
 
 class Work {
   readonly #options: ApplyOptions;
-  readonly #refused: { object: string; message: string }[] = [];
+  readonly #refused: Refused[] = [];
   readonly #failed: unknown[] = [];
   #healed = 0;
   #changed = false;
@@ -68,6 +69,7 @@ class Work {
       const { applier, verified, settled, signal } = this.#options;
       const key = objectKey(object);
       try {
+        await this.#disarm(object);
         const { uid } = object.metadata;
         const removed = await applier.remove(kindOf(object), { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, { signal });
         const wasOurs = verified.delete(key);
@@ -85,13 +87,28 @@ class Work {
     return { changed: this.#changed, healed: this.#healed, refused, failed: this.#failed };
   }
 
+  /** A finalizer of somebody else's keeps an object after its deletion, and RBAC goes by it as ever: it is emptied first. */
+  async #disarm(object: KubeObject): Promise<void> {
+    const { finalizers = [], deletionTimestamp, uid, name, namespace } = object.metadata;
+    if ((finalizers.length === 0 && deletionTimestamp === undefined) || !grants(object)) return;
+    const { applier, signal } = this.#options;
+    const { apiVersion, kind, roleRef } = object as KubeObject & { readonly roleRef?: unknown };
+    const metadata = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) };
+    const empty = { apiVersion, kind, metadata, ...(roleRef === undefined ? { rules: [] } : { roleRef, subjects: [] }) } as KubeObject;
+    await applier.apply(kindOf(object), empty, { signal });
+    this.#changed = true;
+  }
+
   #note(object: string, error: unknown): void {
     // Its namespace went meanwhile: there is nothing to bind in any more, and the next look will show it.
-    if (isNotFound(error)) return;
-    if (isForbidden(error) || isInvalid(error)) this.#refused.push({ object, message: describe(error) });
+    if (isNotFound(error) && isAboutNamespace(error)) return;
+    if (isForbidden(error) || isInvalid(error) || isNotFound(error)) this.#refused.push({ object, message: describe(error) });
     else this.#failed.push(error);
   }
 }
+
+const isAboutNamespace = (error: unknown): boolean =>
+  ((error as ApiError).details as { readonly kind?: string } | undefined)?.kind === "namespaces";
 
 export async function inParallel<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();

@@ -6,10 +6,11 @@ import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts"
 import { lastEpoch } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET, clusterNamespace, HUB, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
-import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
+import type { MemberNamespace, Refused } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
+import type { KubeObject } from "../../lib/kube/object.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
 import { patiently } from "../patiently.ts";
 import { carryOut, type Done } from "./apply.ts";
@@ -18,9 +19,10 @@ import { advance, isTeardown, type Known, latestEpochs, NOTHING, type SeenSet, s
 import { IMPERSONATOR_OBJECTS, Member } from "./member.ts";
 import { discoverClusterScoped, seenSet, seenTemplate } from "./observe.ts";
 import { believed, objectKey, plan, type Verified } from "./plan.ts";
-import { SetStatusWriter, verdict } from "./set-status.ts";
+import { SetStatusWriter } from "./set-status.ts";
 import type { State, StateStore } from "./state.ts";
 import type { Taken } from "./takeover.ts";
+import { type RefusedHere, refusedBySet, verdict } from "./verdict.ts";
 
 export interface AccessReport {
   readonly epochs: readonly { readonly set: string; readonly epoch: number }[];
@@ -147,10 +149,14 @@ export class AccessLoop {
     });
     this.#templates.onChange(wake);
     for (const cache of [this.#sets, this.#templates]) cache.start(signal);
-    await this.#member.start((object) => {
+    const onChange = (object: KubeObject | undefined): void => {
       // What was written here comes back as a change.
       if (object === undefined || this.#verified.get(objectKey(object))?.resourceVersion !== object.metadata.resourceVersion) wake();
-    }, signal);
+    };
+    const onRole = (name: string): void => {
+      if (Object.values(this.#known.templates).some(({ externalClusterRole }) => externalClusterRole === name)) wake();
+    };
+    await this.#member.start(onChange, onRole, signal);
     this.#groups = new Set(this.#member.impersonatedGroups());
     this.#believe();
     // Both wake the loop by the changes of their first list, but an empty first list changes nothing.
@@ -182,6 +188,7 @@ export class AccessLoop {
       templates: new Map(Object.entries(this.#known.templates)),
       namespaces,
       clusterScoped: this.#clusterScoped,
+      clusterRoles: this.#member.clusterRoles,
       now,
     });
   }
@@ -278,19 +285,23 @@ export class AccessLoop {
       await this.#save(signal);
     }
     const refused = [...rendered.refused, ...pass.refused, ...withoutFixedGroups(done.refused, groupsIn(sets), this.#groups)];
+    const bySet = refusedBySet(sets, refused);
     const failed = pass.failed.length > 0;
     const complete = !failed && held === 0;
     this.#settled ||= complete;
     if (complete) this.#appliedAt = new Date().toISOString();
     const restored = new Set(pass.restored);
-    for (const set of sets) this.#statuses.set(set.name, verdict(set, { restored, refused, held, failed }));
+    const waiting = new Set(rendered.waiting);
+    for (const set of sets) {
+      this.#statuses.set(set.name, verdict(set, { restored, refused: bySet.get(set.name) ?? [], waiting, held, failed }));
+    }
     this.#statuses.keepOnly(new Set(sets.map(({ name }) => name)));
     this.#last = {
       epochs: sets.map((set) => ({ set: set.name, epoch: lastEpoch(set) })),
       appliedAt: this.#appliedAt,
       objects: rendered.roles.length + rendered.bindings.length,
       healed: this.#healed,
-      refused,
+      refused: refused.map(({ object, message }) => ({ object, message })),
       restored: latestEpochs(this.#known, pass.restored),
       skipped: rendered.skipped,
     };
@@ -308,7 +319,7 @@ interface Concluded {
   readonly rendered: Rendered;
   readonly done: Done;
   readonly failed: readonly unknown[];
-  readonly refused: readonly { readonly object: string; readonly message: string }[];
+  readonly refused: readonly Refused[];
   readonly held: number;
   readonly restored: readonly string[];
   readonly now: Date;
@@ -319,11 +330,11 @@ interface Concluded {
  * Under a ceiling below cluster-admin the impersonator's groups are fixed at import, and RBAC lets the agent not change the role, not even to
  * fewer: that is worth telling only where a group is missing.
  */
-function withoutFixedGroups(refused: Done["refused"], wanted: readonly string[], held: ReadonlySet<string>): Done["refused"] {
+function withoutFixedGroups(refused: Done["refused"], wanted: readonly string[], held: ReadonlySet<string>): readonly RefusedHere[] {
   return refused.flatMap(({ object, message }) => {
     if (!IMPERSONATOR_OBJECTS.has(object)) return [{ object, message }];
     const missing = wanted.filter((group) => !held.has(group));
     if (held.size > 0 && missing.length === 0) return [];
-    return [{ object, message: `these groups were not allowed at import: ${missing.join(", ")} (${message})` }];
+    return [{ object, message: `these groups were not allowed at import: ${missing.join(", ")} (${message})`, groups: missing }];
   });
 }

@@ -1,9 +1,9 @@
 // The member as the access loop sees and changes it: its namespaces, its RBAC objects that are Drover's, and the writes to both.
 import { LABEL, MANAGED_BY, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { INVENTORY_LABEL } from "../../lib/access/render.ts";
-import type { Claim, MemberNamespace } from "../../lib/access/render-namespaces.ts";
+import type { Claim, MemberNamespace, Refused } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
-import { isForbidden, isNotFound, type KubeClient } from "../../lib/kube/client.ts";
+import { isForbidden, isInvalid, isNotFound, type KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
@@ -29,6 +29,8 @@ export class Member {
   readonly #namespaces: Cache<Namespace>;
   readonly #rbac: readonly [Cache<ClusterRole>, Cache<ClusterRoleBinding>, Cache<RoleBinding>];
   readonly #live: KnownLive;
+  /** Of all ClusterRoles their names: templates may name roles that are not Drover's. */
+  readonly #roleNames: Cache<ClusterRole>;
 
   constructor(client: KubeClient, log: Log) {
     const labelSelector = Object.entries(MANAGED_BY)
@@ -41,18 +43,26 @@ export class Member {
       new Cache(client, ClusterRoleBinding, { labelSelector, log }),
       new Cache(client, RoleBinding, { labelSelector, log }),
     ];
+    this.#roleNames = new Cache(client, ClusterRole, { log, transform: nameOnly });
     this.#live = new KnownLive(client, ((kind: Kind<KubeObject>) => this.#cacheOf(kind.kind)) as CacheLookup);
     this.applier = new Applier({ client, fieldManager: FIELD_MANAGER, live: this.#live });
   }
 
-  /** Resolves when everything was listed once. `onChange`: a namespace changed (undefined), or an RBAC object of ours did. */
-  async start(onChange: (object: KubeObject | undefined) => void, signal: AbortSignal): Promise<void> {
+  readonly clusterRoles = { has: (name: string): boolean => this.#roleNames.get({ name }) !== undefined };
+
+  /**
+   * Resolves when everything was listed once. `onChange`: a namespace changed (undefined), or an RBAC object of ours did. `onRole`: any
+   * ClusterRole came, changed or went.
+   */
+  async start(onChange: (object: KubeObject | undefined) => void, onRole: (name: string) => void, signal: AbortSignal): Promise<void> {
+    this.#roleNames.onChange((now, before) => onRole((now ?? before)?.metadata.name ?? ""));
     this.#namespaces.onChange((now, before) => {
       if (JSON.stringify(now && memberNamespace(now)) !== JSON.stringify(before && memberNamespace(before))) onChange(undefined);
     });
     for (const cache of this.#rbac) cache.onChange((now) => onChange(now));
-    for (const cache of [this.#namespaces, ...this.#rbac]) cache.start(signal);
-    await Promise.all([this.#namespaces, ...this.#rbac].map((cache) => cache.synced));
+    const caches = [this.#namespaces, this.#roleNames, ...this.#rbac];
+    for (const cache of caches) cache.start(signal);
+    await Promise.all(caches.map((cache) => cache.synced));
   }
 
   namespaces(): readonly MemberNamespace[] {
@@ -76,13 +86,15 @@ export class Member {
   }
 
   /** Records on namespaces whose they are. Never rejects: what was refused is returned, other failures are added to `failures`. */
-  async claim(claims: readonly Claim[], failures: unknown[], signal: AbortSignal): Promise<{ object: string; message: string }[]> {
-    const refused: { object: string; message: string }[] = [];
+  async claim(claims: readonly Claim[], failures: unknown[], signal: AbortSignal): Promise<Refused[]> {
+    const refused: Refused[] = [];
     await inParallel(claims, 8, async ({ namespace, uid }) => {
       try {
         await this.#patchNamespace(namespace, { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: uid ?? null } } }, signal);
       } catch (error) {
-        if (isForbidden(error)) refused.push({ object: `Namespace ${namespace}`, message: describe(error) });
+        const project = this.#namespaces.get({ name: namespace })?.metadata.labels?.[LABEL.project];
+        const about = { object: `Namespace ${namespace}`, ...(project !== undefined && { project }) };
+        if (isForbidden(error) || isInvalid(error)) refused.push({ ...about, message: describe(error) });
         else failures.push(error);
       }
     });
@@ -122,6 +134,10 @@ export class Member {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+function nameOnly({ apiVersion, kind, metadata: { name, uid, resourceVersion } }: ClusterRole): ClusterRole {
+  return { apiVersion, kind, metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } } as ClusterRole;
 }
 
 /** A namespace without what nobody reads here. */

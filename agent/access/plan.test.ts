@@ -99,6 +99,17 @@ describe("plan", () => {
     expect(nothing(member.plan([], [], { inventory: [] }))).toBe(true);
   });
 
+  test("takes an object that a finalizer keeps in deletion for what it is: it grants, until it is empty", () => {
+    const member = new Member();
+    const kept = (object: RbacBinding): RbacBinding => ({
+      ...object,
+      metadata: { ...object.metadata, finalizers: ["x/y"], deletionTimestamp: "2026-01-01T00:00:00Z" },
+    });
+    member.put(kept(binding("a", "reader", ["alice"])));
+    member.put(kept(binding("b", "reader", [])));
+    expect(member.plan([], []).removeBindings.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
+  });
+
   test("remembers what it mended when the guards come back into force", () => {
     const member = new Member();
     const wanted = [binding("a", "reader", ["alice"])];

@@ -79,7 +79,7 @@ export function plan(situation: Situation): Steps {
   const bindings = intents(situation.bindings);
   const accounted = new Set([...situation.inventory.map(objectKey), ...named]);
   const surplus = [...situation.inventory, ...withoutLabel(situation.verified, accounted)].filter(
-    (object) => !desired.has(objectKey(object)) && object.metadata.deletionTimestamp === undefined,
+    (object) => !desired.has(objectKey(object)) && (object.metadata.deletionTimestamp === undefined || grants(object)),
   );
   return {
     removeBindings: surplus.filter((object) => object.kind !== "ClusterRole"),
@@ -88,6 +88,12 @@ export function plan(situation: Situation): Steps {
     removeRoles: surplus.filter((object) => object.kind === "ClusterRole"),
     held,
   };
+}
+
+/** Whether RBAC goes by it: also an object in deletion grants what it says. */
+export function grants(object: KubeObject): boolean {
+  const { subjects, rules } = object as KubeObject & { readonly subjects?: readonly unknown[]; readonly rules?: readonly unknown[] | null };
+  return (subjects ?? rules ?? []).length > 0;
 }
 
 /** Objects that were once as wanted and are not in the inventory any more: gone, or still there with the label taken off. */

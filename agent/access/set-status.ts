@@ -1,73 +1,11 @@
-// What is told the hub about each AccessSet: which epoch is in effect, and what stands against it.
+// Tells the hub about each AccessSet.
 import { AccessSet, Applied } from "../../crds/v1alpha1/accessset.ts";
-import { lastEpoch } from "../../lib/access/lineage.ts";
-import { projectBinding, templateRole } from "../../lib/access/names.ts";
-import { createNamespacesRole } from "../../lib/access/render.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { isNotFound } from "../../lib/kube/client.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import { mergeConditions } from "../../lib/reconcile/conditions.ts";
-import type { ConditionIntent } from "../../lib/reconcile/contract.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
-import { type SeenSet, setObject } from "./known.ts";
-import type { Taken } from "./takeover.ts";
-
-const ACCEPT = "see `kubectl drover hub accept-restore`";
-
-export interface Verdict {
-  /** The epoch that is in effect; undefined: none yet, or not wholly. */
-  readonly epoch: number | undefined;
-  /** The epoch that is gone by, whether or not it could be applied; undefined while the set is not taken over. */
-  readonly knownEpoch: number | undefined;
-  readonly condition: ConditionIntent;
-}
-
-export interface PassResult {
-  /** Kind and name of what is not taken over, because the hub was restored. */
-  readonly restored: ReadonlySet<string>;
-  readonly refused: readonly { readonly object: string; readonly message: string }[];
-  /** Objects held back because the guards are not in force. */
-  readonly held: number;
-  readonly failed: boolean;
-}
-
-/** Pure. */
-export function verdict(set: Taken<SeenSet>, pass: PassResult): Verdict {
-  const say = (status: "True" | "False", reason: Exclude<keyof typeof Applied, "type">, message: string): ConditionIntent => ({
-    type: Applied.type,
-    status,
-    reason,
-    message,
-  });
-  const epoch = lastEpoch(set);
-  if (pass.restored.has(setObject(set.name))) {
-    const head = set.held === undefined ? "nothing is changed" : `what is withdrawn until epoch ${lastEpoch(set.held.head)} is withdrawn`;
-    const message = `the set does not go on from epoch ${epoch}, which is known here: ${head}, and nothing is granted; ${ACCEPT}`;
-    return { epoch: undefined, knownEpoch: undefined, condition: say("False", "HubRestored", message) };
-  }
-  const seen = { epoch: undefined, knownEpoch: epoch };
-  if (pass.held > 0)
-    return { ...seen, condition: say("False", "GuardsNotEnforced", "the guards are not in force: nothing new is granted") };
-  if (pass.failed) return { ...seen, condition: say("False", "Applying", "some requests failed and are repeated") };
-  const refused = pass.refused.filter(({ object }) => concerns(set, object));
-  const [first] = refused;
-  if (first === undefined) return { epoch, knownEpoch: epoch, condition: say("True", "Applied", "") };
-  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
-  return { epoch, knownEpoch: epoch, condition: say("False", "PartlyRefused", `${first.object}: ${first.message}${more}`.slice(0, 1024)) };
-}
-
-/** Whether an object that was refused is one that the set asks for. */
-function concerns(set: SeenSet, object: string): boolean {
-  if (object === setObject(set.name)) return true;
-  const name = object.slice(Math.max(object.lastIndexOf("/"), object.indexOf(" ")) + 1);
-  const project = set.project?.name;
-  const names = set.bindings.flatMap(({ template }) =>
-    project === undefined
-      ? [templateRole(template)]
-      : [templateRole(template), projectBinding(project, template), createNamespacesRole(project)],
-  );
-  return names.some((wanted) => name === wanted || name.startsWith(`${wanted}:`));
-}
+import type { Verdict } from "./verdict.ts";
 
 export interface SetStatusOptions {
   readonly hub: KubeClient;

@@ -25,7 +25,7 @@ export const Accepted = condition(
 
 const rules = array("Rules, as in an RBAC Role.", policyRule, { maxItems: 200 });
 const capabilities = array(
-  "Drover's own powers. CreateNamespaces: make namespaces; who has it by a project, such that carry the project's label. ClaimNamespaces, in a cluster: make namespaces outside all projects, and take existing ones into a project or out of it. ChangePodSecurity, in a cluster: change the pod-security.kubernetes.io labels of namespaces. AdministerHub: on the hub, the template's wildcards count, which is everything there. The others can be written, and give nothing in this version.",
+  "Drover's own powers. CreateNamespaces: make namespaces; who has it by a project, such that carry the project's label, while the project has fewer than 500. ClaimNamespaces, in a cluster: make namespaces outside all projects, and take existing ones into a project or out of it. ChangePodSecurity, in a cluster: change the pod-security.kubernetes.io labels of namespaces. AdministerHub: on the hub, the template's wildcards count, which is everything there. The others can be written, and give nothing in this version.",
   capability,
   { maxItems: 16 },
 );

@@ -19,7 +19,16 @@ export interface Membership {
   /** Namespaces by project name, sorted. */
   readonly byProject: ReadonlyMap<string, readonly string[]>;
   readonly claims: readonly Claim[];
-  readonly refused: readonly { readonly object: string; readonly message: string }[];
+  readonly refused: readonly Refused[];
+}
+
+/** Something that is not as the sets want it, and why. */
+export interface Refused {
+  /** Kind and name: "Namespace a", "RoleBinding a/b". */
+  readonly object: string;
+  readonly message: string;
+  /** The project that it is about, where the object's name does not say it. */
+  readonly project?: string;
 }
 
 const NEVER: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE]);
@@ -34,12 +43,13 @@ export function mayBelongToProject(namespace: Pick<MemberNamespace, "name" | "la
 export function membership(namespaces: readonly MemberNamespace[], projects: ReadonlyMap<string, string>): Membership {
   const byProject = new Map<string, string[]>();
   const claims: Claim[] = [];
-  const refused: { object: string; message: string }[] = [];
+  const refused: Refused[] = [];
   const uids = new Set(projects.values());
   for (const namespace of [...namespaces].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const project = namespace.labels[LABEL.project];
     const recorded = namespace.annotations[PROJECT_UID_ANNOTATION];
-    const refuse = (message: string) => refused.push({ object: `Namespace ${namespace.name}`, message });
+    const refuse = (message: string) =>
+      refused.push({ object: `Namespace ${namespace.name}`, message, ...(project !== undefined && { project }) });
     if (project === undefined) {
       if (recorded !== undefined) claims.push({ namespace: namespace.name });
       continue;

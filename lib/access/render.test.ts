@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { LABEL, PROJECT_UID_ANNOTATION } from "./names.ts";
-import { groupsIn, type KnownSet, type RenderInput, render } from "./render.ts";
+import { groupsIn, type KnownSet, MAX_NAMESPACES, type RenderInput, render } from "./render.ts";
 import type { MemberNamespace } from "./render-namespaces.ts";
 import type { KnownTemplate } from "./render-rules.ts";
 import type { SetSubject } from "./render-subjects.ts";
@@ -50,6 +50,7 @@ const input = (sets: KnownSet[], templates: KnownTemplate[], namespaces: MemberN
   templates: new Map(templates.map((t) => [t.name, t])),
   namespaces,
   clusterScoped: CLUSTER_SCOPED,
+  clusterRoles: new Set(["view", "edit"]),
   now,
 });
 const names = (objects: readonly { metadata: { name: string; namespace?: string } }[]) =>
@@ -68,6 +69,39 @@ describe("render", () => {
     expect(names(out.bindings)).toEqual(["a/drover:web:reader", "d/drover:web:reader"]);
     expect(out.bindings[0]?.subjects).toEqual([{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "drover:user:alice" }]);
     expect(out.claims).toEqual([{ namespace: "d", uid: "uid-web" }]);
+  });
+
+  test("binds an external role only where it exists, and says where it does not; a template that is not known yet is waited for", () => {
+    const sets = [
+      projectSet(
+        "web",
+        ["there", "missing", "unknown", "refused"].map((name) => ({ template: name, subjects: [user("alice")] })),
+      ),
+    ];
+    const templates = [
+      template("there", { externalClusterRole: "view" }),
+      template("missing", { externalClusterRole: "no-such-role" }),
+      template("refused", { accepted: false }),
+    ];
+    const out = render(input(sets, templates, [namespace("a", "web", "uid-web")]));
+    expect(names(out.bindings)).toEqual(["a/drover:web:there"]);
+    expect(out.refused).toEqual([
+      { object: "AccessSet project-web", message: expect.stringContaining("ClusterRole no-such-role, which does not exist") },
+    ]);
+    expect(out.waiting).toEqual(["project-web"]);
+  });
+
+  test("takes the right to make namespaces from a project that has as many as it may, says so, and takes none of the others", () => {
+    const sets = [projectSet("web", [{ template: "owner", subjects: [user("olga")] }])];
+    const with500 = Array.from({ length: MAX_NAMESPACES }, (_, n) => namespace(`n${n}`, "web", "uid-web"));
+    const owner = template("owner", { capabilities: ["CreateNamespaces"] });
+    const full = render(input(sets, [owner], with500));
+    expect(full.bindings.filter(({ kind }) => kind === "ClusterRoleBinding")).toEqual([]);
+    expect(full.bindings).toHaveLength(MAX_NAMESPACES);
+    expect(full.refused).toEqual([{ object: "AccessSet project-web", message: expect.stringContaining("project web has 500 namespaces") }]);
+    const again = render(input(sets, [owner], with500.slice(1)));
+    expect(names(again.bindings)).toContain("drover:web:create-namespaces:owner");
+    expect(again.refused).toEqual([]);
   });
 
   test("gives each part its own binding", () => {

@@ -1,7 +1,7 @@
 // From compiled access to RBAC objects: the pure heart of the agent, also asked by `why` and what-if.
 import type { KubeObject, PolicyRule } from "../kube/object.ts";
 import { clusterBinding, MANAGED_BY, projectBinding, templateRole } from "./names.ts";
-import { type Claim, type MemberNamespace, membership } from "./render-namespaces.ts";
+import { type Claim, type MemberNamespace, membership, type Refused } from "./render-namespaces.ts";
 import {
   clusterRules,
   createNamespacesRules,
@@ -28,6 +28,8 @@ export interface RenderInput {
   readonly namespaces: readonly MemberNamespace[];
   /** "<group>/<plural>" of every cluster-scoped resource that the member serves. */
   readonly clusterScoped: ReadonlySet<string>;
+  /** Names of the ClusterRoles in the member: an external one that is not there is not bound, and told. */
+  readonly clusterRoles: { has(name: string): boolean };
   readonly now: Date;
 }
 
@@ -46,7 +48,9 @@ export interface Rendered {
   readonly bindings: readonly RbacBinding[];
   readonly claims: readonly Claim[];
   readonly skipped: readonly { readonly template: string; readonly message: string }[];
-  readonly refused: readonly { readonly object: string; readonly message: string }[];
+  readonly refused: readonly Refused[];
+  /** Names of sets of which a template is not known yet, or not accepted: that passes by itself. */
+  readonly waiting: readonly string[];
   /** RFC 3339; when the first end date passes and all this must be rendered again. */
   readonly again?: string;
 }
@@ -61,13 +65,13 @@ export function render(input: RenderInput): Rendered {
   const projects = projectUids(input.sets);
   const members = membership(input.namespaces, projects);
   const out = new Output();
-  for (const refused of members.refused) out.refuse(refused.object, refused.message);
+  for (const refused of members.refused) out.refuse(refused);
   for (const set of [...input.sets].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     for (const binding of set.bindings) {
-      const template = usable(set, binding.template, input.templates, out);
+      const template = usable(set, binding.template, input, out);
       if (template === undefined) continue;
       const live = liveSubjects(binding.subjects, set.scope === "Project", input.now);
-      for (const message of live.refused) out.refuse(`AccessSet ${set.name}`, message);
+      for (const message of live.refused) out.refuse({ object: `AccessSet ${set.name}`, message });
       if (live.nextEnd !== undefined) out.nextEnd = Math.min(out.nextEnd, live.nextEnd);
       if (live.subjects.length === 0) continue;
       if (set.scope === "Cluster") bindCluster(set, template, live.subjects, out);
@@ -76,6 +80,12 @@ export function render(input: RenderInput): Rendered {
   }
   return out.done(members.claims);
 }
+
+/**
+ * So many namespaces a project may have with those that its own people make. Each costs the cluster an object for every template; an owner
+ * who made them without end would take the API server from everybody else.
+ */
+export const MAX_NAMESPACES = 500;
 
 /** The ClusterRole behind the right to make namespaces in a project: three parts, so no template's role has its name. */
 export const createNamespacesRole = (project: string): string => `drover:${project}:create-namespaces`;
@@ -96,18 +106,26 @@ function projectUids(sets: readonly KnownSet[]): Map<string, string> {
 }
 
 /** The template, if this set may bind it; what the hub should never have compiled is refused and reported here again. */
-function usable(set: KnownSet, name: string, templates: ReadonlyMap<string, KnownTemplate>, out: Output): KnownTemplate | undefined {
-  const where = `AccessSet ${set.name}`;
-  if (set.scope === "Hub") return void out.refuse(where, "scope Hub has no meaning in this cluster");
+function usable(
+  set: KnownSet,
+  name: string,
+  { templates, clusterRoles }: Pick<RenderInput, "templates" | "clusterRoles">,
+  out: Output,
+): KnownTemplate | undefined {
+  const refuse = (message: string) => void out.refuse({ object: `AccessSet ${set.name}`, message });
+  if (set.scope === "Hub") return refuse("scope Hub has no meaning in this cluster");
   const template = templates.get(name);
-  if (template === undefined || !template.accepted) return undefined;
-  if (set.scope === "Project" && set.project === undefined) return void out.refuse(where, "scope Project, but names no project");
-  if (template.context !== set.scope) return void out.refuse(where, `template ${name} is for context ${template.context}`);
-  if (RESERVED_TEMPLATES.has(name)) return void out.refuse(where, `template ${name} has the name of one of Drover's own roles: rename it`);
-  if (template.externalClusterRole?.startsWith("drover:")) {
-    return void out.refuse(
-      where,
-      `template ${name} names ${template.externalClusterRole}: roles of Drover's own are never bound as external ones`,
+  if (template === undefined || !template.accepted) return void out.waiting.add(set.name);
+  if (set.scope === "Project" && set.project === undefined) return refuse("scope Project, but names no project");
+  if (template.context !== set.scope) return refuse(`template ${name} is for context ${template.context}`);
+  if (RESERVED_TEMPLATES.has(name)) return refuse(`template ${name} has the name of one of Drover's own roles: rename it`);
+  const { externalClusterRole: external } = template;
+  if (external?.startsWith("drover:")) {
+    return refuse(`template ${name} names ${external}: roles of Drover's own are never bound as external ones`);
+  }
+  if (external !== undefined && !clusterRoles.has(external)) {
+    return refuse(
+      `template ${name} names ClusterRole ${external}, which does not exist in this cluster: once it is made, it is bound at once`,
     );
   }
   return template;
@@ -128,11 +146,18 @@ interface ProjectPart {
 
 function bindProject({ set, template, subjects, namespaces, clusterScoped }: ProjectPart, out: Output): void {
   const project = set.project?.name ?? "";
-  for (const namespace of namespaces.get(project) ?? []) {
+  const inside = namespaces.get(project) ?? [];
+  for (const namespace of inside) {
     const role = out.templateRole(template, () => projectRules(template, clusterScoped));
     out.bind(projectBinding(project, template.name, set.part), namespace, role, subjects);
   }
   if (!template.capabilities.includes("CreateNamespaces")) return;
+  if (inside.length >= MAX_NAMESPACES) {
+    const message =
+      `project ${project} has ${inside.length} namespaces: from ${MAX_NAMESPACES} on only holders of ClaimNamespaces in the cluster add more; ` +
+      `delete some, and template ${template.name} gives CreateNamespaces again`;
+    return out.refuse({ object: `AccessSet ${set.name}`, message });
+  }
   const role = createNamespacesRole(project);
   out.role(role, createNamespacesRules(project));
   out.bind(`${role}:${template.name}${set.part > 1 ? `:${set.part}` : ""}`, undefined, role, subjects);
@@ -144,7 +169,8 @@ class Output {
   readonly #roles = new Map<string, RbacRole>();
   readonly #bindings = new Map<string, RbacBinding>();
   readonly #skipped = new Map<string, { template: string; message: string }>();
-  readonly #refused = new Map<string, { object: string; message: string }>();
+  readonly #refused = new Map<string, Refused>();
+  readonly waiting = new Set<string>();
 
   /** The name of the ClusterRole to bind for a template; rendered when first bound, so that it exists only while something is. */
   templateRole(template: KnownTemplate, rules: () => MemberRules): string {
@@ -174,8 +200,8 @@ class Output {
     });
   }
 
-  refuse(object: string, message: string): void {
-    this.#refused.set(`${object}\n${message}`, { object, message });
+  refuse(refused: Refused): void {
+    this.#refused.set(`${refused.object}\n${refused.message}`, refused);
   }
 
   done(claims: readonly Claim[]): Rendered {
@@ -185,6 +211,7 @@ class Output {
       claims,
       skipped: sorted(this.#skipped),
       refused: sorted(this.#refused),
+      waiting: [...this.waiting].sort(),
       ...(Number.isFinite(this.nextEnd) ? { again: new Date(this.nextEnd).toISOString() } : {}),
     };
   }

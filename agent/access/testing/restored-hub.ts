@@ -120,6 +120,7 @@ export class Hub {
           provider: () => undefined,
           template: () => accepted,
           globalRole: () => undefined,
+          gaps: [],
         },
         now,
       ),
