@@ -21,7 +21,7 @@ export interface MemberRules {
 
 /**
  * Names of Drover's own fixed ClusterRoles (`drover:<name>`) on members and on the hub. A template of such a name would be
- * applied over them, so none is ever rendered.
+ * applied over them, so none is ever rendered. A test in deploy/ holds this list against what is deployed.
  */
 export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
   "agent",
@@ -30,7 +30,6 @@ export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
   "auth",
   "cluster-agent",
   "guard-probe",
-  "guards",
   "impersonator",
   "operator-access",
   "operator-clusters",
