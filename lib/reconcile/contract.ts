@@ -9,6 +9,8 @@ export interface Reconciler<Subject extends KubeObject, Observed, Status> {
   readonly name: string;
   readonly subject: Kind<Subject>;
   readonly watches: readonly Watch[];
+  /** What its plans look at in objects of some kinds: a change of anything else in them wakes no subject. Of kinds not named: everything. */
+  readonly looksAt?: readonly View[];
   readonly owns: { readonly conditions: readonly string[]; readonly kinds: readonly Kind<KubeObject>[] };
   /** Becomes part of the process's role.yaml, and is all that it may do. */
   readonly access: readonly PolicyRule[];
@@ -22,6 +24,12 @@ export interface Watch<T extends KubeObject = KubeObject> {
   readonly kind: Kind<T>;
   /** `read` gives what is cached, for maps that need a look (all subjects naming a template, say). */
   toSubjects(object: T, read: Reader): readonly Key[];
+}
+
+/** What of an object somebody goes by, as a value that JSON can hold. */
+export interface View<T extends KubeObject = KubeObject> {
+  readonly kind: Kind<T>;
+  of(object: T): unknown;
 }
 
 /** What was read: absent and unreadable are different things, and give different conditions (False, Unknown). */

@@ -6,7 +6,7 @@ import { type Fence, FencedError, isConflict, type KubeClient } from "../kube/cl
 import { describe, type Log } from "../kube/log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { Applier } from "./applier.ts";
-import type { Reader, Watch } from "./contract.ts";
+import type { Reader, View, Watch } from "./contract.ts";
 import type { EffectTable } from "./effects.ts";
 import { type CacheLookup, kindString, Live } from "./live.ts";
 import { type EngineMetrics, metricsIn } from "./metrics.ts";
@@ -123,16 +123,22 @@ class Engine {
       onError: (key, error, failures, retryInMs) => this.#tell(reconciler, key, error, failures, retryInMs),
     });
     this.#queues.set(reconciler, queue);
-    this.#cacheOf(reconciler.subject)?.onChange((is, was) => queue.add(keyOf((is ?? was) as KubeObject)));
+    const onChange = (kind: Kind<KubeObject>, changed: (is: KubeObject | undefined, was: KubeObject | undefined) => void): void => {
+      const view = reconciler.looksAt?.find((one) => kindString(one.kind) === kindString(kind));
+      this.#cacheOf(kind)?.onChange((is, was) => {
+        if (!looksTheSame(view, is, was)) changed(is, was);
+      });
+    };
+    onChange(reconciler.subject, (is, was) => queue.add(keyOf((is ?? was) as KubeObject)));
     for (const watch of reconciler.watches) {
-      this.#cacheOf(watch.kind)?.onChange((is, was) => {
+      onChange(watch.kind, (is, was) => {
         // The old form too: what an object no longer points at must also hear of it.
         for (const object of [is, was]) if (object !== undefined) for (const key of subjectsOf(watch, object, read)) queue.add(key);
       });
     }
     // What a plan applied or removes wakes its subject without a declared watch: drift is seen, and the end of a deletion.
     for (const kind of reconciler.owns.kinds) {
-      this.#cacheOf(kind)?.onChange((is, was) => {
+      onChange(kind, (is, was) => {
         for (const key of references.subjectsOf((is ?? was) as KubeObject)) queue.add(key);
       });
     }
@@ -193,6 +199,12 @@ function subjectsOf(watch: Watch, object: KubeObject, read: Reader): readonly Ke
     if (error instanceof UnreadableError) return [];
     throw error;
   }
+}
+
+/** An object that came, went or was made anew never looks as before. */
+function looksTheSame(view: View | undefined, is: KubeObject | undefined, was: KubeObject | undefined): boolean {
+  if (view === undefined || is === undefined || was === undefined || is.metadata.uid !== was.metadata.uid) return false;
+  return JSON.stringify(view.of(is)) === JSON.stringify(view.of(was));
 }
 
 const kindsOf = (reconciler: AnyReconciler): readonly Kind<KubeObject>[] => [

@@ -119,3 +119,22 @@ test("a heartbeat is no write of the Cluster, but it is noted every five minutes
   expect(noted("2026-06-01T11:50:00Z", 5)).toBe("2026-06-01T11:59:55Z");
   expect(noted(recently, 60)).toBe("2026-06-01T11:59:00Z");
 });
+
+test("versions and nodes that change all the time are written every five seconds; a condition that changes is written at once", () => {
+  const written = (seconds: number) => [{ manager: "cluster-connection", subresource: "status", time: ago(seconds) }];
+  const reports = (nodes: number, more: ReportStatus = {}) => report({ ...healthy, nodes: { total: nodes, ready: nodes }, ...more });
+  const beats = lease(ago(1));
+  const settled = plan(cluster(), { lease: beats, report: reports(3) }, NOW);
+  const conditions = settled.conditions.map((one) => ({ ...one, lastTransitionTime: "" }));
+  const before = (seconds: number) =>
+    cluster(
+      { ...settled.status, conditions: [holds("NamespaceReady"), holds("Registered"), ...conditions] },
+      { metadata: { name: "east", managedFields: written(seconds) } },
+    );
+  const nodes = (seconds: number, of = reports(4)) => plan(before(seconds), { lease: beats, report: of }, NOW);
+  expect(nodes(2).status?.nodes?.total).toBe(3);
+  expect(nodes(2).again?.afterMs).toBe(3000);
+  expect(nodes(5).status?.nodes?.total).toBe(4);
+  expect(nodes(2, reports(3)).again?.afterMs).toBe(39_000);
+  expect(nodes(2, reports(4, { healthy: false })).status?.nodes?.total).toBe(4);
+});

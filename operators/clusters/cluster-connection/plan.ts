@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ReasonOf } from "../../../crds/schema/condition.ts";
 import { type Cluster, Connected, NamespaceReady, Ready, Registered } from "../../../crds/v1alpha1/cluster.ts";
 import type { ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
@@ -8,6 +9,9 @@ import type { Observed } from "./observe.ts";
 
 export type Status = Omit<NonNullable<Cluster["status"]>, "conditions" | "namespaceUID">;
 
+/** Of the reconciler; the field manager of its writes. */
+export const NAME = "cluster-connection";
+const FACTS_NOTED_EVERY_MS = 5_000;
 /** A time that changes with each heartbeat would make every one of them a write and wake everybody who watches clusters. */
 const HEARTBEAT_NOTED_EVERY_MS = 5 * 60_000;
 
@@ -20,8 +24,13 @@ export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): 
   const heartbeat = lastHeartbeat(lease.is === "present" ? lease.value : undefined);
   const reported = report.is === "present" ? (report.value.status ?? {}) : {};
   const connected = connectedCondition(heartbeat, now);
+  const conditions = [connected, readyCondition(cluster, connected, reported)];
+  const waitMs = factsWait(cluster, factsOf(reported), conditions, now);
+  if (waitMs > 0) {
+    return { conditions, status: statusNow(cluster), finalizer: "none", again: { afterMs: waitMs, because: "facts changed a moment ago" } };
+  }
   return {
-    conditions: [connected, readyCondition(cluster, connected, reported)],
+    conditions,
     status: { ...factsOf(reported), ...noted(cluster, heartbeat, connected.status === "True") },
     finalizer: "none",
     ...(heartbeat !== undefined &&
@@ -84,6 +93,23 @@ function noted(cluster: Cluster, heartbeat: number | undefined, connected: boole
 }
 
 /** What is in the status already: leaving a field out of an apply would remove it. */
+/**
+ * How long a change of versions and nodes waits: an agent may report another number fifty times a second, and each write of a Cluster is seen by
+ * all who watch clusters. What becomes of the conditions waits for nothing.
+ */
+function factsWait(cluster: Cluster, facts: Status, conditions: readonly ConditionIntent[], now: Date): number {
+  const { lastHeartbeatTime: _, ...known } = statusNow(cluster);
+  if (isDeepStrictEqual(known, facts)) return 0;
+  const holds = ({ type, status, reason, message }: ConditionIntent): boolean => {
+    const before = cluster.status?.conditions?.find((one) => one.type === type);
+    return before?.status === status && before.reason === reason && before.message === message;
+  };
+  if (!conditions.every(holds)) return 0;
+  const ours = cluster.metadata.managedFields?.find(({ manager, subresource }) => manager === NAME && subresource === "status");
+  const since = ours?.time === undefined ? FACTS_NOTED_EVERY_MS : now.getTime() - Date.parse(ours.time);
+  return since < 0 ? 0 : FACTS_NOTED_EVERY_MS - since;
+}
+
 function statusNow({ status = {} }: Cluster): Status {
   const { conditions: _, namespaceUID: __, ...rest } = status;
   return rest;

@@ -8,10 +8,10 @@ import { Lease } from "../../../lib/kube/core.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import { inClusterNamespace } from "../adopted.ts";
 import { type Observed, observe } from "./observe.ts";
-import { plan, type Status } from "./plan.ts";
+import { NAME, plan, type Status } from "./plan.ts";
 
 export const clusterConnection: Reconciler<Cluster, Observed, Status> = {
-  name: "cluster-connection",
+  name: NAME,
   subject: Cluster,
   watches: [inClusterNamespace(Lease), inClusterNamespace(ClusterReport)],
   owns: { conditions: [Connected.type, Ready.type], kinds: [] },
