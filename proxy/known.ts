@@ -7,7 +7,8 @@ import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
-import { AGENT, clusterNamespace, MEMBERS } from "../lib/access/names.ts";
+import { wholeMembers } from "../lib/access/members.ts";
+import { AGENT, clusterNamespace } from "../lib/access/names.ts";
 import { fingerprint } from "../lib/identity/agent-key.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
@@ -75,7 +76,8 @@ export class Known implements Logins, Clusters {
     return this.clusters.get({ name });
   }
   members(cluster: string): ClusterMembers | undefined {
-    return this.clusterMembers.get({ namespace: clusterNamespace(cluster), name: MEMBERS });
+    const namespace = clusterNamespace(cluster);
+    return wholeMembers((name) => this.clusterMembers.get({ namespace, name }));
   }
   /** The fingerprint of the key that is on record for the cluster's agent. */
   agentKey(cluster: string): string | undefined {

@@ -1,7 +1,8 @@
 // Which clusters somebody may reach: those whose ClusterMembers name them, one of their groups, or everyone, within the scope of their token.
 import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
-import { clusterNamespace, MEMBERS } from "../../lib/access/names.ts";
+import { wholeMembers } from "../../lib/access/members.ts";
+import { clusterNamespace } from "../../lib/access/names.ts";
 import { isInScope, membership } from "../../lib/sessions/membership.ts";
 import type { Holder } from "../bearer.ts";
 import type { Context } from "../context.ts";
@@ -27,8 +28,15 @@ export const clustersOf = (context: Known, { user, token }: Holder): VisibleClus
 export const hasAccessSomewhere = (context: Known, user: User): boolean =>
   context.clusters.list().some(({ metadata: { name } }) => isMember(context, user, name));
 
-const isMember = ({ members }: Known, user: User, cluster: string): boolean =>
-  membership(user, members.get({ name: MEMBERS, namespace: clusterNamespace(cluster) })) !== undefined;
+function isMember({ members }: Known, user: User, cluster: string): boolean {
+  const namespace = clusterNamespace(cluster);
+  return (
+    membership(
+      user,
+      wholeMembers((name) => members.get({ name, namespace })),
+    ) !== undefined
+  );
+}
 
 function visible({ metadata: { name }, spec, status }: Cluster): VisibleCluster {
   return {

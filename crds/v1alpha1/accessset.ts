@@ -18,7 +18,7 @@ export const Applied = condition("Applied", "The agent made the member as this s
 const subject = object("Who is bound, as the member sees it.", {
   kind: choice("As in an RBAC subject.", ["User", "Group", "ServiceAccount"]),
   name: string("drover:user:<User>, drover:group:<provider>:<encoded group>, or a ServiceAccount's name.", {
-    maxLength: 1600,
+    maxLength: 1101,
     minLength: 1,
   }),
   namespace: string("Of a ServiceAccount.", { maxLength: 63 }).optional(),
@@ -62,13 +62,13 @@ export const AccessSet = kind({
     restoreAcceptedAt: integer(
       "When somebody last accepted that the hub had been restored from a backup, in milliseconds since 1970: agents take this set over from any epoch before.",
     ).optional(),
-    part: integer("Which part of the scope this is, from 1; a scope is split at 2,000 subjects.", { minimum: 1, maximum: 100 }),
+    part: integer("Which part of the scope this is, from 1; a scope is split at 2,000 subjects or 256 KiB.", { minimum: 1, maximum: 100 }),
     parts: integer("How many parts the scope has.", { minimum: 1, maximum: 100 }),
-    bindings: array("Templates and their subjects, sorted.", binding, { maxItems: 500 }),
+    bindings: array("Templates and their subjects, sorted.", binding, { maxItems: 2000 }),
     index: object(
       "On the set `cluster` only: which sets there are. What is not listed is pruned; what is listed and missing is kept as last known.",
       {
-        sets: array("Names of all sets of the cluster.", string("An AccessSet.", { maxLength: 253, minLength: 1 }), { maxItems: 5000 }),
+        sets: array("Names of all sets of the cluster.", string("An AccessSet.", { maxLength: 48, minLength: 1 }), { maxItems: 5000 }),
         teardown: boolean("true: the cluster is being deleted, the agent removes all that is Drover's.").optional(),
       },
     ).optional(),

@@ -16,6 +16,8 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   ProviderNotFound: "No AuthProvider has that name. Correct `subject.provider` in a new binding.",
   GroupNameRefused: "The group's name has control characters or spaces outside. Write it as the provider does.",
   SubjectNotAllowed: "A ServiceAccount of Kubernetes' or Drover's own namespaces. Bind an account of the project's own namespaces.",
+  WrittenUnguarded:
+    "Made or changed while the hub's admission policies were not in force, so that nobody was refused. Check who wrote it; the message says how to confirm it.",
   Expired: "The end date has passed. Delete the binding, or apply one with a later `expiresAt`.",
   ScopeNotFound: "The namespace backs no cluster or project. Put the binding into the namespace of one.",
   TooManySubjects: "Too many single subjects are bound to this template here. Bind a group instead of single users.",

@@ -62,8 +62,8 @@ export const AccessCompiled = condition("AccessCompiled", "The cluster's AccessS
   GuardsNotEnforced:
     "The hub's own admission policies are not in force: rights are withdrawn, but none is granted, until they are. Apply `deploy/` again; the message says what is missing.",
   Paused: "`paused` is true and grants wait for its end. Set it to false to let them in.",
-  TooManyMembers:
-    "More users or groups than a ClusterMembers object holds; the last ones in the alphabet cannot reach the cluster. Bind groups instead of users.",
+  TooLarge:
+    "More than is compiled for one cluster; the message says what is left out. Bind groups instead of users, or use fewer projects.",
   TearingDown: "The cluster is being deleted: its agent is told to remove everything.",
 });
 

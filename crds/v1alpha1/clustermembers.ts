@@ -1,6 +1,5 @@
-import { array, boolean, object, string } from "../schema/builders.ts";
+import { array, boolean, integer, object, string } from "../schema/builders.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
-import { fixedName } from "./names.ts";
 
 export const ClusterMembers = kind({
   kind: "ClusterMembers",
@@ -9,19 +8,25 @@ export const ClusterMembers = kind({
   shortNames: ["dmem"],
   scope: "Namespaced",
   description:
-    "Everybody named in any AccessSet of the cluster: all that a proxy needs to know who may reach it. Written by the access operator only; one in each cluster's namespace, named `members`.",
+    "Everybody named in any AccessSet of the cluster: all that a proxy needs to know who may reach it. Written by the access operator only; one in each cluster's namespace, named `members`, which counts the parts `members--part-2` and so on where one object would be too large.",
   spec: object("Who may reach the cluster; what they may do there the cluster itself decides.", {
-    users: array("Names of Users, sorted.", string("A User.", { maxLength: 63, minLength: 1 }), { maxItems: 10000 }),
+    users: array("Names of Users, sorted.", string("A User.", { maxLength: 63, minLength: 1 }), { maxItems: 2000 }),
     groups: array(
       "Groups as the member sees them, drover:group:<provider>:<encoded group>, sorted.",
-      string("A group.", { maxLength: 1600, minLength: 1 }),
+      string("A group.", { maxLength: 1101, minLength: 1 }),
       {
-        maxItems: 5000,
+        maxItems: 2000,
       },
     ),
     everyone: boolean("true: whoever is logged in may reach the cluster."),
+    parts: integer("Of `members`: how many objects the list is laid out over.", { minimum: 1, maximum: 100 }).default(1),
   }),
-  rules: [fixedName("members")],
+  rules: [
+    {
+      rule: "self.metadata.name.matches('^members(--part-[0-9]{1,3})?$')",
+      message: "there is one of these in each cluster's namespace, and its name is 'members'; its parts are 'members--part-2' and so on",
+    },
+  ],
   columns: [
     { name: "Everyone", type: "boolean", jsonPath: ".spec.everyone" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },

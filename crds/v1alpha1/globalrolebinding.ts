@@ -13,6 +13,8 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   SubjectDisabled: "The User is disabled. Enable the User, or delete the binding.",
   ProviderNotFound: "No AuthProvider has that name. Correct `subject.provider` in a new binding.",
   GroupNameRefused: "The group's name has control characters or spaces outside. Write it as the provider does.",
+  WrittenUnguarded:
+    "Made or changed while the hub's admission policies were not in force, so that nobody was refused. Check who wrote it; the message says how to confirm it.",
   Expired: "The end date has passed. Delete the binding, or apply one with a later `expiresAt`.",
   Unreadable: "The API server did not answer; retried by itself.",
 });

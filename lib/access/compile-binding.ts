@@ -5,6 +5,7 @@ import type { Accepted as GlobalAccepted } from "../../crds/v1alpha1/globalroleb
 import type { ObjectMeta } from "../kube/object.ts";
 import { type Flattened, flatten, type TemplateSource } from "./flatten.ts";
 import { encodeGroup } from "./group-name.ts";
+import { CONFIRMED, type Gap, unguarded } from "./guard-history.ts";
 import { clusterNamespace, groupSubject, HUB, SYSTEM_NAMESPACE, userSubject } from "./names.ts";
 import type { SetSubject } from "./render-subjects.ts";
 import { type LabelSelector, namesHub } from "./selector.ts";
@@ -69,19 +70,20 @@ export function judgeBinding({ metadata, spec }: BindingSource, context: Context
   return (
     judgeTemplate(spec.template, context, facts) ??
     (onHub ? judgeOnHub(spec.template, facts) : undefined) ??
+    judgeTime(metadata, facts) ??
     judgeSubject(spec.subject, context, spec.expiresAt, facts)
   );
 }
 
 /** A binding to a role of which some grants are refused gives the others: losing one template must not lock out a fleet's admins. */
-export function judgeGlobalBinding({ spec }: GlobalBindingSource, facts: Facts): Judgement {
+export function judgeGlobalBinding({ metadata, spec }: GlobalBindingSource, facts: Facts): Judgement {
   const role = existing(facts.globalRole(spec.globalRole));
   if (!role) return refuse("RoleNotFound", `there is no GlobalRole ${spec.globalRole}`);
   const refusals = role.spec.grants.flatMap((grant) => judgeGrant(grant, facts) ?? []);
   if (refusals.length > 0 && refusals.length === role.spec.grants.length) {
     return refuse("RoleNotAccepted", `nothing that GlobalRole ${spec.globalRole} grants is accepted: ${refusals[0]?.message}`);
   }
-  return judgeSubject(spec.subject, "Cluster", spec.expiresAt, facts);
+  return judgeTime(metadata, facts) ?? judgeSubject(spec.subject, "Cluster", spec.expiresAt, facts);
 }
 
 /** Why a grant of a GlobalRole gives nothing, or undefined. */
@@ -112,6 +114,8 @@ export interface Sources {
   readonly provider: (name: string) => { readonly metadata: ObjectMeta } | undefined;
   readonly template: (name: string) => TemplateSource | undefined;
   readonly globalRole: (name: string) => GlobalRoleSource | undefined;
+  /** When the hub's guards were not in force. */
+  readonly gaps: readonly Gap[];
 }
 
 /** Each template is flattened once, however many bindings name it. */
@@ -160,6 +164,18 @@ function judgeOnHub(name: string, facts: Facts): (Judgement & { accepted: false 
     "TooBroadForHub",
     `on the hub, ${isWide ? "the wildcards" : "the external ClusterRole"} of ClusterRoleTemplate ${name} could include all that Drover stands on: ` +
       "list API groups and resources, or grant a template with the capability AdministerHub, such as hub-owner",
+  );
+}
+
+/** What was written while nobody was refused anything counts when somebody says so who is refused what they may not. */
+function judgeTime(metadata: ObjectMeta, facts: Facts): (Judgement & { accepted: false }) | undefined {
+  const gap = unguarded(metadata, facts.gaps);
+  if (gap === undefined) return undefined;
+  const what = "written while the hub's admission policies were not in force";
+  if (gap.until === undefined) return refuse("WrittenUnguarded", `${what} (since ${gap.from}); once they are, this says how to confirm it`);
+  return refuse(
+    "WrittenUnguarded",
+    `${what} (${gap.from} to ${gap.until}): check who wrote it; then annotate it with ${CONFIRMED}=${gap.id}, or delete it and apply it again`,
   );
 }
 

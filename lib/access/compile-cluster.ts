@@ -1,7 +1,6 @@
 // From everything that people wrote about one cluster to what its agent applies and its proxies need: the one compile path of
 // access. Pure, and asked by the operator, by `why` and by what-if alike.
 import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
-import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import type { Project } from "../../crds/v1alpha1/project.ts";
 import type { ObjectMeta } from "../kube/object.ts";
 import {
@@ -13,9 +12,11 @@ import {
   judgeBinding,
   judgeGlobalBinding,
   judgeGrant,
+  type Refusal,
 } from "./compile-binding.ts";
 import { type Grant, grantKey, partition, type SetSpec } from "./compile-parts.ts";
 import { descend, notBefore, SET_BOUNDS } from "./lineage.ts";
+import type { Members } from "./members.ts";
 import { CLUSTER_SET, clusterSet, EVERYONE, projectNamespace, projectSet, USER_PREFIX } from "./names.ts";
 import { selects } from "./selector.ts";
 
@@ -41,32 +42,41 @@ type PreviousSet = Pick<AccessSet, "metadata" | "spec" | "status">;
 type Content = Omit<SetSpec, "epoch" | "history">;
 
 export interface Compiled {
-  /** In the order in which they must be written: the set with the index last, so that it never lists what is not there yet. */
+  /** In the order in which they are to be written: those that withdraw something first; among equals the set with the index last. */
   readonly sets: readonly { readonly name: string; readonly spec: SetSpec }[];
-  readonly members: ClusterMembers["spec"];
+  readonly members: Members;
   /** How many grants wait for `mayGrant`. */
   readonly withheld: number;
-  /** Members beyond what one ClusterMembers holds; the last ones in sorted order are left out. */
-  readonly leftOut: number;
+  /** What goes beyond the limits and is not compiled, in sentences. */
+  readonly leftOut: readonly string[];
   /** RFC 3339: the first end date still to come. */
   readonly nextEnd?: string;
 }
 
 export const MAX_USERS = 10_000;
 export const MAX_GROUPS = 5_000;
+/** As many as the index lists. */
+export const MAX_SETS = 5_000;
 
 export function compileCluster(input: CompileInput): Compiled {
   const previous = new Map(input.previous.map((set) => [set.metadata.name, set]));
   if (input.cluster.metadata.deletionTimestamp) return teardown(previous.get(CLUSTER_SET), input);
 
   let withheld = 0;
+  const leftOut: string[] = [];
   const sets: { name: string; content: Content }[] = [];
-  for (const scope of scopesOf(input)) {
+  for (const scope of scopesOf(input, previous)) {
     const before = partsBefore(scope, input.previous);
     const wanted = scope.grants();
     const grants = input.mayGrant ? wanted : alreadyGranted(wanted, before, input.facts.now);
-    withheld += wanted.length - grants.length;
-    const parts = partition(grants, before);
+    withheld += wanted.length - grants.length + (input.mayGrant ? 0 : scope.unguarded);
+    const { parts, leftOut: beyond } = partition(grants, before);
+    const where = scope.head.project === undefined ? "the cluster" : `project ${scope.head.project.name}`;
+    if (sets.length + parts.length > MAX_SETS) {
+      leftOut.push(`${where}: the cluster has more than ${MAX_SETS} sets of grants`);
+      continue;
+    }
+    if (beyond > 0) leftOut.push(`${where}: ${beyond} grants more than ${parts.length} sets hold`);
     for (const [index, bindings] of parts.entries()) {
       const part = index + 1;
       sets.push({ name: scope.setName(part), content: { ...scope.head, part, parts: parts.length, bindings } });
@@ -75,10 +85,30 @@ export function compileCluster(input: CompileInput): Compiled {
   const names = sets.map(({ name }) => name).sort();
   const finished = sets
     .map(({ name, content }) => (name === CLUSTER_SET ? { name, content: { ...content, index: { sets: names } } } : { name, content }))
-    .map(({ name, content }) => ({ name, spec: descendant(content, previous.get(name), input) }))
-    .sort((a, b) => Number(a.name === CLUSTER_SET) - Number(b.name === CLUSTER_SET) || (a.name < b.name ? -1 : 1));
-  return { sets: finished, withheld, ...membersOf(finished.map(({ spec }) => spec)) };
+    .map(({ name, content }) => ({ name, spec: descendant(content, previous.get(name), input) }));
+  const told = membersOf(finished.map(({ spec }) => spec));
+  return { ...told, sets: inWritingOrder(finished, previous), withheld, leftOut: [...leftOut, ...told.leftOut] };
 }
+
+/** A withdrawal waits for nothing. What is added waits for those, and is listed in the index after it is there. */
+function inWritingOrder(sets: Compiled["sets"], previous: ReadonlyMap<string, PreviousSet>): Compiled["sets"] {
+  const rank = ({ name, spec }: Compiled["sets"][number]): number =>
+    (withdraws(spec, previous.get(name)?.spec) ? 0 : 2) + Number(name === CLUSTER_SET);
+  return [...sets].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+/** Whether a set gives less than it did, or for a shorter time; or lists less. */
+export function withdraws(now: SetSpec, before: SetSpec | undefined): boolean {
+  if (before === undefined || before.epoch === now.epoch) return false;
+  const listed = new Set(now.index?.sets);
+  if (before.index?.sets.some((name) => !listed.has(name))) return true;
+  const ends = new Map(grantsOf(now).map((grant) => [grantKey(grant), endOf(grant)]));
+  return grantsOf(before).some((grant) => endOf(grant) > (ends.get(grantKey(grant)) ?? Number.NEGATIVE_INFINITY));
+}
+
+const grantsOf = ({ bindings }: SetSpec): readonly Grant[] => grantsIn(bindings);
+const grantsIn = (bindings: SetSpec["bindings"]): readonly Grant[] =>
+  bindings.flatMap(({ template, subjects }) => subjects.map((subject) => ({ template, subject })));
 
 /** Where grants hold: the cluster, or one project. */
 class Scope {
@@ -98,17 +128,28 @@ class Scope {
     if (!known || endOf(grant) > endOf(known)) this.#grants.set(key, grant);
   }
 
+  /** How many bindings were written while the guards were not in force. */
+  unguarded = 0;
+
+  noteRefusal(reason: Refusal): void {
+    if (reason === "WrittenUnguarded") this.unguarded++;
+  }
+
   grants(): readonly Grant[] {
     return [...this.#grants.values()];
   }
 }
 
-function scopesOf(input: CompileInput): readonly Scope[] {
+/** Projects that have their sets already come before new ones, so that these are the ones for which there is no room. */
+function scopesOf(input: CompileInput, previous: ReadonlyMap<string, PreviousSet>): readonly Scope[] {
   const cluster = new Scope({ scope: "Cluster" }, clusterSet);
   addGlobal(cluster, input);
   addBindings(cluster, input.clusterBindings, "Cluster", input.facts);
   const byNamespace = Map.groupBy(input.projectBindings, ({ metadata }) => metadata.namespace ?? "");
-  const projects = input.projects.filter(({ metadata }) => !metadata.deletionTimestamp);
+  const isNew = ({ metadata }: CompileInput["projects"][number]): number => Number(!previous.has(projectSet(metadata.name)));
+  const projects = input.projects
+    .filter(({ metadata }) => !metadata.deletionTimestamp)
+    .sort((a, b) => isNew(a) - isNew(b) || (a.metadata.name < b.metadata.name ? -1 : 1));
   return [cluster, ...projects.map((project) => projectScope(project, byNamespace, input))];
 }
 
@@ -141,6 +182,7 @@ function addBindings(scope: Scope, bindings: readonly BindingSource[], context: 
     if (beyond.has(binding.metadata.name)) continue;
     const judgement = judgeBinding(binding, context, facts);
     if (judgement.accepted) scope.add({ template: binding.spec.template, subject: judgement.subject });
+    else scope.noteRefusal(judgement.reason);
   }
 }
 
@@ -148,7 +190,10 @@ function addGlobal(scope: Scope, { cluster, globalBindings, facts }: CompileInpu
   for (const binding of globalBindings) {
     if (binding.metadata.deletionTimestamp) continue;
     const judgement = judgeGlobalBinding(binding, facts);
-    if (!judgement.accepted) continue;
+    if (!judgement.accepted) {
+      scope.noteRefusal(judgement.reason);
+      continue;
+    }
     for (const grant of facts.globalRole(binding.spec.globalRole)?.spec.grants ?? []) {
       if (!selects(grant.clusterSelector, cluster.metadata) || judgeGrant(grant, facts)) continue;
       scope.add({ template: grant.template, subject: judgement.subject });
@@ -173,10 +218,7 @@ function partsBefore(scope: Scope, previous: CompileInput["previous"]): readonly
 /** Of what is wanted, what was in force before, and no longer than it was to last. */
 function alreadyGranted(wanted: readonly Grant[], before: readonly SetSpec["bindings"][], now: Date): readonly Grant[] {
   const old = new Map<string, Grant>();
-  for (const bindings of before) {
-    for (const { template, subjects } of bindings)
-      for (const subject of subjects) old.set(grantKey({ template, subject }), { template, subject });
-  }
+  for (const grant of before.flatMap(grantsIn)) old.set(grantKey(grant), grant);
   return wanted.flatMap((grant) => {
     const known = old.get(grantKey(grant));
     if (!known || endOf(known) <= now.getTime()) return [];
@@ -202,7 +244,7 @@ function teardown(previous: PreviousSet | undefined, input: CompileInput): Compi
     sets: [{ name: CLUSTER_SET, spec: descendant(content, previous, input) }],
     members: { users: [], groups: [], everyone: false },
     withheld: 0,
-    leftOut: 0,
+    leftOut: [],
   };
 }
 
@@ -216,9 +258,10 @@ function membersOf(sets: readonly SetSpec[]): Pick<Compiled, "members" | "leftOu
     if (subject.expiresAt !== undefined) nextEnd = Math.min(nextEnd, Date.parse(subject.expiresAt));
   }
   const everyone = groups.delete(EVERYONE);
+  const beyond = Math.max(0, users.size - MAX_USERS) + Math.max(0, groups.size - MAX_GROUPS);
   return {
     members: { users: [...users].sort().slice(0, MAX_USERS), groups: [...groups].sort().slice(0, MAX_GROUPS), everyone },
-    leftOut: Math.max(0, users.size - MAX_USERS) + Math.max(0, groups.size - MAX_GROUPS),
+    leftOut: beyond > 0 ? [`${beyond} more than ${MAX_USERS} users or ${MAX_GROUPS} groups, who cannot reach the cluster`] : [],
     ...(Number.isFinite(nextEnd) && { nextEnd: new Date(nextEnd).toISOString() }),
   };
 }

@@ -1,5 +1,6 @@
-// How one scope's grants are laid out over AccessSets: split at 2,000 subjects, each subject staying in the part it is in.
+// How one scope's grants are laid out over AccessSets: split by bytes and by count, each subject staying in the part it is in.
 import type { AccessBinding, AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { pack } from "./packing.ts";
 import type { SetSubject } from "./render-subjects.ts";
 
 export type SetSpec = AccessSet["spec"];
@@ -10,59 +11,28 @@ export interface Grant {
   readonly subject: SetSubject;
 }
 
-export const MAX_SUBJECTS = 2000;
-const MAX_TEMPLATES = 500;
-
 /** Equal for the same template and subject, whatever the end date. */
 export const grantKey = ({ template, subject }: Grant): string => `${template}\n${subjectKey(subject)}`;
 
-/**
- * Grants by part, at least one part. Whoever is in a part stays there: moving somebody from one object to another would take
- * his access away for the moment between the two writes. New ones fill the first part that has room; empty parts at the end go.
- */
+/** Grants by part, at least one part; and how many are left out, beyond what all parts hold. Whoever is in a part stays there. */
 export function partition(
   grants: readonly Grant[],
   previous: readonly (readonly AccessBinding[])[],
-): readonly (readonly AccessBinding[])[] {
-  const parts: Part[] = [new Part()];
-  const newcomers: Grant[] = [];
-  const homes = homesOf(previous);
-  for (const grant of [...grants].sort(byKey)) {
-    const home = homes.get(grantKey(grant));
-    if (home === undefined) newcomers.push(grant);
-    else {
-      while (parts.length <= home) parts.push(new Part());
-      parts[home]?.add(grant);
-    }
-  }
-  for (const grant of newcomers) {
-    const part = parts.find((candidate) => candidate.hasRoomFor(grant)) ?? new Part();
-    if (!parts.includes(part)) parts.push(part);
-    part.add(grant);
-  }
-  return parts.map((part) => part.bindings());
+): { readonly parts: readonly (readonly AccessBinding[])[]; readonly leftOut: number } {
+  const { parts, leftOut } = pack(
+    grants.map((grant) => ({ key: grantKey(grant), bytes: bytesOf(grant), grant })),
+    homesOf(previous),
+  );
+  return { parts: parts.map((items) => bindingsOf(items.map(({ grant }) => grant))), leftOut: leftOut.length };
 }
 
-class Part {
-  #size = 0;
-  readonly #templates = new Map<string, SetSubject[]>();
+/** At most: as if its template were named for it alone. */
+const bytesOf = ({ template, subject }: Grant): number => JSON.stringify({ template, subjects: [subject] }).length + 1;
 
-  hasRoomFor({ template }: Grant): boolean {
-    return this.#size < MAX_SUBJECTS && (this.#templates.has(template) || this.#templates.size < MAX_TEMPLATES);
-  }
-
-  add({ template, subject }: Grant): void {
-    this.#size++;
-    const subjects = this.#templates.get(template);
-    if (subjects) subjects.push(subject);
-    else this.#templates.set(template, [subject]);
-  }
-
-  bindings(): readonly AccessBinding[] {
-    return [...this.#templates]
-      .sort(([a], [b]) => compare(a, b))
-      .map(([template, subjects]) => ({ template, subjects: subjects.sort((a, b) => compare(subjectKey(a), subjectKey(b))) }));
-  }
+/** Grants come sorted by template and subject, and stay so. */
+function bindingsOf(grants: readonly Grant[]): readonly AccessBinding[] {
+  const byTemplate = Map.groupBy(grants, ({ template }) => template);
+  return [...byTemplate].map(([template, all]) => ({ template, subjects: all.map(({ subject }) => subject) }));
 }
 
 function homesOf(previous: readonly (readonly AccessBinding[])[]): ReadonlyMap<string, number> {
@@ -74,5 +44,3 @@ function homesOf(previous: readonly (readonly AccessBinding[])[]): ReadonlyMap<s
 }
 
 const subjectKey = ({ kind, namespace, name }: SetSubject): string => `${kind}\n${namespace ?? ""}\n${name}`;
-const byKey = (a: Grant, b: Grant): number => compare(grantKey(a), grantKey(b));
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -42,6 +42,7 @@ function inputOf(world: World): CompileInput {
     provider: find(providers),
     template: find(world.templates),
     globalRole: find(world.globalRoles),
+    gaps: [],
   };
   return {
     cluster: { metadata: { name: "east", labels: world.labels ?? {}, ...(world.deleting && { deletionTimestamp: NOW.toISOString() }) } },

@@ -2,6 +2,7 @@
 import type { ReasonOf } from "../../crds/schema/condition.ts";
 import type { Accepted } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import type { ObjectMeta, PolicyRule } from "../kube/object.ts";
+import { PART_BYTES } from "./packing.ts";
 import { RESERVED_TEMPLATES } from "./render-rules.ts";
 
 /** A ClusterRoleTemplate, as far as its meaning depends on it. */
@@ -41,6 +42,14 @@ export function flatten(template: TemplateSource, templates: Templates): Flatten
   const rules = new Map(members.flatMap(({ spec }) => spec.rules ?? []).map((rule) => canonical(rule)));
   if (rules.size > MAX_RULES) {
     return refuse("TooLarge", `${rules.size} rules with everything inherited; at most ${MAX_RULES} are allowed: split the template`);
+  }
+  let bytes = 0;
+  for (const text of rules.keys()) bytes += text.length;
+  if (bytes > PART_BYTES) {
+    return refuse(
+      "TooLarge",
+      `more than ${PART_BYTES / 1024} KiB of rules with everything inherited: split the template, or name fewer resources`,
+    );
   }
   return {
     accepted: true,

@@ -94,6 +94,7 @@ describe("on the hub a wildcard is everything, Drover's own Secrets and guards i
       provider: () => undefined,
       template: (name) => templates.find(({ metadata }) => metadata.name === name),
       globalRole: (name) => (name === "r" ? role : undefined),
+      gaps: [],
     },
     new Date("2026-06-01T00:00:00Z"),
   );

@@ -52,6 +52,8 @@ export const clusterBinding = (template: string, part = 1): string => `drover:${
 export const AGENT = "agent";
 export const CLUSTER_SET = "cluster";
 export const MEMBERS = "members";
+/** ClusterMembers: part 1 has no suffix. */
+export const membersPart = (part: number): string => `${MEMBERS}${partSuffix(part)}`;
 /** AccessSets: of the cluster, of a project, of what a cluster's membership gives on the hub. No name of a project or cluster holds `--`. */
 export const clusterSet = (part = 1): string => `${CLUSTER_SET}${partSuffix(part)}`;
 export const projectSet = (project: string, part = 1): string => `project-${project}${partSuffix(part)}`;
@@ -68,6 +70,9 @@ export const HUB_ROLE = {
 /** Secrets in a cluster's namespace on the hub: the registration token (key `token`) and what to apply in the member (key `manifest.yaml`). */
 export const REGISTRATION_SECRET = "agent-registration";
 export const MANIFEST_SECRET = "agent-manifest";
+
+/** ConfigMap in drover-system: when the hub's guards were not in force. */
+export const GUARD_HISTORY = "guard-history";
 
 /** Non-resource paths that guards ask about with verb `use`; a wildcard over resources never matches a path. */
 export const PATH = {

@@ -105,7 +105,7 @@ describe("what a platform team writes", () => {
     await until(() => hub.apply(...documents).then(() => true), "everything is taken");
     await hub.apply(object(GlobalRoleBinding, "alice-sees-prod", { globalRole: "prod-viewer", subject: alice }));
     await until(async () => JSON.stringify(await grants("east")) === JSON.stringify(expected), `grants are ${expected.join("; ")}`);
-    expect(await membersOf("east")).toEqual({ users: ["alice"], groups: ["drover:group:corp:developers"], everyone: false });
+    expect(await membersOf("east")).toEqual({ users: ["alice"], groups: ["drover:group:corp:developers"], everyone: false, parts: 1 });
     expect((await setOf("east", "cluster"))?.spec.index).toEqual({ sets: ["cluster", "project-web"] });
     const project = await hub.admin.get(Project, { name: "web", namespace: "cluster-east" });
     expect((await setOf("east", "project-web"))?.spec.project).toMatchObject({
@@ -219,7 +219,7 @@ describe("access ends", () => {
     await isGranted("ends", grant);
     await hub.kubectl(["delete", "project.drover.dev", "p", "-n", "cluster-ends", "--wait=false"]);
     await until(async () => (await setOf("ends", "project-p")) === undefined, "the project's set is gone");
-    expect((await setOf("ends", "cluster"))?.spec.index?.sets).toEqual(["cluster"]);
+    await until(async () => (await setOf("ends", "cluster"))?.spec.index?.sets.join() === "cluster", "the index does not list it");
   });
 
   test("when its cluster goes first: nothing is left but the order to tear down, then nothing", async () => {
@@ -267,7 +267,7 @@ describe("the sets", () => {
   test("are there for a cluster to which nobody is bound, and say so", async () => {
     await until(async () => (await setOf("sets", "cluster")) !== undefined && (await membersOf("sets")) !== undefined, "set and members");
     expect((await setOf("sets", "cluster"))?.spec).toMatchObject({ bindings: [], index: { sets: ["cluster", "project-p"] } });
-    expect(await membersOf("sets")).toEqual({ users: [], groups: [], everyone: false });
+    expect(await membersOf("sets")).toEqual({ users: [], groups: [], everyone: false, parts: 1 });
   });
 
   test("come back when somebody deletes or edits one, and one that nobody asked for goes", async () => {
@@ -320,7 +320,13 @@ describe("while the hub's guards are not in force", () => {
   beforeAll(() => ready("guards", "p"));
   const [one, two] = ["project-p pod-reader drover:user:alice", "project-p pod-reader drover:user:bob"];
 
-  test("nothing new is granted, what is withdrawn ends, and when they are back what waited is granted", async () => {
+  const bindingOf = (name: string): Key => ({ name, namespace: "project-guards--p" });
+  const messageOf = async (name: string): Promise<string> => {
+    const { status } = await hub.admin.get(ProjectRoleTemplateBinding, bindingOf(name));
+    return status?.conditions?.find(({ type }) => type === "Accepted")?.message ?? "";
+  };
+
+  test("nothing new is granted, what is withdrawn ends; and what was written then gives nothing once they are back, until it is confirmed", async () => {
     await hub.apply(projectBinding("project-guards--p", "one"), user("bob"));
     await isGranted("guards", one);
     await hub.kubectl(["delete", "validatingadmissionpolicybinding", "drover-managed-objects"]);
@@ -330,9 +336,44 @@ describe("while the hub's guards are not in force", () => {
     await hub.kubectl(["delete", "projectroletemplatebinding", "one", "-n", "project-guards--p"]);
     await isGranted("guards", one, false);
     expect(await grants("guards")).toEqual([]);
+    await hub.kubectl(["annotate", "projectroletemplatebinding", "two", "-n", "project-guards--p", "drover.dev/confirmed=true"]);
     await hub.kubectl(["apply", "--server-side", "--force-conflicts", "-k", "deploy/bases/hub-config"]);
-    await isGranted("guards", two);
     await hasReason(Cluster, { name: "guards" }, "Compiled", "AccessCompiled");
+    await hasReason(ProjectRoleTemplateBinding, bindingOf("two"), "WrittenUnguarded");
+    await until(async () => (await messageOf("two")).includes("annotate it"), "the message says how to confirm it");
+    // Neither a restart of the operator makes it count, nor something else that is granted.
+    await operator.kill();
+    operator = await startOperator();
+    await hub.apply(projectBinding("project-guards--p", "later", { subject: { kind: "User", name: "alice" } }));
+    await isGranted("guards", one);
+    expect(await grants("guards")).toEqual([one]);
+    const confirmation = /drover\.dev\/confirmed=\w+/.exec(await messageOf("two"))?.[0] ?? "";
+    await hub.kubectl(["annotate", "--overwrite", "projectroletemplatebinding", "two", "-n", "project-guards--p", confirmation]);
+    await isGranted("guards", two);
+    await hasReason(ProjectRoleTemplateBinding, bindingOf("two"), "Accepted");
+    await hub.kubectl(["delete", "projectroletemplatebinding", "later", "-n", "project-guards--p"]);
+    await isGranted("guards", one, false);
+  });
+
+  test("what was written while neither guards nor operator were there gives nothing either", async () => {
+    await operator.kill();
+    await hub.kubectl(["delete", "validatingadmissionpolicybinding", "drover-managed-objects"]);
+    await hub.apply(projectBinding("project-guards--p", "unseen"));
+    await hub.kubectl(["apply", "--server-side", "--force-conflicts", "-k", "deploy/bases/hub-config"]);
+    operator = await startOperator();
+    await hasReason(ProjectRoleTemplateBinding, bindingOf("unseen"), "WrittenUnguarded");
+    expect(await grants("guards")).not.toContain(one);
+    // Times are whole seconds: what is written in the very second in which the guards came back is held as well.
+    await until(async () => {
+      await hub.kubectl(["delete", "projectroletemplatebinding", "unseen", "-n", "project-guards--p"]);
+      await hub.apply(projectBinding("project-guards--p", "unseen"));
+      const judged = () => reasonOf(ProjectRoleTemplateBinding, bindingOf("unseen"));
+      await until(async () => (await judged()) !== undefined, "it is judged");
+      return (await judged()) === "Accepted";
+    }, "deleted and applied again it counts");
+    await isGranted("guards", one);
+    await hub.kubectl(["delete", "projectroletemplatebinding", "unseen", "-n", "project-guards--p"]);
+    await isGranted("guards", one, false);
   });
 
   test("a policy that was weakened counts as one that is not there", async () => {
@@ -348,7 +389,8 @@ describe("while the hub's guards are not in force", () => {
     await hasReason(Cluster, { name: "guards" }, "GuardsNotEnforced", "AccessCompiled");
     expect(await grants("guards")).not.toContain(one);
     await hub.kubectl(["apply", "--server-side", "--force-conflicts", "-k", "deploy/bases/hub-config"]);
-    await isGranted("guards", one);
+    await hasReason(ProjectRoleTemplateBinding, bindingOf("three"), "WrittenUnguarded");
+    expect(await grants("guards")).not.toContain(one);
   });
 });
 

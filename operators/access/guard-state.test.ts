@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { hubGuards } from "../../lib/access/guards/bundle.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
-import { guardFaults } from "./guard-state.ts";
+import { fingerprint, guardFaults } from "./guard-state.ts";
 
 type Spec = Record<string, unknown>;
 /** As the API server returns them: with defaults. */
@@ -28,6 +28,18 @@ const NAME = "drover-namespaces";
 
 test("guards as they were written, defaults filled in, have no fault", () => {
   expect(guardFaults(live())).toEqual([]);
+});
+
+test("the fingerprint of the guards is another one after any of them was made anew or changed, even changed back", () => {
+  const known = (change: object = {}) =>
+    live().map((object, index) => ({
+      ...object,
+      metadata: { ...object.metadata, uid: `u${index}`, generation: 1, ...(index === 3 && change) },
+    }));
+  const before = fingerprint(known());
+  expect(fingerprint([...known()].reverse())).toBe(before);
+  expect(fingerprint(known({ resourceVersion: "9", labels: { a: "b" } }))).toBe(before);
+  for (const change of [{ uid: "new" }, { generation: 3 }]) expect(fingerprint(known(change))).not.toBe(before);
 });
 
 test("auditing beside denying is no fault", () => {

@@ -1,9 +1,21 @@
 // Whether the hub's guards stand as they were written: pure, over what was read. That they are in force is found out by probing.
+import { createHash } from "node:crypto";
+import type { Gap } from "../../lib/access/guard-history.ts";
 import { hubGuards } from "../../lib/access/guards/bundle.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 
 /** What is known about the hub's own admission policies. Only while it is "Enforced" may anything new be granted. */
-export type GuardState = { readonly is: "Enforced" } | { readonly is: "Missing" | "Unknown"; readonly because: string };
+export type GuardState = ({ readonly is: "Enforced" } | { readonly is: "Missing" | "Unknown"; readonly because: string }) & {
+  /** When they were not in force, as far as it is remembered. */
+  readonly gaps?: readonly Gap[];
+};
+
+/** Which objects the guards are, and how often each was changed: a text that is another one after anything happened to any of them. */
+export function fingerprint(live: readonly KubeObject[]): string {
+  const found = new Map(live.map((object) => [idOf(object), object]));
+  const all = WANTED.map((wanted) => found.get(idOf(wanted))?.metadata).map((metadata) => `${metadata?.uid} ${metadata?.generation}`);
+  return createHash("sha256").update(all.join("\n")).digest("hex");
+}
 
 const WANTED = hubGuards();
 

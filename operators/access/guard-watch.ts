@@ -8,7 +8,8 @@ import type { Connection } from "../../lib/kube/connection.ts";
 import { Namespace, RoleBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject, PolicyRule } from "../../lib/kube/object.ts";
-import { type GuardState, guardFaults } from "./guard-state.ts";
+import { GUARD_HISTORY, HistoryKeeper } from "./guard-history.ts";
+import { fingerprint, type GuardState, guardFaults } from "./guard-state.ts";
 
 export type { GuardState } from "./guard-state.ts";
 
@@ -36,7 +37,10 @@ export const guardAccess: {
     },
   ],
   namespaced: {
-    [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: [PROBE.name], verbs: ["create"] }],
+    [SYSTEM_NAMESPACE]: [
+      { apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: [PROBE.name], verbs: ["create"] },
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: [GUARD_HISTORY], verbs: ["get", "patch"] },
+    ],
   },
 };
 
@@ -73,6 +77,7 @@ export class GuardWatch {
   readonly #bindings: Cache<ValidatingAdmissionPolicyBinding>;
   #state: GuardState = { is: "Unknown", because: "the hub's guards were not tried yet" };
   readonly #answered = Promise.withResolvers<void>();
+  readonly #keeper: HistoryKeeper;
   #refusedAt: number | undefined;
   /** Aborted when a guard changes: what was found out before that says nothing. */
   #round = new AbortController();
@@ -86,6 +91,7 @@ export class GuardWatch {
     this.#probe = new KubeClient({ ...place, token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
     this.#policies = new Cache(client, ValidatingAdmissionPolicy, { log });
     this.#bindings = new Cache(client, ValidatingAdmissionPolicyBinding, { log });
+    this.#keeper = new HistoryKeeper(client);
   }
 
   /** Resolves when the guards were looked at for the first time, whatever came of it. */
@@ -94,7 +100,7 @@ export class GuardWatch {
   }
 
   get state(): GuardState {
-    return this.#state;
+    return { ...this.#state, gaps: this.#keeper.gaps };
   }
 
   /** Watches and probes until the signal aborts. Once. */
@@ -107,7 +113,7 @@ export class GuardWatch {
     while (!signal.aborted) {
       this.#round = new AbortController();
       const round = AbortSignal.any([signal, this.#round.signal]);
-      const found = await this.#look(round);
+      const found = await this.#remembered(await this.#look(round), round);
       if (!round.aborted) this.#set(found);
       if (!round.aborted) this.#answered.resolve();
       await pause(this.#state.is === "Enforced" ? REPROBE_MS : RETRY_MS, round);
@@ -115,14 +121,34 @@ export class GuardWatch {
     await this.#probe.close();
   }
 
+  /** Before anything is granted it is on record when the guards were not in force; before they are back, that they are not. */
+  async #remembered(found: GuardState, signal: AbortSignal): Promise<GuardState> {
+    try {
+      if (found.is === "Enforced") await this.#keeper.inForce(fingerprint(this.#live()), signal);
+      if (found.is === "Missing") await this.#keeper.missing(signal);
+      return found;
+    } catch (error) {
+      if (found.is !== "Enforced") this.#log.warn("not recorded that the guards are missing", { error: describe(error) });
+      if (found.is !== "Enforced" || this.#keeper.isRecorded(fingerprint(this.#live()))) return found;
+      return { is: "Unknown", because: `ConfigMap ${GUARD_HISTORY} cannot be kept: ${describe(error)}` };
+    }
+  }
+
+  #live(): readonly KubeObject[] {
+    return [...this.#policies.list(), ...this.#bindings.list()];
+  }
+
   /** Status changes and what others keep of their own do not count. */
   #changed(): void {
     // While the first lists come in piece by piece, what is not there yet is not missing.
     if (!this.#known) return;
-    const faults = guardFaults([...this.#policies.list(), ...this.#bindings.list()]);
+    const faults = guardFaults(this.#live());
     if (faults.length === 0 && this.#state.is === "Enforced") return;
     this.#refusedAt = undefined;
-    if (faults.length > 0) this.#set({ is: "Missing", because: faults.join("; ") });
+    if (faults.length > 0) {
+      this.#keeper.notice();
+      this.#set({ is: "Missing", because: faults.join("; ") });
+    }
     this.#round.abort();
   }
 
@@ -132,7 +158,7 @@ export class GuardWatch {
 
   async #look(signal: AbortSignal): Promise<GuardState> {
     if (!this.#known) return { is: "Unknown", because: "the hub's admission policies could not be listed" };
-    const faults = guardFaults([...this.#policies.list(), ...this.#bindings.list()]);
+    const faults = guardFaults(this.#live());
     if (faults.length > 0) return { is: "Missing", because: faults.join("; ") };
     let found = await this.#tryAll(signal);
     if (found.is === "Enforced" && this.#refusedAt === undefined) {

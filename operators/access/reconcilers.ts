@@ -14,10 +14,10 @@ export { cacheOptions } from "./wake.ts";
 export const reconcilersWith = (guards: () => GuardState): readonly AnyReconciler[] =>
   [
     templateFlatten,
-    clusterBindingStatus,
-    projectBindingStatus,
+    clusterBindingStatus(guards),
+    projectBindingStatus(guards),
     globalRoleStatus,
-    globalRoleBindingStatus,
+    globalRoleBindingStatus(guards),
     clusterAccess(guards),
   ] as unknown as AnyReconciler[];
 

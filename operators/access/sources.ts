@@ -16,6 +16,7 @@ export const NO_SOURCES: Sources = {
   provider: () => undefined,
   template: () => undefined,
   globalRole: () => undefined,
+  gaps: [],
 };
 
 /** Users are taken one by one, since there are many; of the other kinds there are few. */

@@ -1,18 +1,24 @@
 // How a judgement about a binding becomes its condition.
 import type { Judgement } from "../../lib/access/compile-binding.ts";
+import type { Gap } from "../../lib/access/guard-history.ts";
 import type { Plan } from "../../lib/reconcile/contract.ts";
 
 /** Timers hold 24 days at most, and clocks are set: whatever is further away is looked at again before. */
 const LONGEST_WAIT_MS = 6 * 3600_000;
 
-export function statusOf(type: string, judgement: Judgement, now: Date): Plan<never> {
+export function statusOf(type: string, judgement: Judgement, now: Date, gaps: readonly Gap[]): Plan<never> {
   if (!judgement.accepted) {
     const { reason, message } = judgement;
-    return { conditions: [{ type, status: "False", reason, message }], finalizer: "none" };
+    const isLasting = reason === "WrittenUnguarded" && gaps.some(({ until }) => until === undefined);
+    const look = isLasting ? { again: { afterMs: GUARDS_AGAIN_MS, because: "the guards may be in force again" } } : {};
+    return { conditions: [{ type, status: "False", reason, message }], finalizer: "none", ...look };
   }
   const again = until(judgement.subject.expiresAt, now, "the end date");
   return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...again };
 }
+
+/** How soon what waits for the guards is looked at again: they come back without a change of any object. */
+export const GUARDS_AGAIN_MS = 1_000;
 
 /** When to look again for something that happens by the passing of time alone. */
 export function until(end: string | undefined, now: Date, because: string): Pick<Plan<never>, "again"> {

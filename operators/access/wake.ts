@@ -2,6 +2,7 @@
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { ClusterRoleTemplateBinding } from "../../crds/v1alpha1/clusterroletemplatebinding.ts";
 import { GlobalRole } from "../../crds/v1alpha1/globalrole.ts";
@@ -14,11 +15,38 @@ import { heirsOf } from "../../lib/access/flatten.ts";
 import { clusterNamespace, HUB, projectNamespace } from "../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
-import { type Key, type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
-import type { Reader, Watch } from "../../lib/reconcile/contract.ts";
+import { type Condition, type Key, type Kind, type KubeObject, keyOf, type ObjectMeta } from "../../lib/kube/object.ts";
+import type { Reader, View, Watch } from "../../lib/reconcile/contract.ts";
 
 type TemplateBinding = ClusterRoleTemplateBinding | ProjectRoleTemplateBinding;
 type AnyBinding = TemplateBinding | GlobalRoleBinding;
+
+/**
+ * What access goes by in each kind: what people wrote (generation), whether it goes, and the few fields of a status that decide. Heartbeats,
+ * logins, agents' reports and our own conditions are none of it: with 1,000 clusters they come all the time.
+ */
+const VIEWS: readonly View[] = [
+  view(Cluster, ({ metadata, status }) => [written(metadata), metadata.labels, status?.namespaceUID]),
+  view(Project, ({ metadata, status }) => [written(metadata), status?.namespaceUID]),
+  ...[User, AuthProvider, ClusterRoleTemplate, GlobalRole, GlobalRoleBinding, ClusterRoleTemplateBinding, ProjectRoleTemplateBinding].map(
+    (kind) => view(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.annotations]),
+  ),
+  ...[AccessSet, ClusterMembers].map((kind) => view(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.labels])),
+];
+
+const written = ({ generation, deletionTimestamp }: ObjectMeta): readonly unknown[] => [generation, deletionTimestamp];
+
+/** For a reconciler with this subject: of its own subjects also the condition that it owns, which nobody else is to change. */
+export function looksAt<T extends KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }>(
+  subject: Kind<T>,
+  condition: string,
+): readonly View[] {
+  return VIEWS.map((one) =>
+    one.kind.kind === subject.kind
+      ? view(subject, (object) => [one.of(object), object.status?.conditions?.find(({ type }) => type === condition)])
+      : one,
+  );
+}
 
 const BY_TEMPLATE = "template";
 const BY_ROLE = "globalRole";
@@ -130,6 +158,10 @@ function subjectIndex({ spec }: AnyBinding): readonly string[] {
 /** Kinds and their objects belong together, which a map of many kinds cannot say. */
 function indexed<T extends KubeObject>(kind: Kind<T>, indexes: Readonly<Record<string, (object: T) => readonly string[]>>) {
   return [kind, { indexes }] as unknown as readonly [Kind<KubeObject>, CacheOptions<KubeObject>];
+}
+
+function view<T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): View {
+  return { kind, of } as View<T> as unknown as View;
 }
 
 function watch<T extends KubeObject>(kind: Kind<T>, toSubjects: (object: T, read: Reader) => readonly Key[]): Watch {

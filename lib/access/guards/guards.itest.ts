@@ -170,7 +170,7 @@ const clusterMembers: ClusterMembers = {
   apiVersion: "drover.dev/v1alpha1",
   kind: "ClusterMembers",
   metadata: { name: "members", namespace: "default" },
-  spec: { users: ["eve"], groups: [], everyone: true },
+  spec: { users: ["eve"], groups: [], everyone: true, parts: 1 },
 };
 const accessSet: AccessSet = {
   apiVersion: "drover.dev/v1alpha1",

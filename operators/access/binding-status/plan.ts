@@ -6,7 +6,7 @@ import { statusOf } from "../status.ts";
 import type { Observed } from "./observe.ts";
 
 export function plan(binding: KubeObject & BindingSource, observed: Observed, now: Date): Plan<never> {
-  return statusOf(Accepted.type, judge(binding, observed, now), now);
+  return statusOf(Accepted.type, judge(binding, observed, now), now, observed.sources.gaps);
 }
 
 function judge(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Judgement {

@@ -7,31 +7,35 @@ import { Project } from "../../../crds/v1alpha1/project.ts";
 import { ProjectRoleTemplateBinding } from "../../../crds/v1alpha1/projectroletemplatebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
-import { bindingWakers, clusterBindingsOf, projectBindingsOf, projectBindingWaker } from "../wake.ts";
+import type { GuardState } from "../guard-state.ts";
+import { bindingWakers, clusterBindingsOf, looksAt, projectBindingsOf, projectBindingWaker } from "../wake.ts";
 import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
 import { plan } from "./plan.ts";
 
 const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "users", "authproviders"];
 
-export const clusterBindingStatus: Reconciler<ClusterRoleTemplateBinding, Observed, never> = {
+/** `guards`: what is known about the hub's own admission policies at the moment of asking. */
+export const clusterBindingStatus = (guards: () => GuardState): Reconciler<ClusterRoleTemplateBinding, Observed, never> => ({
   name: "clusterroletemplatebinding-status",
   subject: ClusterRoleTemplateBinding,
   watches: bindingWakers(ClusterRoleTemplateBinding, clusterBindingsOf),
+  looksAt: looksAt(ClusterRoleTemplateBinding, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
   access: accessFor(ClusterRoleTemplateBinding.plural),
-  observe: observeClusterBinding,
+  observe: (binding, read) => observeClusterBinding(binding, read, guards()),
   plan,
-};
+});
 
-export const projectBindingStatus: Reconciler<ProjectRoleTemplateBinding, Observed, never> = {
+export const projectBindingStatus = (guards: () => GuardState): Reconciler<ProjectRoleTemplateBinding, Observed, never> => ({
   name: "projectroletemplatebinding-status",
   subject: ProjectRoleTemplateBinding,
   watches: [...bindingWakers(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWaker],
+  looksAt: looksAt(ProjectRoleTemplateBinding, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
   access: accessFor(ProjectRoleTemplateBinding.plural),
-  observe: observeProjectBinding,
+  observe: (binding, read) => observeProjectBinding(binding, read, guards()),
   plan,
-};
+});
 
 function accessFor(plural: string) {
   return [

@@ -5,7 +5,7 @@ import { GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
 import { Project } from "../../../crds/v1alpha1/project.ts";
 import type { Sources, SubjectSource } from "../../../lib/access/compile-binding.ts";
 import type { CompileInput } from "../../../lib/access/compile-cluster.ts";
-import { clusterNamespace, MEMBERS } from "../../../lib/access/names.ts";
+import { clusterNamespace } from "../../../lib/access/names.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
 import { globalRolesIn, peopleIn, restoreAcceptedAt, templatesIn } from "../sources.ts";
@@ -14,7 +14,7 @@ import { clusterBindingsOf, projectBindingsOf } from "../wake.ts";
 export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayGrant" | "previous"> {
   readonly previous: readonly AccessSet[];
   readonly sources: Sources;
-  readonly hasMembers: boolean;
+  readonly previousMembers: readonly ClusterMembers[];
   readonly guards: GuardState;
 }
 
@@ -23,8 +23,6 @@ export function observe(cluster: Cluster, read: Reader, guards: GuardState): Obs
   const clusterBindings = clusterBindingsOf(cluster.metadata.name, read);
   const projectBindings = projectBindingsOf(cluster.metadata.name, read);
   const globalBindings = read.list(GlobalRoleBinding);
-  const members = read.get(ClusterMembers, MEMBERS, namespace);
-  if (members.is === "unreadable") throw new Error(members.because);
   return {
     clusterBindings,
     projectBindings,
@@ -32,11 +30,12 @@ export function observe(cluster: Cluster, read: Reader, guards: GuardState): Obs
     projects: read.list(Project, { namespace }),
     previous: read.list(AccessSet, { namespace }),
     restoreAcceptedAt: restoreAcceptedAt(read),
-    hasMembers: members.is === "present",
+    previousMembers: read.list(ClusterMembers, { namespace }),
     sources: {
       ...peopleIn(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),
       ...templatesIn(read),
       ...globalRolesIn(read),
+      gaps: guards.gaps ?? [],
     },
     guards,
   };

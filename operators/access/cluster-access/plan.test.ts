@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import type { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import type { GuardState } from "../guard-state.ts";
 import type { Observed } from "./observe.ts";
 import { plan } from "./plan.ts";
@@ -21,6 +22,12 @@ const set = (name: string): AccessSet => ({
   metadata: { name, namespace: "cluster-east", uid: `uid-${name}` },
   spec: { scope: "Cluster", epoch: 1, history: ["1-00000000"], part: 1, parts: 1, bindings: [] },
 });
+const members = (name: string, spec: Partial<ClusterMembers["spec"]> = {}): ClusterMembers => ({
+  apiVersion: "drover.dev/v1alpha1",
+  kind: "ClusterMembers",
+  metadata: { name, namespace: "cluster-east", uid: `uid-${name}` },
+  spec: { users: [], groups: [], everyone: false, parts: 1, ...spec },
+});
 const observed = (more: Partial<Observed> = {}): Observed => ({
   clusterBindings: [
     {
@@ -34,12 +41,13 @@ const observed = (more: Partial<Observed> = {}): Observed => ({
   globalBindings: [],
   projects: [],
   previous: [],
-  hasMembers: false,
+  previousMembers: [],
   sources: {
     user: (name) => ({ metadata: { name }, spec: { enabled: true } }),
     provider: () => undefined,
     template: (name) => ({ metadata: { name }, spec: { context: "Cluster" } }),
     globalRole: () => undefined,
+    gaps: [],
   },
   guards: { is: "Enforced" },
   ...more,
@@ -51,6 +59,26 @@ const missing: GuardState = { is: "Missing", because: "policy x does not exist" 
 test("members come before sets, so that whoever is granted something is let in when it arrives", () => {
   expect(names(cluster(), observed())).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);
   expect(reason(cluster(), observed())).toBe("Compiled");
+});
+
+test("who is shut out is shut out first, and an object that only lets more people in comes after every withdrawal", () => {
+  const web = {
+    metadata: { name: "web", namespace: "cluster-east", uid: "w" },
+    spec: {},
+    status: {},
+  } as unknown as Observed["projects"][number];
+  const former = { ...set("cluster").spec, index: { sets: ["cluster"] } };
+  const bob = { template: "viewer", subjects: [{ kind: "User" as const, name: "drover:user:bob" }] };
+  const withBob = { ...set("cluster"), spec: { ...former, bindings: [bob] } };
+  const seen = observed({ projects: [web], previous: [withBob], previousMembers: [members("members")] });
+  expect(names(cluster(), seen)).toEqual(["AccessSet/cluster", "ClusterMembers/members", "AccessSet/project-web"]);
+  const shut = observed({ ...seen, previousMembers: [members("members", { users: ["bob"] })] });
+  expect(names(cluster(), shut)).toEqual(["ClusterMembers/members", "AccessSet/cluster", "AccessSet/project-web"]);
+});
+
+test("parts of the members that nobody is in any more are removed", () => {
+  const seen = observed({ previousMembers: [members("members", { parts: 2 }), members("members--part-2", { users: ["bob"] })] });
+  expect(plan(cluster(), seen, NOW).remove?.map(({ name }) => name)).toEqual(["members--part-2"]);
 });
 
 test("nothing is written before the cluster's namespace is Drover's", () => {
@@ -99,7 +127,7 @@ test("while the hub's guards are not in force grants wait, and the condition say
 
 test("a cluster that goes is told so where there is still somebody to tell, and nothing is made in a namespace that goes", () => {
   expect(names(cluster(going), observed())).toEqual([]);
-  const there = observed({ previous: [set("cluster"), set("project-web")], hasMembers: true });
+  const there = observed({ previous: [set("cluster"), set("project-web")], previousMembers: [members("members")] });
   expect(names(cluster(going), there)).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);
   expect(plan(cluster(going), there, NOW).remove?.map(({ name }) => name)).toEqual(["project-web"]);
   expect(JSON.stringify(plan(cluster(going), there, NOW).apply)).toContain('"teardown":true');

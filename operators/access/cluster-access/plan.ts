@@ -3,15 +3,13 @@ import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { AccessCompiled, type Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { factsOf } from "../../../lib/access/compile-binding.ts";
-import { type Compiled, compileCluster, MAX_GROUPS, MAX_USERS } from "../../../lib/access/compile-cluster.ts";
-import { CLUSTER_SET, clusterNamespace, MANAGED_BY, MEMBERS } from "../../../lib/access/names.ts";
+import { type Compiled, compileCluster, withdraws } from "../../../lib/access/compile-cluster.ts";
+import { type MemberParts, memberParts, shutsOut } from "../../../lib/access/members.ts";
+import { clusterNamespace, MANAGED_BY } from "../../../lib/access/names.ts";
 import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
-import { until } from "../status.ts";
+import { GUARDS_AGAIN_MS, until } from "../status.ts";
 import type { Observed } from "./observe.ts";
-
-/** How soon grants that wait for the guards are looked at again. */
-const GUARDS_AGAIN_MS = 1_000;
 
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
   const { sources, guards, previous } = observed;
@@ -24,41 +22,51 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     facts: factsOf(sources, now),
     mayGrant: guards.is === "Enforced" && !isPaused(cluster),
   });
-  const intents = objectsOf(cluster, result, previous);
-  const wanted = new Set(result.sets.map(({ name }) => name));
-  const remove = previous.filter(({ metadata }) => !wanted.has(metadata.name)).map(refTo);
+  const members = memberParts(result.members, observed.previousMembers);
+  const intents = objectsOf(cluster, result, members, observed);
+  const wanted = new Set(intents.map(idOf));
+  const there = [...previous, ...observed.previousMembers];
+  const remove = there.filter((object) => !wanted.has(idOf(object))).map(refTo);
   if (cluster.metadata.deletionTimestamp) {
     // Nothing can be made in a namespace that is going: only what is still there is told.
-    const there = intents.filter(({ kind }) => (kind === ClusterMembers.kind ? observed.hasMembers : hasIndex(previous)));
-    return { apply: there, remove, conditions: [compiled("False", "TearingDown", "")], finalizer: "none" };
+    const existing = new Set(there.map(idOf));
+    const apply = intents.filter((object) => existing.has(idOf(object)));
+    return { apply, remove, conditions: [compiled("False", "TearingDown", "")], finalizer: "none" };
   }
   return {
     apply: intents,
     remove,
-    conditions: [conditionOf(result, observed)],
+    conditions: [conditionOf({ ...result, leftOut: [...result.leftOut, ...tooMany(members)] }, observed)],
     finalizer: "none",
     ...again(cluster, result, now),
   };
 }
 
-/** Members before sets: whoever is newly granted something must be let in by the proxies when his rights arrive. */
-function objectsOf(cluster: Cluster, { sets, members }: Compiled, previous: readonly AccessSet[]): readonly KubeObject[] {
+/**
+ * What takes something away comes first. Among equals members come before sets, since whoever is newly granted something must be let in by
+ * the proxies when their rights arrive; and the object that counts the parts of the members comes after these.
+ */
+function objectsOf(
+  cluster: Cluster,
+  { sets }: Compiled,
+  { parts }: MemberParts,
+  { previous, previousMembers }: Observed,
+): readonly KubeObject[] {
   const namespace = clusterNamespace(cluster.metadata.name);
-  const object = (
-    kind: { readonly apiVersion: string; readonly kind: string },
-    name: string,
-    spec: object,
-  ): KubeObject & { spec: object } => ({
-    apiVersion: kind.apiVersion,
-    kind: kind.kind,
-    metadata: { name, namespace, labels: MANAGED_BY },
-    spec,
-  });
-  const versions = new Map(previous.map(({ metadata }) => [metadata.name, metadata]));
-  return [
-    object(ClusterMembers, MEMBERS, members),
-    ...sets.map(({ name, spec }) => onto(versions.get(name), object(AccessSet, name, spec))),
+  const object = (kind: { readonly apiVersion: string; readonly kind: string }, name: string, spec: object): KubeObject =>
+    ({ apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace, labels: MANAGED_BY }, spec }) as KubeObject;
+  const setsBefore = new Map(previous.map((set) => [set.metadata.name, set]));
+  const membersBefore = new Map(previousMembers.map(({ metadata, spec }) => [metadata.name, spec]));
+  const objects = [
+    ...parts
+      .toReversed()
+      .map(({ name, spec }) => ({ first: shutsOut(spec, membersBefore.get(name)), made: object(ClusterMembers, name, spec) })),
+    ...sets.map(({ name, spec }) => {
+      const before = setsBefore.get(name);
+      return { first: withdraws(spec, before?.spec), made: onto(before?.metadata, object(AccessSet, name, spec)) };
+    }),
   ];
+  return [...objects.filter(({ first }) => first), ...objects.filter(({ first }) => !first)].map(({ made }) => made);
 }
 
 /**
@@ -70,18 +78,16 @@ function onto(version: ObjectMeta | undefined, set: KubeObject): KubeObject {
   return { ...set, metadata: { ...set.metadata, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } };
 }
 
+const idOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.name}`;
+
+const tooMany = ({ leftOut }: MemberParts): readonly string[] => (leftOut > 0 ? [`${leftOut} members, who cannot reach the cluster`] : []);
+
 const isPaused = (cluster: Cluster): boolean => cluster.spec.paused === true;
 
 function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
   if (withheld > 0 && guards.is !== "Enforced") return compiled("False", "GuardsNotEnforced", guards.because);
   if (withheld > 0) return compiled("False", "Paused", `the cluster is paused: ${withheld} grants wait`);
-  if (leftOut > 0) {
-    return compiled(
-      "False",
-      "TooManyMembers",
-      `${leftOut} more than ${MAX_USERS} users or ${MAX_GROUPS} groups, who cannot reach the cluster`,
-    );
-  }
+  if (leftOut.length > 0) return compiled("False", "TooLarge", leftOut.join("; "));
   return compiled("True", "Compiled", "");
 }
 
@@ -90,8 +96,6 @@ function again(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pi
   if (withheld > 0 && !isPaused(cluster)) return { again: { afterMs: GUARDS_AGAIN_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");
 }
-
-const hasIndex = (previous: readonly AccessSet[]): boolean => previous.some(({ metadata }) => metadata.name === CLUSTER_SET);
 
 function refTo(object: KubeObject): ObjectRef {
   const { apiVersion, kind, metadata } = object;

@@ -7,7 +7,7 @@ import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
-import { clusterWakers } from "../wake.ts";
+import { clusterWakers, looksAt } from "../wake.ts";
 import { type Observed, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -22,6 +22,7 @@ export function clusterAccess(guards: () => GuardState): Reconciler<Cluster, Obs
     name: "cluster-access",
     subject: Cluster,
     watches: clusterWakers,
+    looksAt: looksAt(Cluster, AccessCompiled.type),
     owns: { conditions: [AccessCompiled.type], kinds: [AccessSet, ClusterMembers] },
     access: [
       { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },

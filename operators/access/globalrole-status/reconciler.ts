@@ -4,13 +4,14 @@ import { Accepted, GlobalRole } from "../../../crds/v1alpha1/globalrole.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
 import { NO_SOURCES, templatesIn } from "../sources.ts";
-import { globalRoleWakers } from "../wake.ts";
+import { globalRoleWakers, looksAt } from "../wake.ts";
 import { type Observed, plan } from "./plan.ts";
 
 export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
   name: "globalrole-status",
   subject: GlobalRole,
   watches: globalRoleWakers,
+  looksAt: looksAt(GlobalRole, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
   access: [
     { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates"], verbs: ["get", "list", "watch"] },

@@ -8,5 +8,5 @@ export interface Observed {
 }
 
 export function plan(binding: GlobalRoleBinding, { sources }: Observed, now: Date): Plan<never> {
-  return statusOf(Accepted.type, judgeGlobalBinding(binding, factsOf(sources, now)), now);
+  return statusOf(Accepted.type, judgeGlobalBinding(binding, factsOf(sources, now)), now, sources.gaps);
 }
