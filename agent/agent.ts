@@ -15,9 +15,9 @@ import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
 import { GuardKeeper } from "./guards/keeper.ts";
 import { GUARD_PROBE } from "./guards/probe.ts";
-import { HubClient } from "./hub/client.ts";
 import { serviceAccountToken } from "./hub/member-token.ts";
 import { TokenSource } from "./hub/token.ts";
+import { HubTransport } from "./hub/transport.ts";
 import { patiently } from "./patiently.ts";
 import { AuthClient, type HubToken } from "./registration/auth-client.ts";
 import { type AgentKey, loadOrMakeKey } from "./registration/key.ts";
@@ -45,7 +45,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const key = await patiently("load the key", () => loadOrMakeKey(member, config.namespace, signal), log, signal);
 
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
-  const hub = new HubClient(await hubConnections(config, ca, tokens), { userAgent: "drover-agent" });
+  const hub = new KubeClient(new HubTransport(await hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
   const impersonator = serviceAccountToken(member, config.namespace, IMPERSONATOR, log);
   const probeToken = serviceAccountToken(member, config.namespace, GUARD_PROBE, log);
   const probe = new KubeClient({ ...placeOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });

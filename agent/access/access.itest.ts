@@ -23,7 +23,7 @@ import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub } from "../../lib/testing/hub.ts";
 import { startMember, type TestMember } from "../../lib/testing/member.ts";
 import { until } from "../../lib/testing/until.ts";
-import { HubClient } from "../hub/client.ts";
+import { HubTransport } from "../hub/transport.ts";
 import { tearDown } from "../teardown/teardown.ts";
 import { STATE_SECRET } from "./state.ts";
 import { startTestAgent, type TestAgent } from "./testing/test-agent.ts";
@@ -530,7 +530,7 @@ describe("the impersonator", () => {
 describe("the way to the hub", () => {
   test("leads through the next proxy when one does not answer", async () => {
     const real = hub.plane.adminConnection();
-    const client = new HubClient([{ ...real, server: "https://127.0.0.1:1" }, real]);
+    const client = new KubeClient(new HubTransport([{ ...real, server: "https://127.0.0.1:1" }, real]));
     await expect(client.list(AccessSet)).rejects.toThrow("ECONNREFUSED");
     await expect(client.list(AccessSet)).resolves.toHaveProperty("items");
     await client.close();

@@ -1,5 +1,7 @@
 // The watched cache against a real API server that is killed, compacted, frozen and cut off.
+import { once } from "node:events";
 import { cp, rename, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
@@ -120,6 +122,28 @@ test("a watch that falls silent is given up and goes on where it was, without a 
     expect(counts.relists).toBe(0);
     expect(counts.restarts).toBeGreaterThan(0);
     expect(cache.lastError).toBeUndefined();
+  });
+});
+
+test("a watch whose head came and in which nothing happens lives on, however long a request may take", async () => {
+  await throughRelay(async (relay) => {
+    const hasty = new KubeClient({ ...plane.adminConnection(), server: relay.url }, { timeoutMs: 1_000 });
+    try {
+      const { counts, value } = await started(hasty);
+      // A server that never answers shows that the time limit of requests has passed, and passed again.
+      const mute = createServer().listen(0, "127.0.0.1");
+      await once(mute, "listening");
+      const server = `https://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+      const waiting = new KubeClient({ ...plane.adminConnection(), server }, { timeoutMs: 1_000 });
+      for (const _ of [1, 2, 3]) await expect(waiting.list(Namespace)).rejects.toThrow("no answer within 1000 ms");
+      await waiting.close();
+      mute.close();
+      await write("a", "1");
+      await until(() => value("a") === "1", "the change after the quiet time");
+      expect(counts).toEqual({ relists: 0, restarts: 0 });
+    } finally {
+      await hasty.close();
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { type ApiError, errorFromStatus, FencedError, isNotFound } from "./error
 import { lines } from "./lines.ts";
 import { type Key, type Kind, type KubeObject, keyOf } from "./object.ts";
 import { collectionPath, objectPath, type Query, withQuery } from "./paths.ts";
-import { type Answer, type Connection, Transport } from "./transport.ts";
+import { type Answer, type Carrier, type Connection, Transport } from "./transport.ts";
 
 export {
   ApiError,
@@ -56,13 +56,13 @@ const LEAST_MS_TO_WRITE = 250;
 
 /** A typed client for one API server. Safe to share; all methods may run concurrently. Errors: ApiError, ConnectionError, TimeoutError, FencedError. */
 export class KubeClient {
-  readonly #transport: Transport;
+  readonly #transport: Carrier;
   readonly #timeoutMs: number;
   readonly #userAgent: string;
   #fence: Fence | undefined;
 
-  constructor(connection: Connection | Transport, options: { userAgent?: string; timeoutMs?: number } = {}) {
-    this.#transport = connection instanceof Transport ? connection : new Transport(connection);
+  constructor(connection: Connection | Carrier, options: { userAgent?: string; timeoutMs?: number } = {}) {
+    this.#transport = "send" in connection ? connection : new Transport(connection);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#userAgent = options.userAgent ?? "drover";
   }

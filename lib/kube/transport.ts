@@ -45,6 +45,9 @@ export interface Outgoing {
   readonly timeoutMs: number;
 }
 
+/** What a client sends its requests with. */
+export type Carrier = Pick<Transport, "send" | "stream" | "renew" | "close">;
+
 /**
  * HTTP to one API server. Watches have connections of their own, so that any number of them never keeps a unary request waiting;
  * unary requests share a bounded number of kept-alive connections, which also bounds what one process asks of a server at once.
