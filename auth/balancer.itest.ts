@@ -1,4 +1,6 @@
 // auth behind a load balancer that says for whom it speaks, and behind one that does not.
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { AuthUnderTest, BALANCER, expectStatus, SENTINEL } from "./testing/server.ts";
 
@@ -58,4 +60,20 @@ test("attack: an address that the client claims for itself, in front of the bala
 test("behind a balancer that names nobody, wrong passwords for one user do not stop another, and a user's guesses are counted", async () => {
   for (let n = 0; n < 14; n++) expectStatus(await under.login("no-such-user", `guess ${n}`, {}, BALANCER), 401, "Unauthorized");
   expect((await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).status).toBe(200);
+});
+
+test("a balancer may open more connections than any other source; another source may not", async () => {
+  const port = Number(new URL(under.auth.url).port);
+  const held = async (localAddress: string) => {
+    const sockets = Array.from({ length: 120 }, () => connect({ host: "127.0.0.1", port, localAddress }).on("error", () => {}));
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    return sockets;
+  };
+  const sockets = [...(await held(BALANCER)), ...(await held("127.0.4.9"))];
+  try {
+    expect((await under.send("GET", "/.well-known/drover", { from: BALANCER })).status).toBe(200);
+    await expect(under.send("GET", "/.well-known/drover", { from: "127.0.4.9" })).rejects.toThrow();
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
 });

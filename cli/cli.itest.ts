@@ -296,6 +296,31 @@ test("logout --all --user ends everybody's logins of that name, with the hub's k
   expect((await login("root")).code).toBe(0);
 });
 
+test("hash-password makes the hash with which a User's Secret stays as it is written", async () => {
+  const { code, stdout } = await drover("nobody", ["hash-password", "--password-stdin"], { input: "a password of mine\r\n" });
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^scrypt\$[^\n]+\n$/)]);
+  await hub.apply(
+    {
+      ...{ apiVersion: "v1", kind: "Secret", metadata: { name: "hedda-password", namespace: "drover-system" } },
+      stringData: { hash: stdout },
+    },
+    {
+      ...{ apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "hedda" } },
+      spec: { local: { passwordSecret: { name: "hedda-password" } } },
+    },
+  );
+  const command = ["login", auth.url, "--ca-file", caFile, "--username", "hedda", "--password-stdin", "--no-kubeconfig"];
+  await until(async () => (await drover("hedda", command, { input: "a password of mine\n" })).code === 0, "hedda can log in");
+});
+
+test.each([
+  ["short", /shorter than 12 characters/],
+  ["a password\nof two lines", /line breaks/],
+])("hash-password refuses %j, and says why", async (input, why) => {
+  const { code, stdout, stderr } = await drover("nobody", ["hash-password", "--password-stdin"], { input });
+  expect([code, stdout, stderr]).toEqual([2, "", expect.stringMatching(why)]);
+});
+
 test("attack 28: a deleted first admin does not come back when everything restarts, only by another init", async () => {
   await hub.kubectl(["delete", "user.drover.dev", "root"]);
   await hub.kubectl(["delete", "secret", "root-password", "-n", "drover-system"]);

@@ -291,4 +291,15 @@ describe("admission", () => {
     expect(source("10.0.0.1", "nonsense", ["10.0.0.0/8"])).toBe("10.0.0.1");
     expect(source("fd00::1", "2001:db8::1", ["fd00::/8"])).toBe("2001:db8::1");
   });
+
+  test("attack: behind a balancer that names nobody, strangers who dial for one cluster do not use up what others may dial", () => {
+    const key = (cluster: string, forwarded?: string) => {
+      const rawHeaders = ["Connection", "Upgrade", "Upgrade", "drover-tunnel/1", ...(forwarded ? ["X-Forwarded-For", forwarded] : [])];
+      const admitted = admit(incoming({ url: `/agents/${cluster}/tunnel`, peer: "10.0.0.1", rawHeaders }), listOf(["10.0.0.1"]));
+      if (admitted instanceof Refusal) throw new Error(admitted.code);
+      return admitted.rateKey;
+    };
+    expect(key("east")).not.toBe(key("west"));
+    expect(key("east", "203.0.113.7")).toBe(key("west", "203.0.113.7"));
+  });
 });

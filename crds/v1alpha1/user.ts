@@ -29,7 +29,7 @@ export const User = kind({
     enabled: boolean("false: no login, every token dead, no binding counts. Nothing is deleted.").default(true),
     local: object("The account has a password of its own, for the provider `local`.", {
       passwordSecret: secretRef(
-        "The Secret with the password. Key `password` is hashed in place into key `hash` and removed; or write key `hash` ready-made.",
+        "The Secret with the password. Key `password` is hashed in place into key `hash` and removed; or write key `hash` ready-made (`kubectl drover hash-password`), and the Secret stays as it is written. A line break at the end is part of neither.",
       ),
     }).optional(),
   }),
