@@ -471,6 +471,15 @@ describe("what is found out about Users and templates is written by the operator
       await refused(status(auth, User, "found", value), "drover-compiled-kinds", "users are written by Drover itself");
     expect((await admin.get(User, { name: "found" })).status).toMatchObject({ groups, lastLoginTime: "2030-01-01T00:00:00Z" });
   });
+  test("auth says which password is the current one and that all logins ended, and takes no ended login back", async () => {
+    const auth = await account("auth", "drover-system");
+    await status(auth, User, "found", { credential: "00000000000000aa" });
+    await status(auth, User, "found", { credential: "00000000000000bb", loginGeneration: 1 });
+    await status(auth, User, "found", { loginGeneration: 2 });
+    for (const loginGeneration of [1, null])
+      await refused(status(auth, User, "found", { loginGeneration }), "drover-compiled-kinds", "users are written by Drover itself");
+    await status(auth, User, "found", { lastLoginTime: "2030-01-02T00:00:00Z" });
+  });
   test("templates by the access operator, and not by another one", async () => {
     const identityOperator = await account("operator-identity", "drover-system");
     await grant("test:identity", [EVERYTHING], { kind: "ServiceAccount", name: "operator-identity", namespace: "drover-system" });

@@ -147,6 +147,9 @@ export const credentials: Guard = {
 /** CEL: the fields of the status as a map, whatever the kind. */
 const statusOf = (object: string): string => `${object} == null ? {} : dyn(${object}).?status.orValue({})`;
 
+/** CEL, of a field's name `key` in the status of a User. */
+const OF_AUTH = "key in ['lastLoginTime', 'credential', 'loginGeneration']";
+
 const WRITERS = "what is compiled and reported has one writer each";
 
 /** A wildcard over resources on the hub must not include what proxies and agents believe. */
@@ -178,10 +181,12 @@ export const compiledKinds: Guard = {
     status: "request.?subResource.orValue('') == 'status'",
     before: statusOf("oldObject"),
     now: statusOf("object"),
-    // Groups are rights: auth notes when somebody logged in, and nothing else.
+    // Groups are rights: auth notes when and with which password somebody logged in, and that all logins ended, and nothing else. A generation
+    // that went back would give ended logins back.
     onlyLogin:
-      "variables.now.all(key, key == 'lastLoginTime' || (key in variables.before && variables.before[key] == variables.now[key])) && " +
-      "variables.before.all(key, key == 'lastLoginTime' || key in variables.now)",
+      `variables.now.all(key, ${OF_AUTH} || (key in variables.before && variables.before[key] == variables.now[key])) && ` +
+      `variables.before.all(key, ${OF_AUTH} || key in variables.now) && ` +
+      "int(variables.now.?loginGeneration.orValue(0)) >= int(variables.before.?loginGeneration.orValue(0))",
     // Through a status Kubernetes takes no metadata: an agent must not give its objects finalizers or owners.
     writers: `{
   'accesssets': ${account("operator-access")} || (variables.status && ${isAgentOfNamespace}),
