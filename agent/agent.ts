@@ -1,11 +1,12 @@
 // Puts the agent together: one connection to its own cluster, one to the hub, and between them the loops, each in its folder.
-import { readFile } from "node:fs/promises";
 import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { type Connection, connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import type { Log } from "../lib/kube/log.ts";
+import { caFile } from "../lib/outbound/ca-file.ts";
+import type { Authorities } from "../lib/outbound/trust.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import type { Process } from "../lib/process/run.ts";
 import pkg from "../package.json" with { type: "json" };
@@ -41,11 +42,11 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const signal = AbortSignal.any([stop, work.signal]);
   const connection = await connectionFromKubeconfig(config.kubeconfig);
   const member = new KubeClient(connection, { userAgent: "drover-agent" });
-  const ca = config.caFile === undefined ? undefined : await readFile(config.caFile, "utf8");
+  const ca = config.caFile === undefined ? undefined : caFile(config.caFile);
   const key = await patiently("load the key", () => loadOrMakeKey(member, config.namespace, signal), log, signal);
 
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
-  const hub = new KubeClient(new HubTransport(await hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
+  const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
   const impersonator = serviceAccountToken(member, config.namespace, IMPERSONATOR, log);
   const probeToken = serviceAccountToken(member, config.namespace, GUARD_PROBE, log);
   const probe = new KubeClient({ ...placeOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
@@ -146,7 +147,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
 
 function hubTokens(
   config: AgentConfig,
-  ca: string | undefined,
+  ca: Authorities | undefined,
   key: AgentKey,
   log: Log,
   onFresh: (fresh: HubToken) => void,
@@ -156,8 +157,8 @@ function hubTokens(
   return new TokenSource({ what: "hub token", obtain: (signal) => signIn({ auth, registrationTokenFile, log }, signal), log, onFresh });
 }
 
-async function hubConnections(config: AgentConfig, ca: string | undefined, tokens: TokenSource<HubToken>): Promise<Connection[]> {
-  const hubCA = config.hubCAFile === undefined ? ca : await readFile(config.hubCAFile, "utf8");
+function hubConnections(config: AgentConfig, ca: Authorities | undefined, tokens: TokenSource<HubToken>): Connection[] {
+  const hubCA = config.hubCAFile === undefined ? ca : caFile(config.hubCAFile);
   const servers =
     config.hubURL === undefined
       ? config.proxyURLs.map((url) => `${url.replace(/\/+$/, "")}/agents/${config.cluster}/hub`)
@@ -171,8 +172,13 @@ async function hubConnections(config: AgentConfig, ca: string | undefined, token
 }
 
 /** Where the own API server is, without anything by which the agent proves who it is. */
-function placeOf({ server, ca, serverName }: Connection): Pick<Connection, "server" | "ca" | "serverName"> {
-  return { server, ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { serverName }) };
+function placeOf({ server, ca, serverName, proxyURL }: Connection): Pick<Connection, "server" | "ca" | "serverName" | "proxyURL"> {
+  return {
+    server,
+    ...(ca === undefined ? {} : { ca }),
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(proxyURL === undefined ? {} : { proxyURL }),
+  };
 }
 
 /** Long-running requests are in the table of open streams for as long as they are open. */

@@ -2,11 +2,16 @@
 // certificate is wrong.
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { KubeClient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
+import { caFile } from "../lib/outbound/ca-file.ts";
+import type { Authorities } from "../lib/outbound/trust.ts";
 import { type BadServers, startBadServers } from "../lib/testing/bad-certificates.ts";
 import { Authority } from "../lib/testing/certificates.ts";
 import { type OutboundProxy, startOutboundProxy } from "../lib/testing/outbound-proxy.ts";
@@ -48,7 +53,7 @@ afterEach(() => {
 });
 
 /** Each way in which an agent goes out; the error with which it comes back. */
-const ways: Readonly<Record<string, (url: string, ca: string, signal: AbortSignal) => Promise<unknown>>> = {
+const ways: Readonly<Record<string, (url: string, ca: Authorities, signal: AbortSignal) => Promise<unknown>>> = {
   "agent to auth": (authURL, authorities, signal) =>
     new AuthClient({ authURL, ca: authorities, cluster: "east", key: new AgentKey(pem) }).token(signal),
   "agent to proxy": (proxyURL, authorities, signal) => dial({ proxyURL, ca: authorities, cluster: "east", token: "t", signal }),
@@ -96,5 +101,27 @@ test.each(Object.entries(ways))(
     const refused = await failure(go(base, ca, signal));
     expect(refused).toContain(`the proxy ${squid.host} answered CONNECT ${target} with 407`);
     expect(refused).not.toMatch(/secret|robot/);
+  },
+);
+
+test.each(Object.entries(ways))(
+  "%s: an authority that is added to the file of trusted ones counts for the next connection",
+  async (_, go) => {
+    if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+    process.env.HTTPS_PROXY = squid.url;
+    const directory = await mkdtemp(join(tmpdir(), "drover-ca-"));
+    try {
+      const file = join(directory, "ca.crt");
+      const old = Authority.create("old").cert;
+      await writeFile(file, old);
+      const trusted = caFile(file);
+      const { signal } = new AbortController();
+      expect(await failure(go(base, trusted, signal))).toMatch(/not signed by an authority that is trusted here/);
+      await writeFile(`${file}.new`, old + ca);
+      await rename(`${file}.new`, file);
+      expect(await failure(go(base, trusted, signal))).toContain("404");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   },
 );

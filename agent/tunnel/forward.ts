@@ -25,6 +25,7 @@ export interface ForwardOptions {
   readonly ca?: Authorities;
   /** The name that the server's certificate must carry, when it is not the host of `server`. */
   readonly serverName?: string;
+  readonly proxyURL?: string;
   /** Token of the impersonator; throws while there is none. */
   readonly token: () => string;
   /** The groups that the impersonator may pass on; others give nothing here and are left out. */
@@ -49,8 +50,8 @@ export class Forwarder {
 
   constructor(options: ForwardOptions) {
     this.#options = options;
-    const { server, ca, serverName } = options;
-    this.#upstream = new Upstream({ server, ca, serverName, socketsPerIdentity: Number.POSITIVE_INFINITY, idlePerIdentity: 64 });
+    const { server, ca, serverName, proxyURL } = options;
+    this.#upstream = new Upstream({ server, ca, serverName, proxyURL, socketsPerIdentity: Number.POSITIVE_INFINITY, idlePerIdentity: 64 });
   }
 
   /** Takes a stream of the tunnel. Never throws. */

@@ -1,16 +1,19 @@
 // Every HTTP/1.1 request that we make from parts goes through here. It holds the body against its framing: one byte more or fewer than
 // declared, and the connection is destroyed before a byte of it could be read as the next request.
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent, type RequestOptions, request } from "node:https";
-import type { Readable } from "node:stream";
-import { type Trust, tlsOptions } from "../outbound/trust.ts";
+import { Agent, type AgentOptions, type RequestOptions, request } from "node:https";
+import type { Duplex, Readable } from "node:stream";
+import { openTCP, proxyOnTheWay, type Way } from "../outbound/connect.ts";
+import { tlsOptions } from "../outbound/trust.ts";
 import { type Framing, headerLines, type Outgoing } from "./head.ts";
 
 export interface UpstreamOptions {
   /** Base URL, https only; may have a path prefix. */
   readonly server: string;
-  readonly ca?: Trust["ca"];
-  readonly serverName?: Trust["serverName"];
+  readonly ca?: Way["ca"];
+  readonly serverName?: Way["serverName"];
+  /** The outbound proxy to go through; absent: what HTTPS_PROXY and NO_PROXY say. */
+  readonly proxyURL?: Way["proxyURL"];
   /** Connections that requests of one identity may use at once, and keep open while idle. */
   readonly socketsPerIdentity: number;
   readonly idlePerIdentity: number;
@@ -31,15 +34,16 @@ export class Upstream {
   readonly prefix: string;
   readonly #url: URL;
   readonly #pools: Pools;
-  readonly #trust: Trust;
+  readonly #way: Way;
 
-  constructor({ server, ca, serverName, socketsPerIdentity, idlePerIdentity }: UpstreamOptions) {
+  constructor({ server, ca, serverName, proxyURL, socketsPerIdentity, idlePerIdentity }: UpstreamOptions) {
     this.#url = new URL(server);
     if (this.#url.protocol !== "https:") throw new Error(`the server must be reached over https, not ${server}`);
     this.host = this.#url.host;
     this.prefix = this.#url.pathname.replace(/\/+$/, "");
-    this.#trust = { ca, serverName };
-    this.#pools = new Pools({
+    this.#way = { ca, serverName, proxyURL };
+    const proxy = proxyOnTheWay(this.#url, this.#way);
+    this.#pools = new Pools(this.#url, proxy, {
       keepAlive: true,
       keepAliveMsecs: 15_000,
       timeout: IDLE_MS,
@@ -62,10 +66,10 @@ export class Upstream {
       method: outgoing.method,
       path,
       headers: headerLines({ ...outgoing, path }, this.host),
-      agent: outgoing.upgrade === undefined ? this.#pools : (false as const),
+      agent: outgoing.upgrade === undefined ? this.#pools : this.#pools.single(),
       maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
       identity,
-      ...tlsOptions(this.#trust),
+      ...tlsOptions(this.#way),
     };
     const req = request(options);
     limitConnect(req);
@@ -115,6 +119,29 @@ export class FramingError extends Error {
 
 /** Connections kept apart by identity, besides server. An idle one on which bytes arrive that nobody asked for is closed by node. */
 class Pools extends Agent {
+  readonly #server: URL;
+  readonly #proxy: URL | undefined;
+
+  constructor(server: URL, proxy: URL | undefined, options: AgentOptions) {
+    super(options);
+    this.#server = server;
+    this.#proxy = proxy;
+  }
+
+  /** For one connection that nobody uses again. */
+  single(): Agent {
+    return new Pools(this.#server, this.#proxy, {});
+  }
+
+  override createConnection(options: RequestOptions, done: (error: Error | null, socket: Duplex) => void): Duplex | null | undefined {
+    if (this.#proxy === undefined) return super.createConnection(options, done);
+    openTCP(this.#server, this.#proxy).then(
+      (socket) => done(null, super.createConnection({ ...options, socket } as RequestOptions) as Duplex),
+      (error) => done(error, undefined as never),
+    );
+    return undefined;
+  }
+
   override getName(options: RequestOptions & { readonly identity?: string } = {}): string {
     if (options.identity === undefined) throw new TypeError("a connection is somebody's");
     return `${super.getName(options)}:${options.identity}`;

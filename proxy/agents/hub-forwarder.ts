@@ -15,7 +15,7 @@ import { wholeBody } from "./body.ts";
 
 export interface HubForwarderOptions {
   /** Where the hub is; of the connection's credentials none is used. */
-  readonly hub: Pick<Connection, "server" | "ca" | "serverName">;
+  readonly hub: Pick<Connection, "server" | "ca" | "serverName" | "proxyURL">;
   readonly tokens: Pick<AgentTokens, "verify">;
   /** Requests by cluster; only its own agent's count. */
   readonly rate: RateLimiter;
@@ -47,9 +47,9 @@ export class HubForwarder {
 
   constructor(options: HubForwarderOptions) {
     this.#options = options;
-    const { server, ca, serverName } = options.hub;
+    const { server, ca, serverName, proxyURL } = options.hub;
     const socketsPerIdentity = options.openPerAgent ?? OPEN_PER_AGENT;
-    this.#upstream = new Upstream({ server, ca, serverName, socketsPerIdentity, idlePerIdentity: IDLE_PER_AGENT });
+    this.#upstream = new Upstream({ server, ca, serverName, proxyURL, socketsPerIdentity, idlePerIdentity: IDLE_PER_AGENT });
   }
 
   /** `done` is called exactly once. */

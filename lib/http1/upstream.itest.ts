@@ -1,0 +1,47 @@
+// Requests that are written from parts, through a real outbound proxy.
+import { once } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { expect, test } from "@jest/globals";
+import { Authority } from "../testing/certificates.ts";
+import { startOutboundProxy } from "../testing/outbound-proxy.ts";
+import { Upstream } from "./upstream.ts";
+
+const NAME = "api.drover.test";
+
+test("requests and upgrades go through the outbound proxy, and kept connections are used again", async () => {
+  const squid = await startOutboundProxy([NAME]);
+  if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+  const authority = Authority.create("behind the proxy");
+  const connections = new Set<Duplex>();
+  const server = createServer(authority.certificate({ commonName: "s" }, ["server"], [NAME]), (req, res) => {
+    connections.add(req.socket);
+    res.end(`${req.method} ${req.url}`);
+  });
+  server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://${NAME}:${(server.address() as AddressInfo).port}`;
+  const limits = { socketsPerIdentity: 4, idlePerIdentity: 4 };
+  const upstream = new Upstream({ server: url, ca: () => authority.cert, proxyURL: squid.url, ...limits });
+  const stranger = new Upstream({ server: url, ca: Authority.create("stranger").cert, proxyURL: squid.url, ...limits });
+  const get = (path: string) => ({ method: "GET", path, headers: [], body: "none" as const });
+  const send = (by: Upstream, what: Parameters<Upstream["send"]>[0]): ClientRequest => by.send(what, "me") as ClientRequest;
+  try {
+    for (const path of ["/a", "/b"]) {
+      const [res] = (await once(send(upstream, get(path)), "response")) as [IncomingMessage];
+      expect((await res.toArray()).join("")).toBe(`GET ${path}`);
+    }
+    expect(connections.size).toBe(1);
+    const [, socket] = (await once(send(upstream, { ...get("/c"), upgrade: "x" }), "upgrade")) as [IncomingMessage, Duplex];
+    socket.destroy();
+    await expect(once(send(stranger, get("/d")), "response")).rejects.toMatchObject({ code: expect.stringMatching(/UNABLE_TO/) });
+  } finally {
+    for (const each of [upstream, stranger]) each.close();
+    server.closeAllConnections();
+    server.close();
+    await squid.stop();
+  }
+});
