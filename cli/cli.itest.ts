@@ -4,6 +4,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { load, loadAll } from "js-yaml";
+import { Cluster } from "../crds/v1alpha1/cluster.ts";
 import { GlobalRoleBinding } from "../crds/v1alpha1/globalrolebinding.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
@@ -319,6 +320,32 @@ test.each([
 ])("hash-password refuses %j, and says why", async (input, why) => {
   const { code, stdout, stderr } = await drover("nobody", ["hash-password", "--password-stdin"], { input });
   expect([code, stdout, stderr]).toEqual([2, "", expect.stringMatching(why)]);
+});
+
+test("accept-restore ends every login, says how many and what to look at, and is refused without rights on the hub", async () => {
+  const stranger = join(hub.plane.directory, "stranger.kubeconfig");
+  const admin = load(await readFile(hub.plane.adminKubeconfig, "utf8")) as { users: { name: string }[] };
+  await writeFile(
+    stranger,
+    JSON.stringify({ ...admin, users: admin.users.map(({ name }) => ({ name, user: { token: "no-such-token" } })) }),
+  );
+  expect((await asAdmin(["hub", "accept-restore", "--kubeconfig", stranger])).code).not.toBe(0);
+  expect((await login("restorer")).code).toBe(0);
+  const tokens = (await hub.admin.list(Token)).items.length;
+  expect(tokens).toBeGreaterThan(0);
+
+  const { code, stdout, stderr } = await asAdmin(["hub", "accept-restore"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+  expect(stderr).toContain(`${tokens} tokens deleted`);
+  expect(stderr).toContain("kubectl get clusterregistrations.drover.dev -A");
+  expect((await hub.admin.list(Token)).items).toEqual([]);
+  const first = (await hub.admin.get(Cluster, { name: "hub" })).spec.restoreAcceptedAt ?? "";
+  expect(stderr).toContain(`restore accepted at ${first}`);
+  await until(async () => (await drover("restorer", ["clusters"])).code === 3, "the login is ended");
+
+  expect((await asAdmin(["hub", "accept-restore", "-o", "json"])).code).toBe(0);
+  const second = (await hub.admin.get(Cluster, { name: "hub" })).spec.restoreAcceptedAt ?? "";
+  expect(Date.parse(second)).toBeGreaterThan(Date.parse(first));
 });
 
 test("attack 28: a deleted first admin does not come back when everything restarts, only by another init", async () => {

@@ -302,6 +302,20 @@ describe("the sets", () => {
     expect(((await hub.admin.get(AccessSet, key)).metadata.generation ?? 0) - (before.metadata.generation ?? 0)).toBe(1);
   });
 
+  test("are not written by somebody whose cache holds another past: the API server refuses an apply onto a version that is not there", async () => {
+    const { metadata, spec, apiVersion, kind } = await hub.admin.get(AccessSet, { namespace: "cluster-sets", name: "project-p" });
+    const { name, namespace, uid, resourceVersion = "" } = metadata;
+    const onto = (more: object) =>
+      hub.admin.apply(AccessSet, { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion, ...more }, spec } as KubeObject, {
+        fieldManager: "cluster-access",
+        dryRun: true,
+      });
+    await onto({});
+    await expect(onto({ resourceVersion: String(Number(resourceVersion) + 1_000_000) })).rejects.toMatchObject({ code: 409 });
+    await expect(onto({ uid: "another" })).rejects.toMatchObject({ code: 409 });
+    await expect(onto({ name: "project-none" })).rejects.toMatchObject({ code: 409 });
+  });
+
   test("change once for one grant: its epoch is written one time", async () => {
     await settled();
     const key = { namespace: "cluster-sets", name: "project-p" };

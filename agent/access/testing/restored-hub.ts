@@ -4,16 +4,18 @@ import type { ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemp
 import { factsOf } from "../../../lib/access/compile-binding.ts";
 import { compileCluster } from "../../../lib/access/compile-cluster.ts";
 import { descend, notBefore, TEMPLATE_BOUNDS } from "../../../lib/access/lineage.ts";
-import { projectNamespace } from "../../../lib/access/names.ts";
+import { CLUSTER_SET, projectNamespace, projectSet } from "../../../lib/access/names.ts";
 import { advance, type Known, NOTHING, setsInForce } from "../known.ts";
 import { seenSet, seenTemplate } from "../observe.ts";
 
 const BEGIN = Date.parse("2026-06-01T00:00:00Z");
 export const TEMPLATE = "reader";
+export const PROJECTS = ["a", "b"];
 export const VERBS = ["get", "list", "delete"];
 
 /** One content of a project's grants, or of the template, in the tree that restores make of its history. */
 export interface Moment {
+  readonly line: string;
   readonly parent: Moment | undefined;
   readonly content: string;
   /** When it began, in steps of the story, if by an acceptance or with a project made anew. */
@@ -39,6 +41,7 @@ export class Hub {
   skew = 0;
   readonly backups: HubState[] = [];
   #uids = 0;
+  #before: HubState | undefined;
 
   constructor() {
     const template = {
@@ -69,21 +72,41 @@ export class Hub {
     this.step++;
     const next = { ...this.state, ...change };
     const moments: Record<string, Moment> = {};
-    for (const line of ["a", "b", "template"]) {
+    for (const line of [...PROJECTS, "template"]) {
       const [parent, content] = [this.state.moments[line], contentOf(next, line)];
       const same = parent?.content === content && !trusted.includes(line);
-      moments[line] = same ? parent : { parent, content, ...(trusted.includes(line) && { trusted: this.step }) };
+      moments[line] = same ? parent : { line, parent, content, ...(trusted.includes(line) && { trusted: this.step }) };
     }
+    this.#before = this.state;
     this.state = this.#reconciled({ ...next, moments });
+  }
+
+  /** While the last change is being written: the index, which comes last, is as before, and of the rest so is what `late` names. */
+  halfWritten(late: readonly string[]): HubState {
+    const [before, now] = [this.#before ?? this.state, this.state];
+    // Nobody who has seen more sees less again.
+    this.#before = undefined;
+    const of = (line: string): HubState => (late.includes(line) ? before : now);
+    const sets = (from: HubState, name: string) => from.sets.filter(({ metadata }) => metadata.name === name);
+    return {
+      ...now,
+      template: of("template").template,
+      verbs: of("template").verbs,
+      sets: [...sets(before, CLUSTER_SET), ...PROJECTS.flatMap((name) => sets(of(name), projectSet(name)))],
+      grants: new Set(PROJECTS.flatMap((name) => [...of(name).grants].filter((grant) => lineOf(grant) === name))),
+      moments: Object.fromEntries([...PROJECTS, "template"].flatMap((line) => of(line).moments[line] ?? []).map((one) => [one.line, one])),
+    };
   }
 
   restore(backup: number): void {
     this.step++;
     this.state = this.backups[backup % this.backups.length] as HubState;
+    // Caches that hold the time before the restore are replaced as a whole.
+    this.#before = undefined;
   }
 
   accept(): void {
-    this.change({ acceptedAt: this.time + 1_000_000 }, ["a", "b", "template"]);
+    this.change({ acceptedAt: this.time + 1_000_000 }, [...PROJECTS, "template"]);
   }
 
   /** The operator has no memory of an AccessSet that somebody deleted. */
@@ -98,6 +121,7 @@ export class Hub {
       if (mine === undefined || restored.includes(`AccessSet ${set.metadata.name}`)) return set;
       return { ...set, status: { knownEpoch: Number.parseInt(mine.history.at(-1) ?? "0", 10) } };
     });
+    this.#before = undefined;
     this.state = { ...this.state, sets };
   }
 
@@ -155,8 +179,11 @@ export class Hub {
 export class Agent {
   known: Known = NOTHING;
   restored: readonly string[] = [];
+  /** What it looked at last. */
+  saw: HubState | undefined;
 
-  look({ state }: Hub): void {
+  look(state: HubState): void {
+    this.saw = state;
     const { known, restored } = advance(this.known, state.sets.map(seenSet), [seenTemplate(state.template)]);
     // As after a restart: what is remembered is what was saved.
     this.known = JSON.parse(JSON.stringify(known)) as Known;
