@@ -23,6 +23,18 @@ export interface Known {
 
 export const NOTHING: Known = { sets: {}, templates: {} };
 
+/** Of sets and of templates, by name: the version that was known last. */
+export interface Versions {
+  readonly sets: Readonly<Record<string, Version>>;
+  readonly templates: Readonly<Record<string, Version>>;
+}
+
+export const forgotten = ({ sets, templates }: Known): Versions => ({ sets: versionsOf(sets), templates: versionsOf(templates) });
+
+/** Whether what the hub says may be taken over by an agent that has forgotten what it knew: all of it goes on from that. */
+export const goesOn = (from: Versions, sets: readonly SeenSet[], templates: readonly SeenTemplate[]): boolean =>
+  sets.every((set) => follows(from.sets[set.name], set)) && templates.every((template) => follows(from.templates[template.name], template));
+
 export interface Advanced {
   readonly known: Known;
   /** Kind and name of what does not go on from what was known, because the hub was restored. Sorted. */
@@ -117,6 +129,15 @@ class Look {
     );
   }
 }
+
+const follows = (known: Version | undefined, now: Offered): boolean => known === undefined || !takeOver(known, now, NO_REDUCING).restored;
+const NO_REDUCING = { suspicious: false, reduce: (base: Offered) => base };
+
+/** What is held back stays so: its version is the one before the hub was restored. */
+const versionsOf = (known: Readonly<Record<string, Version>>): Readonly<Record<string, Version>> =>
+  Object.fromEntries(
+    Object.entries(known).map(([name, { uid, createdAt, history }]) => [name, { uid, createdAt, history: history.slice(-1) }]),
+  );
 
 function shows<T extends Version>(known: Readonly<Record<string, Taken<T>>>, seen: ReadonlyMap<string, T>): boolean {
   return Object.entries(known).some(([name, before]) => {

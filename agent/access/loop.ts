@@ -15,7 +15,7 @@ import { Queue } from "../../lib/reconcile/queue.ts";
 import { patiently } from "../patiently.ts";
 import { carryOut, type Done } from "./apply.ts";
 import { groupsOf, impersonatorBinding, impersonatorRole } from "./impersonator.ts";
-import { advance, isTeardown, type Known, latestEpochs, NOTHING, type SeenSet, setsInForce } from "./known.ts";
+import { advance, goesOn, isTeardown, type Known, latestEpochs, NOTHING, type SeenSet, setsInForce, type Versions } from "./known.ts";
 import { IMPERSONATOR_OBJECTS, Member } from "./member.ts";
 import { discoverClusterScoped, seenSet, seenTemplate } from "./observe.ts";
 import { believed, objectKey, plan, type Verified } from "./plan.ts";
@@ -69,6 +69,7 @@ export class AccessLoop {
   readonly #statuses: SetStatusWriter;
   readonly #verified = new Map<string, Verified>();
   #known: Known = NOTHING;
+  #forgotten: Versions | undefined;
   #healed = 0;
   #hubAheadMs = 0;
   #clusterScoped: ReadonlySet<string> = new Set();
@@ -139,6 +140,7 @@ export class AccessLoop {
     const { store, log } = this.#options;
     const state = await patiently("read the agent's own copy of the access", () => store.load(signal), log, signal);
     this.#known = state.known;
+    this.#forgotten = state.forgotten;
     this.#healed = state.healed;
     this.#hubAheadMs = state.hubAheadMs;
     const wake = (): void => this.wake();
@@ -254,12 +256,24 @@ export class AccessLoop {
   /** Takes in what the hub's caches hold; until both have a first list, the agent goes by its own copy. */
   #look(): readonly string[] {
     if (!this.#sets.hasSynced || !this.#templates.hasSynced) return [];
-    const { known, restored, problems } = advance(this.#known, this.#sets.list().map(seenSet), this.#templates.list().map(seenTemplate));
+    const [sets, templates] = [this.#sets.list().map(seenSet), this.#templates.list().map(seenTemplate)];
+    if (this.#forgotten !== undefined && !goesOn(this.#forgotten, sets, templates)) {
+      this.#tell([
+        "the hub was restored, and what was known here was too large to be kept: nothing is changed until the restore is accepted",
+      ]);
+      return [];
+    }
+    this.#forgotten = undefined;
+    const { known, restored, problems } = advance(this.#known, sets, templates);
     this.#known = known;
+    this.#tell(problems);
+    return restored;
+  }
+
+  #tell(problems: readonly string[]): void {
     const said = problems.join("; ");
     if (said !== this.#problems && said !== "") this.#options.log.warn("what the hub says is not followed", { problems });
     this.#problems = said;
-    return restored;
   }
 
   /** Learns now and then which resources are cluster-scoped, beside the passes. Unknown ones stay in a project's role, where they give nothing. */

@@ -1,5 +1,7 @@
 // Single stories of a hub that is restored from a backup.
 import { describe, expect, test } from "@jest/globals";
+import { forgotten, goesOn, type Versions } from "./known.ts";
+import { seenSet, seenTemplate } from "./observe.ts";
 import { Agent, Hub, said } from "./testing/restored-hub.ts";
 
 describe("single stories", () => {
@@ -152,6 +154,22 @@ describe("single stories", () => {
     hub.change({ acceptedAt: seen + 1_000_000 });
     agent.look(hub.state);
     expect(grantsOf(agent)).toEqual(["a/alice", "a/carol"]);
+  });
+
+  test("an agent whose memory was too large to be kept takes over what goes on from it, and nothing of a restored hub", () => {
+    const { hub, agent } = restored();
+    const memory = JSON.parse(JSON.stringify(forgotten(agent.known))) as Versions;
+    const may = () => goesOn(memory, hub.state.sets.map(seenSet), [seenTemplate(hub.state.template)]);
+    expect(may()).toBe(false);
+    hub.change(withGrants("a/alice", "b/carol"));
+    expect(may()).toBe(false);
+    hub.accept();
+    expect(may()).toBe(true);
+    hub.change(withGrants("a/alice"));
+    agent.look(hub.state);
+    const later = forgotten(agent.known);
+    hub.change(withGrants("a/bob"));
+    expect(goesOn(later, hub.state.sets.map(seenSet), [seenTemplate(hub.state.template)])).toBe(true);
   });
 
   test("a managed cluster that is itself restored from a backup follows the hub again", () => {

@@ -5,7 +5,7 @@ import { MANAGED_BY } from "../../lib/access/names.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
-import { type Known, NOTHING } from "./known.ts";
+import { forgotten, type Known, NOTHING, type Versions } from "./known.ts";
 
 export const STATE_SECRET = "agent-state";
 const FIELD = "known.json.gz";
@@ -15,6 +15,8 @@ const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
 
 export interface State {
   readonly known: Known;
+  /** Instead of what is known, when that was too large to be kept: of which versions it was. */
+  readonly forgotten?: Versions;
   /** How many objects were mended since the agent was installed. */
   readonly healed: number;
   /** The hub's clock minus ours, in milliseconds, as far as it matters. */
@@ -26,7 +28,7 @@ export class StateStore {
   readonly #namespace: string;
   readonly #log: Log;
   #written = "";
-  #wanted: string | undefined;
+  #wanted: State | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(member: KubeClient, namespace: string, log: Log) {
@@ -53,7 +55,7 @@ export class StateStore {
 
   /** Writes the state unless it is what was written last. Several callers at once cost one more write at most; all wait for theirs. */
   async save(state: State, signal: AbortSignal): Promise<void> {
-    this.#wanted = JSON.stringify(state);
+    this.#wanted = state;
     while (this.#wanted !== undefined || this.#writing !== undefined) {
       this.#writing ??= this.#write(signal).finally(() => {
         this.#writing = undefined;
@@ -63,14 +65,15 @@ export class StateStore {
   }
 
   async #write(signal: AbortSignal): Promise<void> {
-    const text = this.#wanted;
+    const state = this.#wanted;
     this.#wanted = undefined;
-    if (text === undefined || text === this.#written) return;
+    const text = JSON.stringify(state);
+    if (state === undefined || text === this.#written) return;
     let packed = await promisify(gzip)(text, { level: 1 });
     if (packed.length > MAX_PACKED_BYTES) {
-      // An older copy would bring back what was withdrawn since; with none, a restart while the hub is away changes nothing at all.
+      // An older copy would bring back what was withdrawn since; without one, a restart while the hub is away changes nothing at all.
       this.#log.error("the agent's own copy is too large to be kept", { bytes: packed.length });
-      packed = await promisify(gzip)(JSON.stringify({ known: NOTHING }));
+      packed = await promisify(gzip)(JSON.stringify({ ...state, known: NOTHING, forgotten: forgotten(state.known) }));
     }
     const secret = {
       apiVersion: "v1",
