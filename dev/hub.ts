@@ -102,7 +102,7 @@ export const startHubProcesses = async (run: Run): Promise<void> => {
   const proxies = urls.map(async (_, index): Promise<HubProcess> => {
     const name = `proxy:${index}`;
     const tls = await servingFiles(environment, name);
-    const config = { listen: listen(name), tls, replicaId: `proxy-${index}`, replicas: urls.length };
+    const config = { listen: listen(name), tls, replicaId: `proxy-${index}` };
     return { name, bundle: "proxy", account: "proxy", healthPort: `proxy-health:${index}`, config };
   });
   const auth: HubProcess = {

@@ -1,6 +1,6 @@
-// All that a proxy may do on the hub; deploy/ renders its Role from here. It writes nothing: a TokenReview is a question.
-
-import { GROUP } from "../lib/access/names.ts";
+// All that a proxy may do on the hub; deploy/ renders its Role from here. All that it writes is its Lease: a
+// TokenReview is a question.
+import { GROUP, PROXY_NAMESPACE } from "../lib/access/names.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 import { KEYS_PATH } from "./agents/hub-keys.ts";
 
@@ -13,3 +13,8 @@ export const access: readonly PolicyRule[] = [
   { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
   { nonResourceURLs: [KEYS_PATH], verbs: ["get"] },
 ];
+
+/** Of Leases there are none but those of the replicas, whose names are not known before. */
+export const namespacedAccess: Readonly<Record<string, readonly PolicyRule[]>> = {
+  [PROXY_NAMESPACE]: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["list", "watch", "create", "patch", "delete"] }],
+};

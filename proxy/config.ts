@@ -11,10 +11,8 @@ export interface ProxyConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** PEM files; read again when they change. */
   readonly tls: { readonly certFile: string; readonly keyFile: string };
-  /** Different for each replica: agents keep a tunnel to every one, and tell them apart by it. Default: the host name, which pods have each their own. */
+  /** Different for each replica: the name of its Lease, by which agents tell replicas apart. Default: the host name, which pods have each their own. */
   readonly replicaId: string;
-  /** How many replicas there are, so that agents know when they have reached them all. */
-  readonly replicas: number;
   /** How long the hub may be silent before everybody is refused. */
   readonly staleAfterSeconds: number;
   /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
@@ -38,8 +36,7 @@ export const proxyConfig = defineConfig<ProxyConfig>(
       health: HEALTH,
       listen: LISTEN,
       tls: TLS,
-      replicaId: { type: "string", pattern: "^[A-Za-z0-9._-]{1,63}$", default: hostname() },
-      replicas: { type: "integer", minimum: 1, maximum: 100, default: 1 },
+      replicaId: { type: "string", pattern: "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$", default: hostname().toLowerCase() },
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
       trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
       limits: {

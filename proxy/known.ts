@@ -2,7 +2,7 @@
 // long, nobody is let in.
 import { isDeepStrictEqual } from "node:util";
 import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
-import { Cluster } from "../crds/v1alpha1/cluster.ts";
+import { Cluster, Connected } from "../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
@@ -44,7 +44,7 @@ export class Known implements Logins, Clusters {
     this.tokens = cache(Token);
     this.users = cache(User);
     this.providers = cache(AuthProvider);
-    this.clusters = cache(Cluster, nameOnly);
+    this.clusters = cache(Cluster, nameAndConnected);
     this.clusterMembers = cache(ClusterMembers);
     this.registrations = cache(ClusterRegistration);
     this.all = [this.tokens, this.users, this.providers, this.clusters, this.clusterMembers, this.registrations];
@@ -79,6 +79,14 @@ export class Known implements Logins, Clusters {
     const namespace = clusterNamespace(cluster);
     return wholeMembers((name) => this.clusterMembers.get({ namespace, name }));
   }
+  /** Clusters whose agent is connected to the hub, to any replica. */
+  connectedClusters(): readonly string[] {
+    return this.clusters
+      .list()
+      .filter(({ status }) => status?.conditions?.some(({ type, status }) => type === Connected.type && status === "True"))
+      .map(({ metadata }) => metadata.name);
+  }
+
   /** The fingerprint of the key that is on record for the cluster's agent. */
   agentKey(cluster: string): string | undefined {
     return keyOf(this.registrations.get({ namespace: clusterNamespace(cluster), name: AGENT }));
@@ -120,12 +128,12 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
-/** Of a Cluster only whether it is there matters here; its status changes with each heartbeat. */
-function nameOnly(cluster: Cluster): Cluster {
+/** Of a Cluster it matters here whether it is there, and whether its agent is; its status says much more. */
+function nameAndConnected(cluster: Cluster): Cluster {
   const { name, uid, resourceVersion } = cluster.metadata;
   return {
     ...cluster,
     metadata: { name, ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
-    status: {},
+    status: { conditions: cluster.status?.conditions?.filter(({ type }) => type === Connected.type) ?? [] },
   } as Cluster;
 }

@@ -10,6 +10,7 @@ import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import { Lease } from "../lib/kube/core.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
 import { agentTokenOf, registerAgent } from "../lib/testing/agent.ts";
 import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
@@ -679,6 +680,28 @@ describe("an agent", () => {
 });
 
 describe("the process", () => {
+  test("keeps a Lease, and tells agents all replicas that do", async () => {
+    const lease = (name: string): KubeObject => ({
+      apiVersion: Lease.apiVersion,
+      kind: Lease.kind,
+      metadata: { name, namespace: "drover-proxies", labels: { "app.kubernetes.io/name": "proxy", "app.kubernetes.io/part-of": "drover" } },
+    });
+    const first = await hub.admin.get(Lease, { namespace: "drover-proxies", name: "proxy-0" });
+    expect(first.spec).toMatchObject({ holderIdentity: "proxy-0", leaseDurationSeconds: 30 });
+    await until(() => east.replicas().join() === "proxy-0", "the agent knows of the one");
+    await hub.admin.create(Lease, { ...lease("proxy-1"), spec: {} });
+    await until(() => east.replicas().join() === "proxy-0,proxy-1", "the agent knows of the second");
+    const another = await dialEast();
+    await until(() => another.replicas().join() === "proxy-0,proxy-1", "a new tunnel says it at once");
+    another.session.destroy();
+    await hub.admin.delete(Lease, { namespace: "drover-proxies", name: "proxy-1" });
+    await until(() => east.replicas().join() === "proxy-0", "the second is gone");
+    await until(async () => {
+      const now = await hub.admin.get(Lease, { namespace: "drover-proxies", name: "proxy-0" });
+      return now.spec?.renewTime !== first.spec?.renewTime;
+    }, "its Lease is renewed");
+  });
+
   test("says what it does in numbers, without a name in them that a stranger could choose", async () => {
     const health = /"url":"(http:[^"]+)"/.exec(await proxy.output())?.[1] ?? "";
     const metrics = await (await fetch(`${health}/metrics`)).text();

@@ -7,6 +7,7 @@ import { isListed, listOf } from "../lib/limits/addresses.ts";
 import { RateLimiter } from "../lib/limits/rate.ts";
 import { ByteBudget } from "../lib/tunnel/budget.ts";
 import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
+import { DIALS_BURST, DIALS_PER_SECOND } from "../lib/tunnel/handshake.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { HubKeys } from "./agents/hub-keys.ts";
@@ -17,7 +18,9 @@ import { Known } from "./known.ts";
 import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { RequestHandlers } from "./proxy.ts";
+import { tunnelsAreThere } from "./readiness.ts";
 import { Recorder } from "./record.ts";
+import { Replicas } from "./replicas.ts";
 import { Shares } from "./shares.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -71,9 +74,14 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
   const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
   const hubForwarder = new HubForwarder({ hub: connection, tokens, rate: new RateLimiter(agentBurst, agentRequestsPerSecond) });
-  const { replicaId, replicas } = config;
-  // A thousand agents behind one address may all come back at once.
-  const tunnelEndpoint = new TunnelEndpoint({ tokens, tunnels, budget, replicaId, replicas, rate: new RateLimiter(3_000, 50) });
+  const { replicaId } = config;
+  const replicas = new Replicas(hub, replicaId, log);
+  replicas.onChange((names) => tunnels.announce(names));
+  const tunnelEndpoint = new TunnelEndpoint({
+    ...{ tokens, tunnels, budget, replicaId },
+    replicas: () => replicas.names,
+    rate: new RateLimiter(DIALS_BURST, DIALS_PER_SECOND),
+  });
   const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
     ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
@@ -94,21 +102,38 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     },
   });
   let listener: Listener | undefined;
+  let listeningSince: number | undefined;
+  let arrived = false;
+  let keeping: Promise<void> | undefined;
+  // Only at the beginning: agents that leave later are no reason to send people away from this replica.
+  const tunnelsCheck = (): true | string => {
+    if (arrived) return true;
+    if (listeningSince === undefined) return "not listening yet";
+    const listeningForMs = performance.now() - listeningSince;
+    const answer = tunnelsAreThere({ connected: known.connectedClusters(), hasTunnel: (name) => tunnels.has(name), listeningForMs });
+    arrived = answer === true;
+    return answer;
+  };
   return {
     synced: known.start(signal),
     checks: {
       ...Object.fromEntries(known.all.map((cache) => [cache.kind.kind, () => cache.hasSynced || "the first list is not there yet"])),
       hub: () => known.staleForMs() <= staleAfterMs || "the hub has been silent for too long",
+      tunnels: tunnelsCheck,
     },
     listen: async (certificate) => {
       const { connections: all, connectionsPerSource: perSource } = config.limits;
       const bounds = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
       listener = await listen({ ...config.listen, bounds }, certificate, proxy);
+      listeningSince = performance.now();
+      // Agents dial as soon as they hear of this replica.
+      keeping = replicas.run(signal);
       return listener;
     },
     close: async (patienceMs) => {
       clearInterval(expiry);
-      await Promise.all([listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
+      await keeping;
+      await Promise.all([replicas.leave(), listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
       hubForwarder.close();
       await reviews.close();
       recorder.close();

@@ -36,6 +36,15 @@ export class Tunnels {
     }
   }
 
+  has(cluster: string): boolean {
+    return this.#byCluster.has(cluster);
+  }
+
+  /** Tells every agent all replicas of the proxy. */
+  announce(replicas: readonly string[]): void {
+    for (const session of [...this.#byCluster.values()].flat()) session.announce(replicas);
+  }
+
   /** One that takes requests, other than those that were tried. */
   pick(cluster: string, except?: Session): Session | undefined {
     return this.#byCluster.get(cluster)?.find((session) => session.usable && session !== except);

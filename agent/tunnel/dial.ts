@@ -2,15 +2,13 @@
 import type { Duplex } from "node:stream";
 import { requestOver } from "../../lib/outbound/connect.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
-import { REPLICA_HEADER, REPLICAS_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
+import { REPLICA_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 
 export interface Dialled {
   readonly socket: Duplex;
   /** Bytes that came with the handshake. */
   readonly head: Buffer;
   readonly replica: string;
-  /** How many proxies there are. */
-  readonly replicas: number;
 }
 
 /** The proxy answered, and not with a tunnel. */
@@ -48,16 +46,15 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
     req.on("upgrade", (res, socket, head) => {
       clearTimeout(timer);
       const replica = header(res.headers, REPLICA_HEADER);
-      const replicas = Number(header(res.headers, REPLICAS_HEADER) ?? "1");
       const version = header(res.headers, VERSION_HEADER);
-      if (replica === undefined || version !== TUNNEL_VERSION || !Number.isSafeInteger(replicas) || replicas < 1) {
+      if (replica === undefined || version !== TUNNEL_VERSION) {
         socket.destroy();
         reject(new Error(`GET ${url}: a handshake without replica, or of a version other than ${TUNNEL_VERSION}`));
         return;
       }
       socket.setNoDelay(true);
       socket.setTimeout(0);
-      resolve({ socket, head, replica, replicas: Math.min(replicas, 64) });
+      resolve({ socket, head, replica });
     });
     req.on("response", (res) => {
       let text = "";

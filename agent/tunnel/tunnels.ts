@@ -1,7 +1,7 @@
 // agent-tunnel
-// Keeps one tunnel to each replica of the proxy: dials until all that there are (the handshake says how many) are covered, and again
-// as soon as one is lost or drains.
-import { fullJitterMs, pause } from "../../lib/kube/backoff.ts";
+// Keeps one tunnel to each replica of the proxy: dials until all that there are (each replica names them all) are covered, and again
+// as soon as one is lost, drains or is new.
+import { pause } from "../../lib/kube/backoff.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
 import { ByteBudget } from "../../lib/tunnel/budget.ts";
@@ -9,6 +9,7 @@ import { TunnelCode, TunnelError } from "../../lib/tunnel/errors.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
 import { type Dialled, DialRefused, dial } from "./dial.ts";
+import { pauseMs } from "./pace.ts";
 
 export interface TunnelsOptions {
   readonly proxyURLs: readonly string[];
@@ -22,9 +23,8 @@ export interface TunnelsOptions {
   readonly log: Log;
 }
 
-const BACKOFF = { baseMs: 100, capMs: 10_000 };
-/** Where a load balancer chooses the replica, a dial may hit one that is covered: how often to try for the others. */
-const COVERED_PAUSE_MS = 5_000;
+/** A tunnel that ends sooner is a failure: whoever takes and drops it at once must not be dialled without a pause. */
+const LASTED_MS = 10_000;
 /**
  * What all tunnels may hold that is not read at the other end. It stands for several times as much: each answer that waits has a
  * connection to the API server with buffers of its own.
@@ -37,10 +37,11 @@ export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #budget = new ByteBudget(UNREAD_BYTES);
   readonly #sessions = new Map<string, Session>();
-  /** Lets go of each session's worker when the agent stops. */
-  readonly #releases = new Set<() => void>();
-  readonly #workers: Promise<void>[] = [];
-  #replicas = 1;
+  /** All replicas, as one of them named them last; undefined before that. */
+  #live: readonly string[] | undefined;
+  /** Tunnels in a row that did not last. */
+  #shortLived = 0;
+  #changed = Promise.withResolvers<void>();
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
@@ -48,43 +49,54 @@ export class Tunnels {
 
   /** Replicas that are covered now, and how many there are. */
   get coverage(): { readonly open: number; readonly wanted: number } {
-    return { open: this.#sessions.size, wanted: this.#replicas };
+    return { open: this.#sessions.size, wanted: this.#live?.length ?? 1 };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#grow(this.#options.proxyURLs.length, signal);
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    signal.addEventListener("abort", () => this.#change(), { once: true });
+    await Promise.all(this.#options.proxyURLs.map((url) => this.#dialWhileMissing(url, signal)));
     const sessions = [...this.#sessions.values()];
     for (const session of sessions) session.close("the agent is stopping");
-    for (const release of this.#releases) release();
-    await Promise.all(this.#workers);
     // The proxies end the tunnels when what is open is over; streams without an end do not keep the agent.
     await Promise.race([Promise.all(sessions.map(({ closed }) => closed)), pause(DRAIN_MS, new AbortController().signal)]);
     for (const session of sessions) session.destroy(new TunnelError(TunnelCode.Done, "the agent has stopped"));
   }
 
-  #grow(count: number, signal: AbortSignal): void {
-    const urls = this.#options.proxyURLs;
-    while (this.#workers.length < Math.max(count, urls.length)) {
-      this.#workers.push(this.#work(urls[this.#workers.length % urls.length] ?? "", signal));
+  get #isMissing(): boolean {
+    return this.#sessions.size === 0 || (this.#live ?? []).some((replica) => !this.#sessions.has(replica));
+  }
+
+  async #dialWhileMissing(proxyURL: string, signal: AbortSignal): Promise<void> {
+    for (let failed = 0, covered = 0; !signal.aborted; ) {
+      if (!this.#isMissing || failed > 0 || covered > 0) {
+        const ms = this.#isMissing ? pauseMs({ failed, covered }) : undefined;
+        // What changes meanwhile, changes how likely the next dial is to succeed.
+        if (await this.#changeWithin(ms)) covered = 0;
+        if (signal.aborted || !this.#isMissing) continue;
+      }
+      try {
+        covered = (await this.#adopt(await this.#dial(proxyURL, signal))) ? 0 : covered + 1;
+        failed = this.#shortLived;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (failed % 10 === 0) this.#options.log.warn("no tunnel", { proxy: proxyURL, error: describe(error) });
+        failed++;
+      }
     }
   }
 
-  async #work(proxyURL: string, signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        const dialled = await this.#dial(proxyURL, signal);
-        failures = 0;
-        this.#replicas = dialled.replicas;
-        this.#grow(dialled.replicas, signal);
-        if (!(await this.#adopt(dialled, signal)))
-          await pause(fullJitterMs(0, { baseMs: COVERED_PAUSE_MS, capMs: COVERED_PAUSE_MS }), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (failures % 10 === 0) this.#options.log.warn("no tunnel", { proxy: proxyURL, error: describe(error) });
-        await pause(fullJitterMs(failures++, BACKOFF), signal);
-      }
-    }
+  #change(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  /** Whether something changed within the time; undefined: waits for that. */
+  async #changeWithin(ms: number | undefined): Promise<boolean> {
+    const changed = this.#changed.promise.then(() => true);
+    if (ms === undefined) return await changed;
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), ms);
+    return await Promise.race([changed, late.promise]).finally(() => clearTimeout(timer));
   }
 
   async #dial(proxyURL: string, signal: AbortSignal): Promise<Dialled> {
@@ -98,12 +110,20 @@ export class Tunnels {
     }
   }
 
-  /** Serves the tunnel until it is lost or drains. False at once when its replica is covered by another that still answers. */
-  async #adopt({ socket, head, replica }: Dialled, signal: AbortSignal): Promise<boolean> {
-    const draining = Promise.withResolvers<void>();
-    const { log } = this.#options;
-    const { onStream } = this.#options;
-    const session = new Session(socket, { role: "acceptor", onStream, onDraining: () => draining.resolve(), budget: this.#budget }, head);
+  /** Takes a tunnel into use. False when its replica is covered by another that still answers. */
+  async #adopt({ socket, head, replica }: Dialled): Promise<boolean> {
+    const { log, onStream } = this.#options;
+    const session = new Session(
+      socket,
+      {
+        role: "acceptor",
+        onStream,
+        onReplicas: (names) => this.#learn(names),
+        onDraining: () => this.#lose(replica, session),
+        budget: this.#budget,
+      },
+      head,
+    );
     const other = this.#sessions.get(replica);
     if (other !== undefined && (await answers(other))) {
       session.close("this replica is covered");
@@ -113,16 +133,27 @@ export class Tunnels {
     other?.destroy(new TunnelError(TunnelCode.Timeout, "replaced by a newer tunnel"));
     this.#sessions.set(replica, session);
     log.info("tunnel open", { replica });
-    if (signal.aborted) draining.resolve();
-    const ended = session.closed.then((error) => {
-      if (this.#sessions.get(replica) === session) this.#sessions.delete(replica);
+    const began = performance.now();
+    void session.closed.then((error) => {
+      const lasted = error === undefined || performance.now() - began >= LASTED_MS;
+      this.#shortLived = lasted ? 0 : this.#shortLived + 1;
       log.info("tunnel over", { replica, reason: error?.message ?? "drained" });
+      this.#lose(replica, session);
     });
-    this.#releases.add(draining.resolve);
-    await Promise.race([ended, draining.promise]);
-    this.#releases.delete(draining.resolve);
-    if (this.#sessions.get(replica) === session) this.#sessions.delete(replica);
     return true;
+  }
+
+  #learn(names: readonly string[]): void {
+    const same = names.join() === this.#live?.join();
+    this.#live = names;
+    // Each new tunnel brings the names again, also one that was not needed.
+    if (!same) this.#change();
+  }
+
+  #lose(replica: string, session: Session): void {
+    if (this.#sessions.get(replica) !== session) return;
+    this.#sessions.delete(replica);
+    this.#change();
   }
 }
 

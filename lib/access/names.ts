@@ -5,6 +5,8 @@ export const VERSION = "drover.dev/v1alpha1";
 
 /** Where Drover itself lives, on the hub and in every member. */
 export const SYSTEM_NAMESPACE = "drover-system";
+/** On the hub: the Leases of the proxy's replicas, and nothing else, so that a right to write Leases there is a right to nothing else. */
+export const PROXY_NAMESPACE = "drover-proxies";
 
 export const MANAGED_BY = { "app.kubernetes.io/managed-by": "drover" } as const;
 

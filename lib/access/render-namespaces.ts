@@ -1,6 +1,6 @@
 // Which namespaces of a member belong to which project. The label says what somebody with the right wants, the annotation which
 // project (by UID) it became part of: a project deleted and made anew under its old name does not inherit them.
-import { LABEL, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE } from "./names.ts";
+import { LABEL, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE } from "./names.ts";
 
 export interface MemberNamespace {
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Refused {
   readonly project?: string;
 }
 
-const NEVER: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE]);
+const NEVER: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE, PROXY_NAMESPACE]);
 
 /** False for the namespaces that no project ever gets, whatever labels they carry. */
 export function mayBelongToProject(namespace: Pick<MemberNamespace, "name" | "labels">): boolean {

@@ -193,14 +193,16 @@ describe("render", () => {
 
   test("never makes a system or backing namespace part of a project", () => {
     const set = projectSet("web", [{ template: "reader", subjects: [user("a")] }]);
-    const never = ["kube-system", "kube-public", "kube-node-lease", "drover-system"].map((name) => namespace(name, "web", "uid-web"));
+    const never = ["kube-system", "kube-public", "kube-node-lease", "drover-system", "drover-proxies"].map((name) =>
+      namespace(name, "web", "uid-web"),
+    );
     const backing = [
       namespace("cluster-east", "web", undefined, { [LABEL.backsCluster]: "east" }),
       namespace("project-east--web", "web", undefined, { [LABEL.backsProject]: "web" }),
     ];
     const out = render(input([set], [template("reader")], [...never, ...backing]));
     expect(out).toMatchObject({ roles: [], bindings: [], claims: [] });
-    expect(out.refused).toHaveLength(6);
+    expect(out.refused).toHaveLength(7);
   });
 
   test("does not let a project made anew inherit the namespaces of the earlier one", () => {

@@ -23,6 +23,7 @@ function recorder() {
     window: (id, increment) => heard.push(["window", id, increment]),
     ping: (payload, ack) => heard.push(["ping", payload.toString("hex"), ack]),
     goaway: (lastId, code, message) => heard.push(["goaway", lastId, code, message]),
+    replicas: (payload) => heard.push(["replicas", payload.toString()]),
   };
   return { heard, decoder: new Decoder(sink, { maxHeadBytes: MAX_HEAD }) };
 }

@@ -1,6 +1,6 @@
 // Bytes in, frames out: knows nothing of streams or credit. Every declared length is judged before a byte of it is kept.
 import { TunnelCode, TunnelError } from "./errors.ts";
-import { ACK, FrameType, HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_STREAM_ID } from "./frame.ts";
+import { ACK, FrameType, HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_REPLICAS_BYTES, MAX_STREAM_ID } from "./frame.ts";
 
 /** Hears the frames in order. A DATA payload comes in pieces as it arrives; its pieces alias the chunk given to `push`. */
 export interface FrameSink {
@@ -12,6 +12,7 @@ export interface FrameSink {
   window(id: number, increment: number): void;
   ping(payload: Buffer, ack: boolean): void;
   goaway(lastId: number, code: number, message: string): void;
+  replicas(payload: Buffer): void;
 }
 
 export class Decoder {
@@ -101,6 +102,7 @@ export class Decoder {
     else if (this.#type === FrameType.RESET) sink.reset(id, payload.readUInt32BE(0), payload.toString("utf8", 4));
     else if (this.#type === FrameType.WINDOW) sink.window(id, payload.readUInt32BE(0));
     else if (this.#type === FrameType.PING) sink.ping(payload, this.#flags === ACK);
+    else if (this.#type === FrameType.REPLICAS) sink.replicas(payload);
     else sink.goaway(payload.readUInt32BE(0), payload.readUInt32BE(4), payload.toString("utf8", 8));
   }
 }
@@ -125,6 +127,7 @@ const ALLOWED: Readonly<Record<number, Allowed>> = {
   [FrameType.WINDOW]: { shortest: 4, longest: 4, stream: true },
   [FrameType.PING]: { shortest: 8, longest: 8, stream: false },
   [FrameType.GOAWAY]: { shortest: 8, longest: 8 + MAX_MESSAGE_BYTES, stream: false },
+  [FrameType.REPLICAS]: { shortest: 2, longest: MAX_REPLICAS_BYTES, stream: false },
 };
 
 const wrong = (what: string) => new TunnelError(TunnelCode.Protocol, `the peer sent ${what}`);

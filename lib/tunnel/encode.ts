@@ -5,6 +5,7 @@ const COPY_BELOW_BYTES = 4 * 1024;
 
 export const openFrame = (id: number, head: string): Frame => text(FrameType.OPEN, id, head);
 export const headFrame = (id: number, head: string): Frame => text(FrameType.HEAD, id, head);
+export const replicasFrame = (names: readonly string[]): Frame => text(FrameType.REPLICAS, 0, JSON.stringify(names));
 export const dataFrame = (id: number, payload: Uint8Array): Frame => bytes(FrameType.DATA, id, payload);
 export const endFrame = (id: number): Frame => ({ type: FrameType.END, flags: 0, id, payload: undefined, bytes: 0 });
 export const windowFrame = (id: number, increment: number): Frame => bytes(FrameType.WINDOW, id, numbers(increment));

@@ -13,6 +13,9 @@ export const MAX_WINDOW_BYTES = 0x7fffffff;
 /** The longest explanation that RESET and GOAWAY carry, in bytes of UTF-8. */
 export const MAX_MESSAGE_BYTES = 1024;
 
+/** A hundred replicas and their names. */
+export const MAX_REPLICAS_BYTES = 8 * 1024;
+
 export const FrameType = {
   /** opener: begins a stream; payload is a RequestHead as JSON */
   OPEN: 1,
@@ -30,6 +33,8 @@ export const FrameType = {
   PING: 7,
   /** either: no new streams; last stream id that was accepted (4 bytes), code (4 bytes), message */
   GOAWAY: 8,
+  /** opener: the names of all replicas of the proxy, as a JSON array; at the beginning, and whenever they change */
+  REPLICAS: 9,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

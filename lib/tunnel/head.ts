@@ -21,6 +21,18 @@ export interface RequestHead {
   readonly extra: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Reads a REPLICAS payload: names, one of them at least. Throws a Protocol TunnelError for anything else. */
+export function parseReplicas(payload: Buffer): readonly string[] {
+  let names: unknown;
+  try {
+    names = JSON.parse(payload.toString("utf8"));
+  } catch {
+    throw malformed("REPLICAS", "JSON");
+  }
+  if (!isStrings(names) || names.length === 0 || !names.every((name) => REPLICA.test(name))) throw malformed("REPLICAS", "names");
+  return names;
+}
+
 export interface ResponseHead {
   /** 101 means: from here on raw bytes both ways. Never another 1xx; at most 999, because servers do send what HTTP does not have. */
   readonly status: number;
@@ -32,6 +44,7 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** A body is framed by `body`; a second opinion about where it ends is how requests are smuggled. */
 const FRAMING = /^(?:content-length|transfer-encoding)$/i;
+const REPLICA = /^[A-Za-z0-9._-]{1,63}$/;
 const PATH = /^\/[\x21-\xff]*$/;
 
 /** Reads an OPEN payload. Throws a Protocol TunnelError for anything else than a RequestHead. */

@@ -4,7 +4,18 @@ import { buffer, text } from "node:stream/consumers";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { Decoder } from "./decode.ts";
-import { dataFrame, encodeFrames, endFrame, goawayFrame, headFrame, openFrame, pingFrame, resetFrame, windowFrame } from "./encode.ts";
+import {
+  dataFrame,
+  encodeFrames,
+  endFrame,
+  goawayFrame,
+  headFrame,
+  openFrame,
+  pingFrame,
+  replicasFrame,
+  resetFrame,
+  windowFrame,
+} from "./encode.ts";
 import { TunnelCode, TunnelError } from "./errors.ts";
 import { ACK, type Frame } from "./frame.ts";
 import type { RequestHead } from "./head.ts";
@@ -41,7 +52,9 @@ function hostile(options: SessionOptions) {
     (...rest: unknown[]) => {
       heard.push([name, ...rest]);
     };
-  const sink = Object.fromEntries(["open", "head", "data", "end", "reset", "window", "ping", "goaway"].map((name) => [name, note(name)]));
+  const sink = Object.fromEntries(
+    ["open", "head", "data", "end", "reset", "window", "ping", "goaway", "replicas"].map((name) => [name, note(name)]),
+  );
   const decoder = new Decoder(sink as never, { maxHeadBytes: 1 << 20 });
   right.on("data", (chunk: Buffer) => decoder.push(chunk));
   right.on("error", () => {});
@@ -282,6 +295,19 @@ describe("a session", () => {
     expect(chunks.length).toBe(1);
   });
 
+  test("tells the acceptor the names of all replicas", async () => {
+    const [left, right] = duplexPair();
+    const opener = new Session(left, { role: "opener" });
+    const heard: (readonly string[])[] = [];
+    const acceptor = new Session(right, { role: "acceptor", onReplicas: (names) => heard.push(names) });
+    opener.announce(["proxy-0"]);
+    opener.announce(["proxy-0", "proxy-1"]);
+    await until(() => heard.length === 2);
+    expect(heard).toEqual([["proxy-0"], ["proxy-0", "proxy-1"]]);
+    expect(() => acceptor.announce(["x"])).toThrow("only the opener");
+    opener.destroy();
+  });
+
   test("refuses contradictory limits", () => {
     const [left] = duplexPair();
     expect(() => new Session(left, { role: "opener", config: { pingIntervalMs: 5, pingTimeoutMs: 5 } })).toThrow(RangeError);
@@ -300,6 +326,10 @@ describe("a hostile opener", () => {
     ["answers its own request", () => [open(1), head(1)], TunnelCode.Protocol],
     ["sends after its end", () => [open(1), endFrame(1), dataFrame(1, Buffer.from("x"))], TunnelCode.Protocol],
     ["ends twice", () => [open(1), endFrame(1), endFrame(1)], TunnelCode.Protocol],
+    ["names replicas as no JSON", () => [{ ...replicasFrame([]), payload: "xx", bytes: 2 }], TunnelCode.Protocol],
+    ["names no replica", () => [replicasFrame([])], TunnelCode.Protocol],
+    ["names a replica with a line break", () => [replicasFrame(["a\nb"])], TunnelCode.Protocol],
+    ["names more replicas than a frame may hold", () => [replicasFrame(Array(200).fill("x".repeat(60)))], TunnelCode.Protocol],
     ["grants no credit", () => [open(1), windowFrame(1, 0)], TunnelCode.Protocol],
     ["grants more credit than there is", () => [open(1), windowFrame(1, 0x7fffffff)], TunnelCode.Protocol],
     ["sends more than it has credit for", () => [open(1), dataFrame(1, Buffer.alloc(5001))], TunnelCode.FlowControl],
@@ -437,6 +467,7 @@ describe("a hostile acceptor", () => {
 
   test.each<[string, () => Frame[]]>([
     ["opens a stream itself", () => [open(2)]],
+    ["names replicas", () => [replicasFrame(["proxy-0"])]],
     ["answers twice", () => [head(1), head(1)]],
     ["sends a body before its head", () => [dataFrame(1, Buffer.from("x"))]],
     ["ends before its head", () => [endFrame(1)]],

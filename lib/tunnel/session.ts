@@ -2,10 +2,10 @@ import type { Duplex } from "node:stream";
 import { ByteBudget } from "./budget.ts";
 import { type TunnelConfig, tunnelConfig } from "./config.ts";
 import { Decoder, type FrameSink } from "./decode.ts";
-import { encodeFrames, goawayFrame, openFrame, pingFrame, resetFrame } from "./encode.ts";
+import { encodeFrames, goawayFrame, openFrame, pingFrame, replicasFrame, resetFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
 import { ACK, type Frame, HEADER_BYTES, MAX_STREAM_ID } from "./frame.ts";
-import { parseRequestHead, type RequestHead } from "./head.ts";
+import { parseReplicas, parseRequestHead, type RequestHead } from "./head.ts";
 import { type Link, Stream } from "./stream.ts";
 
 /** Bytes gathered before they are written at once rather than at the end of the turn. */
@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly role: "opener" | "acceptor";
   /** Acceptor: called for each new stream, with `stream.request` set. What it throws resets that stream. */
   readonly onStream?: (stream: Stream) => void;
+  /** Acceptor: the proxy named all its replicas. */
+  readonly onReplicas?: (names: readonly string[]) => void;
   /** The peer said GOAWAY: streams that are open go on, new ones need another tunnel. */
   readonly onDraining?: (reason: TunnelError) => void;
   /** What all streams may hold together, shared with other tunnels of the process. Default: one of its own. */
@@ -125,6 +127,12 @@ export class Session implements Link {
     this.send(frame);
     if (!this.usable) this.close();
     return stream;
+  }
+
+  /** Tells the acceptor all replicas of the proxy. */
+  announce(replicas: readonly string[]): void {
+    if (this.#options.role !== "opener") throw new Error("only the opener names replicas");
+    this.send(replicasFrame(replicas));
   }
 
   /** Measures the way there and back, in milliseconds. Rejects with a TunnelError when the tunnel ends first. */
@@ -245,8 +253,15 @@ export class Session implements Link {
       reset: (id, code, message) => this.#deliver(id, (stream) => stream.receiveReset(code, message)),
       window: (id, increment) => this.#deliver(id, (stream) => stream.receiveWindow(increment)),
       ping: (payload, ack) => (ack ? this.#answered(payload.readBigUInt64BE()) : this.#answer(payload)),
+      replicas: (payload) => this.#replicas(payload),
       goaway: (lastId, code, message) => this.#drain(lastId, new TunnelError(codeFromWire(code), message, true)),
     };
+  }
+
+  #replicas(payload: Buffer): void {
+    if (this.#options.role !== "acceptor") throw new TunnelError(TunnelCode.Protocol, "the peer has no replicas to name");
+    const names = parseReplicas(payload);
+    if (!this.#ended) this.#options.onReplicas?.(names);
   }
 
   #answer(payload: Buffer): void {

@@ -3,14 +3,7 @@
 import type { Duplex } from "node:stream";
 import type { RateLimiter } from "../../lib/limits/rate.ts";
 import type { ByteBudget } from "../../lib/tunnel/budget.ts";
-import {
-  offersTunnel,
-  REPLICA_HEADER,
-  REPLICAS_HEADER,
-  TUNNEL_VERSION,
-  UPGRADE_TOKEN,
-  VERSION_HEADER,
-} from "../../lib/tunnel/handshake.ts";
+import { offersTunnel, REPLICA_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
@@ -23,7 +16,8 @@ export interface TunnelEndpointOptions {
   /** What the streams of all tunnels may hold together. */
   readonly budget: ByteBudget;
   readonly replicaId: string;
-  readonly replicas: number;
+  /** Names of all replicas, as they are now. */
+  readonly replicas: () => readonly string[];
   /** By the address that dials. */
   readonly rate: RateLimiter;
 }
@@ -62,9 +56,10 @@ export class TunnelEndpoint {
     socket.setKeepAlive?.(true, 15_000);
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${UPGRADE_TOKEN}\r\n` +
-        `${REPLICA_HEADER}: ${replicaId}\r\n${REPLICAS_HEADER}: ${replicas}\r\n${VERSION_HEADER}: ${TUNNEL_VERSION}\r\n\r\n`,
+        `${REPLICA_HEADER}: ${replicaId}\r\n${VERSION_HEADER}: ${TUNNEL_VERSION}\r\n\r\n`,
     );
     const session = new Session(socket, { role: "opener", budget }, behind);
+    session.announce(replicas());
     tunnels.add(cluster, session);
     return session;
   }

@@ -19,6 +19,8 @@ export interface AcceptorOptions {
 export interface Acceptor {
   readonly session: Session;
   readonly replica: string;
+  /** The names of all replicas, as the proxy said them last. */
+  readonly replicas: () => readonly string[];
   /** Heads of the streams that came, oldest first. */
   readonly seen: Stream["request"][];
 }
@@ -36,8 +38,12 @@ export async function dialTunnel({ proxy, cluster, token, member }: AcceptorOpti
     if (stream.request.path.startsWith("/test/")) answerHere(stream);
     else forward(stream, member);
   };
-  const session = new Session(socket, { role: "acceptor", onStream }, behind);
-  return { session, seen, replica: new RegExp(`${REPLICA_HEADER}: (.*)\r\n`).exec(head)?.[1] ?? "" };
+  let replicas: readonly string[] = [];
+  const onReplicas = (names: readonly string[]): void => {
+    replicas = names;
+  };
+  const session = new Session(socket, { role: "acceptor", onStream, onReplicas }, behind);
+  return { session, seen, replicas: () => replicas, replica: new RegExp(`${REPLICA_HEADER}: (.*)\r\n`).exec(head)?.[1] ?? "" };
 }
 
 function upgrade(proxy: AcceptorOptions["proxy"], path: string, token: string): Promise<{ socket: Socket; head: string; behind: Buffer }> {

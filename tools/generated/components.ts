@@ -3,7 +3,7 @@ import { access as authAccess, namespacedAccess as authNamespaced } from "../../
 import { reconcilers as accessReconcilers, guardAccess } from "../../operators/access/reconcilers.ts";
 import { reconcilers as clustersReconcilers } from "../../operators/clusters/reconcilers.ts";
 import { namespacedAccess as identityNamespaced, reconcilers as identityReconcilers } from "../../operators/identity/reconcilers.ts";
-import { access as proxyAccess } from "../../proxy/access.ts";
+import { access as proxyAccess, namespacedAccess as proxyNamespaced } from "../../proxy/access.ts";
 import type { Component } from "./rights.ts";
 
 export const COMPONENTS: readonly Component[] = [
@@ -26,5 +26,5 @@ export const COMPONENTS: readonly Component[] = [
     declared: { reconcilers: identityReconcilers, namespacedAccess: identityNamespaced },
     leads: true,
   },
-  { name: "proxy", source: "proxy/access.ts", declared: { access: proxyAccess }, leads: false },
+  { name: "proxy", source: "proxy/access.ts", declared: { access: proxyAccess, namespacedAccess: proxyNamespaced }, leads: false },
 ];

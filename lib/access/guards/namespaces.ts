@@ -1,9 +1,9 @@
 // Which project a namespace belongs to decides who may do what in it, so its labels are rights.
 // The subresources change labels as well as the namespace itself does, therefore all three are looked at.
-import { LABEL, MANAGED_BY, PATH, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE, USER_PREFIX } from "../names.ts";
+import { LABEL, MANAGED_BY, PATH, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE, USER_PREFIX } from "../names.ts";
 import { type Guard, mayUse, text, USER } from "./policy.ts";
 
-const NEVER_IN_A_PROJECT = ["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE];
+const NEVER_IN_A_PROJECT = ["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE, PROXY_NAMESPACE];
 const POD_SECURITY = "pod-security.kubernetes.io/";
 const DROVER = "drover.dev/";
 
