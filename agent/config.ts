@@ -1,3 +1,4 @@
+import { SHORT_NAME } from "../crds/v1alpha1/names.ts";
 import { HUB, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { defineConfig, HEALTH } from "../lib/process/config.ts";
 
@@ -24,7 +25,7 @@ export const agentConfig = defineConfig<AgentConfig>(
   {
     type: "object",
     properties: {
-      cluster: { type: "string", pattern: "^[a-z0-9]([-a-z0-9]{0,24}[a-z0-9])?$" },
+      cluster: { type: "string", ...SHORT_NAME },
       kubeconfig: { type: "string", minLength: 1 },
       namespace: { type: "string", default: SYSTEM_NAMESPACE },
       authURL: { type: "string", pattern: "^https://" },

@@ -1,6 +1,7 @@
 // All that auth answers, with the form of each body.
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { SHORT_NAME } from "../crds/v1alpha1/names.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { isNotFound } from "../lib/kube/client.ts";
 import { type Source, sourceOf } from "../lib/limits/source.ts";
@@ -26,7 +27,7 @@ const object = (properties: Record<string, unknown>, optional: readonly string[]
   properties,
 });
 
-const CLUSTER = { type: "string", maxLength: 26, pattern: "^(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?$" } as const;
+const CLUSTER = { type: "string", ...SHORT_NAME } as const;
 const byCluster = object({ cluster: CLUSTER });
 
 const loginBody = object(

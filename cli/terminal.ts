@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { MAX_PASSWORD_LENGTH, passwordText } from "../lib/identity/password.ts";
 import { CliError, EXIT } from "./failure.ts";
+import { visible } from "./output.ts";
 
 export async function askLine(question: string): Promise<string> {
   mustBeTerminal(`${question.replace(/:? *$/, "")} is missing; give it as an option`);
@@ -66,7 +67,7 @@ export function passwordIn(bytes: Uint8Array, where: string): string {
 }
 
 /** Progress and remarks: never on standard output, which programs read. */
-export const note = (line: string): void => void process.stderr.write(`${line}\n`);
+export const note = (line: string): void => void process.stderr.write(`${visible(line)}\n`);
 
 export const print = (text: string): void => void process.stdout.write(text);
 

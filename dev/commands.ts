@@ -1,5 +1,7 @@
 // `drover dev …`: development environments on this machine.
+
 import { Command, InvalidArgumentError } from "commander";
+import { isShortName, SHORT_NAME_RULE } from "../crds/v1alpha1/names.ts";
 import { demo } from "./demo.ts";
 import { Environment, HUB, type State } from "./environment.ts";
 import { withLock } from "./lock.ts";
@@ -16,8 +18,7 @@ const number =
 const names = (text: string): string[] => {
   const list = text.split(",").filter((name) => name !== "");
   for (const name of list) {
-    const fits = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= 26 && !name.includes("--");
-    if (!fits) throw new InvalidArgumentError(`"${name}" is no cluster name: small letters, digits and single dashes, at most 26 of them`);
+    if (!isShortName(name)) throw new InvalidArgumentError(`"${name}" is no cluster name: ${SHORT_NAME_RULE}`);
     if (name === HUB) throw new InvalidArgumentError(`"${HUB}" is always there; name the members only`);
   }
   return list;

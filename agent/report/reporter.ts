@@ -2,6 +2,7 @@
 // Tells the hub in the ClusterReport what the agent sees and did: soon after something changed, never more often than the hub can bear,
 // and never longer than the report may be.
 import { ClusterReport, type ReportStatus } from "../../crds/v1alpha1/clusterreport.ts";
+import { isVersion } from "../../crds/v1alpha1/names.ts";
 import { AGENT } from "../../lib/access/names.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
@@ -106,7 +107,7 @@ export class Reporter {
     const { open, ended } = streams();
     return {
       agentVersion,
-      ...(this.#version === undefined ? {} : { kubernetesVersion: this.#version.slice(0, 64) }),
+      ...(this.#version === undefined || !isVersion(this.#version) ? {} : { kubernetesVersion: this.#version }),
       ...(this.#healthy === undefined ? {} : { healthy: this.#healthy }),
       ...(this.#nodes.hasSynced ? { nodes: { total: this.#nodes.size, ready: this.#nodes.list().filter(isReady).length } } : {}),
       guards: { state, message, ...(probedAt === undefined ? {} : { probedAt }) },

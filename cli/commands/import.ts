@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { isShortName, SHORT_NAME_RULE } from "../../crds/v1alpha1/names.ts";
 import { clusterNamespace, HUB, VERSION } from "../../lib/access/names.ts";
 import { isAlreadyExists, isInvalid, type KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
@@ -49,11 +50,7 @@ export function addImport(program: Command): void {
 }
 
 async function ensureCluster(hub: KubeClient, name: string, options: Options): Promise<void> {
-  if (name.length > 26 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) || name.includes("--"))
-    throw new CliError(
-      EXIT.usage,
-      `${JSON.stringify(name)} cannot be a cluster's name: at most 26 lower-case letters, digits and '-', beginning and ending with a letter or digit, without '--'`,
-    );
+  if (!isShortName(name)) throw new CliError(EXIT.usage, `${JSON.stringify(name)} cannot be a cluster's name: ${SHORT_NAME_RULE}`);
   const found = await hub.find(Cluster, { name });
   if (found === undefined && name !== HUB) return create(hub, name, options);
   // The hub's own Cluster is made by the clusters operator, perhaps in a moment.

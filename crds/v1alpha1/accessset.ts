@@ -2,6 +2,7 @@ import { array, boolean, choice, integer, object, string, time } from "../schema
 import { condition } from "../schema/condition.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
 import type { Infer } from "../schema/schema.ts";
+import { SHORT_NAME } from "./names.ts";
 import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
 
 /** Applied: the agent made the member as this set says. */
@@ -46,7 +47,7 @@ export const AccessSet = kind({
       "Hub",
     ]),
     project: object("Of scope Project: which one, and what it asks of its namespaces.", {
-      name: string("The project.", { maxLength: 26, minLength: 1 }),
+      name: string("The project.", SHORT_NAME),
       uid: string("The Project's UID: one made anew under the same name does not inherit its namespaces.", { maxLength: 64, minLength: 1 }),
       podSecurity: podSecurity.optional(),
       quota: quota.optional(),

@@ -1,7 +1,7 @@
 import { array, boolean, exactlyOne, integer, object, samePresence, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
-import { displayName, shortName } from "./names.ts";
+import { displayName, shortName, version } from "./names.ts";
 
 /** NamespaceReady: the cluster's namespace on the hub exists and is Drover's alone. */
 export const NamespaceReady = condition("NamespaceReady", "The cluster's namespace on the hub exists and is Drover's alone.", {
@@ -121,8 +121,8 @@ export const Cluster = kind({
     .rule(samePresence(ENGINES), "the engine of a cluster cannot be changed: make another Cluster"),
   status: {
     namespaceUID: string("The UID of the cluster's namespace on the hub, once it is ours.", { maxLength: 64 }).optional(),
-    kubernetesVersion: string("The version of the member's API server.", { maxLength: 64 }).optional(),
-    agentVersion: string("The version of its agent.", { maxLength: 64 }).optional(),
+    kubernetesVersion: version("The version of the member's API server.").optional(),
+    agentVersion: version("The version of its agent.").optional(),
     nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
     lastHeartbeatTime: time("The agent's last heartbeat that was seen.").optional(),
   },

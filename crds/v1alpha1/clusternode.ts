@@ -1,5 +1,6 @@
 import { array, boolean, choice, object, string } from "../schema/builders.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
+import { version } from "./names.ts";
 
 export const ClusterNode = kind({
   kind: "ClusterNode",
@@ -11,7 +12,7 @@ export const ClusterNode = kind({
   spec: object("Nothing: what the agent sees is in the status.", {}),
   status: {
     ready: boolean("Whether the node is ready.").optional(),
-    kubeletVersion: string("The version of its kubelet.", { maxLength: 64 }).optional(),
+    kubeletVersion: version("The version of its kubelet.").optional(),
     roles: array("Its roles, from its labels.", string("A role.", { maxLength: 63 }), { maxItems: 20 }).optional(),
     nodeConditions: array(
       "The node's own conditions.",

@@ -1,7 +1,7 @@
 import { array, boolean, choice, integer, object, string, time } from "../schema/builders.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
 import type { Infer } from "../schema/schema.ts";
-import { fixedName } from "./names.ts";
+import { fixedName, version } from "./names.ts";
 
 const guards = object("Whether the admission policies that protect Drover's objects are in force.", {
   state: choice("Enforced: a probe was refused. Missing: a probe got through, so nothing is granted. Unknown: it could not be tried.", [
@@ -57,8 +57,8 @@ export const ClusterReport = kind({
     "What the cluster's agent sees and did. Made by the clusters operator, its status written by the agent only; one in each cluster's namespace, named `agent`.",
   spec: object("Nothing: a report has no intent.", {}),
   status: {
-    agentVersion: string("The agent's version.", { maxLength: 64 }).optional(),
-    kubernetesVersion: string("The version of the member's API server.", { maxLength: 64 }).optional(),
+    agentVersion: version("The agent's version.").optional(),
+    kubernetesVersion: version("The version of the member's API server.").optional(),
     healthy: boolean("Whether the member's API server says that it is ready.").optional(),
     nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
     guards: guards.optional(),

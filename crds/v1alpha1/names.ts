@@ -5,6 +5,13 @@ import type { ValidationRule } from "../schema/schema.ts";
 const LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const SUBDOMAIN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
+/** Names of clusters and projects, in one place: hub namespaces are named after them, with `--` between the two. */
+export const SHORT_NAME = { pattern: "^[a-z0-9]+(-[a-z0-9]+)*$", maxLength: 26 } as const;
+export const SHORT_NAME_RULE = "at most 26 lower-case letters, digits and '-', beginning and ending with a letter or digit, and no '--'";
+
+const shortNamePattern = new RegExp(SHORT_NAME.pattern);
+export const isShortName = (name: string): boolean => name.length <= SHORT_NAME.maxLength && shortNamePattern.test(name);
+
 /** The name of another object. */
 export const nameOf = (what: string) =>
   string(`The name of ${what}.`, { maxLength: 253, minLength: 1 }).matching(
@@ -24,17 +31,19 @@ export const loginGeneration = integer("How often all logins of the User have be
 /** A Secret in drover-system: the only namespace in which Drover reads Secrets. */
 export const secretRef = (description: string) => object(description, { name: nameOf("the Secret, in namespace drover-system") });
 
+/** A version as machines write it: nothing in it is anything to a terminal. */
+const VERSION = { pattern: "^[0-9A-Za-z][0-9A-Za-z.+_~-]*$", maxLength: 64 } as const;
+export const version = (description: string) => string(description, VERSION);
+export const isVersion = (text: string): boolean => text.length <= VERSION.maxLength && new RegExp(VERSION.pattern).test(text);
+
 export const displayName = string("The name that people see; the object's own name stays the identifier.", { maxLength: 200 });
 
 export const quantities = (description: string) =>
   map(description, quantity('An amount, as Kubernetes writes it: "500m", "2", "10Gi".'), 40);
 
-/** Hub namespaces are named after clusters and projects, with `--` between the two: both must fit and be told apart. */
 export const shortName = (what: string): ValidationRule => ({
-  rule: `self.metadata.name.size() <= 26 && self.metadata.name.matches(r'${LABEL}') && !self.metadata.name.contains('--')`,
-  message:
-    `name the ${what} with at most 26 lower-case letters, digits and '-', beginning and ending with a letter or digit, and no '--': ` +
-    "its namespaces on the hub are named after it",
+  rule: `self.metadata.name.size() <= ${SHORT_NAME.maxLength} && self.metadata.name.matches(r'${SHORT_NAME.pattern}')`,
+  message: `name the ${what} with ${SHORT_NAME_RULE}: its namespaces on the hub are named after it`,
 });
 
 /** Kinds whose names become part of RBAC names and group names in members. */

@@ -1,6 +1,6 @@
 import { array, choice, object, string, time } from "../schema/builders.ts";
 import { kind, type ObjectOf } from "../schema/kind.ts";
-import { credential, loginGeneration, nameOf, uidOf } from "./names.ts";
+import { credential, loginGeneration, nameOf, SHORT_NAME, uidOf } from "./names.ts";
 
 export const Token = kind({
   kind: "Token",
@@ -19,13 +19,9 @@ export const Token = kind({
     loginGeneration: loginGeneration.default(0),
     kind: choice("Login: from a login. Api: made by its owner for a program.", ["Login", "Api"]),
     expiresAt: time("When it ends by itself."),
-    clusters: array(
-      "The only clusters that it opens. Absent: all in which the User has access.",
-      string("A cluster.", { maxLength: 26, minLength: 1 }),
-      {
-        maxItems: 1000,
-      },
-    ).optional(),
+    clusters: array("The only clusters that it opens. Absent: all in which the User has access.", string("A cluster.", SHORT_NAME), {
+      maxItems: 1000,
+    }).optional(),
   }).immutable("a Token never changes: delete it and log in again"),
   rules: [
     {

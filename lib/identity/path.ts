@@ -1,4 +1,5 @@
 // What a request's path asks for. The cluster's name is read once, here; everything after it goes on byte for byte.
+import { isShortName } from "../../crds/v1alpha1/names.ts";
 
 export type Target =
   | { readonly is: "cluster"; readonly cluster: string /** From "/" on, with the query. */; readonly path: string }
@@ -7,8 +8,6 @@ export type Target =
   | { readonly is: "nowhere" }
   | { readonly is: "malformed"; readonly because: string };
 
-/** Of a cluster, as its CRD has it: a DNS label of at most 26 characters without "--". */
-const NAME = /^(?!.*--)[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$/;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 /** Characters that may stand in the part up to the cluster's name: nothing that could be read as another character. */
@@ -40,7 +39,7 @@ function split(path: string, query: string): Target {
   if (second < 0) return { is: "nowhere" };
   const third = path.indexOf("/", second + 1);
   const cluster = third < 0 ? path.slice(second + 1) : path.slice(second + 1, third);
-  if (!NAME.test(cluster)) return malformed("what stands for the cluster is no cluster's name");
+  if (!isShortName(cluster)) return malformed("what stands for the cluster is no cluster's name");
   const rest = third < 0 ? "" : path.slice(third);
   if (rest.startsWith("//")) return malformed("the cluster's name is followed by two slashes");
   if (area === "/clusters") return { is: "cluster", cluster, path: (rest === "" ? "/" : rest) + query };
