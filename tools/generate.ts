@@ -6,11 +6,12 @@ import { crds } from "./generated/crds.ts";
 import type { Generator } from "./generated/file.ts";
 import { guards } from "./generated/guards.ts";
 import { kindDocs } from "./generated/kind-docs.ts";
+import { nameReferences } from "./generated/name-references.ts";
 import { namespace } from "./generated/namespace.ts";
 import { rights } from "./generated/rights.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, guards, rights(COMPONENTS)];
+const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rights(COMPONENTS)];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];
