@@ -108,6 +108,14 @@ describe("a cluster", () => {
     expect(await manifestOf("hub")).toContain("https://kubernetes.default.svc");
   });
 
+  test("gets a manifest with the authorities that the file holds by then, also when they changed while the operator runs", async () => {
+    const another = hub.plane.serving.intermediate("a new authority").cert;
+    await writeFile(join(hub.plane.directory, "ca.crt"), hub.plane.ca + another);
+    await hub.apply(cluster("rotated"));
+    await until(() => exists(Secret, "agent-manifest", "cluster-rotated"), "the manifest");
+    expect(await manifestOf("rotated")).toContain(another.split("\n")[1]);
+  });
+
   test("gets a namespace, an account with its rights, a Lease, a ClusterReport, a token and a manifest", async () => {
     await hub.apply(cluster("east"));
     await hasReason(Cluster, { name: "east" }, "Registered", "WaitingForAgent");

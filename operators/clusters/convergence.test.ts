@@ -19,7 +19,7 @@ const START = Date.parse("2026-06-01T00:00:00Z");
 const settings = {
   authURL: "a",
   proxyURLs: ["b"],
-  caPEM: "c",
+  caPEM: () => "c",
   agentImage: "d",
   hubURL: "e",
   registrationTTLSeconds: 86_400,

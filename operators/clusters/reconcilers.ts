@@ -26,7 +26,10 @@ export interface Settings extends ManifestSettings {
 }
 
 export function reconcilersWith({ deletionGraceSeconds, ...manifest }: Settings): readonly AnyReconciler[] {
-  const digest = createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+  const digest = (): string =>
+    createHash("sha256")
+      .update(JSON.stringify({ ...manifest, caPEM: manifest.caPEM() }))
+      .digest("hex");
   return [
     hubCluster,
     hubTemplateReaders,
@@ -41,7 +44,7 @@ export function reconcilersWith({ deletionGraceSeconds, ...manifest }: Settings)
 }
 
 const none: Settings = {
-  ...{ authURL: "", proxyURLs: [], caPEM: "", agentImage: "", hubURL: "" },
+  ...{ authURL: "", proxyURLs: [], caPEM: () => "", agentImage: "", hubURL: "" },
   ...{ registrationTTLSeconds: 0, deletionGraceSeconds: 0 },
 };
 

@@ -14,7 +14,8 @@ import { MADE_FROM, type PrepareRegistration, type RetireRegistration, TOKEN_HAS
 export interface ManifestSettings {
   readonly authURL: string;
   readonly proxyURLs: readonly string[];
-  readonly caPEM: string;
+  /** The authorities behind those URLs' certificates, as they are now. */
+  readonly caPEM: () => string;
   readonly agentImage: string;
   /** Where the hub's own agent reaches the hub's API server. */
   readonly hubURL: string;
@@ -30,7 +31,7 @@ export async function prepareRegistration(effect: PrepareRegistration, context: 
   const token = (await usableToken(client, namespace, signal)) ?? (await newToken(client, namespace, settings, signal));
   const { authURL, proxyURLs, caPEM, agentImage: image, hubURL } = settings;
   const objects = agentManifest({
-    ...{ cluster: name, authURL, proxyURLs, caPEM, image, registrationToken: token, ...effect.agent },
+    ...{ cluster: name, authURL, proxyURLs, caPEM: caPEM(), image, registrationToken: token, ...effect.agent },
     ...(effect.isHub && { hubURL }),
   });
   const manifest = objects.map((object) => dump(object, { lineWidth: -1, noRefs: true })).join("---\n");

@@ -17,8 +17,8 @@ export const manifestCache: CacheOptions<Secret> = {
   transform: ({ data: _, stringData: __, ...rest }) => rest,
 };
 
-/** `settings`: a digest of all in the process's configuration that goes into manifests. */
-export function clusterRegistration(settings: string): Reconciler<Cluster, Observed, never> {
+/** `settings`: a digest of all in the process's configuration that goes into manifests, as it is now. */
+export function clusterRegistration(settings: () => string): Reconciler<Cluster, Observed, never> {
   return {
     name: "cluster-registration",
     subject: Cluster,
@@ -39,7 +39,7 @@ export function clusterRegistration(settings: string): Reconciler<Cluster, Obser
       },
       { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
     ],
-    observe: async (cluster, read) => observe(cluster, read, settings),
+    observe: async (cluster, read) => observe(cluster, read, settings()),
     plan,
   };
 }
