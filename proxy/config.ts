@@ -24,6 +24,9 @@ export interface ProxyConfig {
     /** Requests per second of one agent to the hub, and how many it may make at once after a pause. */
     readonly agentRequestsPerSecond: number;
     readonly agentBurst: number;
+    /** Bytes that one agent may write on the hub, and read of it, in a minute; four times as many at once after a pause. */
+    readonly agentWrittenBytesPerMinute: number;
+    readonly agentReadBytesPerMinute: number;
   };
 }
 
@@ -47,6 +50,8 @@ export const proxyConfig = defineConfig<ProxyConfig>(
           connectionsPerSource: { type: "integer", minimum: 1, default: 4_000 },
           agentRequestsPerSecond: { type: "integer", minimum: 1, default: 50 },
           agentBurst: { type: "integer", minimum: 1, default: 200 },
+          agentWrittenBytesPerMinute: { type: "integer", minimum: 65_536, default: 1_048_576 },
+          agentReadBytesPerMinute: { type: "integer", minimum: 65_536, default: 33_554_432 },
         },
       },
     },

@@ -9,6 +9,7 @@ import { ByteBudget } from "../lib/tunnel/budget.ts";
 import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
 import { DIALS_BURST, DIALS_PER_SECOND } from "../lib/tunnel/handshake.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
+import { AgentBounds } from "./agents/bounds.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { HubKeys } from "./agents/hub-keys.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
@@ -69,11 +70,10 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     write,
   );
   const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
-  const { agentBurst, agentRequestsPerSecond } = config.limits;
   const reviews = new KubeClient(connection, { userAgent: "drover-proxy" });
   const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
   const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
-  const hubForwarder = new HubForwarder({ hub: connection, tokens, rate: new RateLimiter(agentBurst, agentRequestsPerSecond) });
+  const hubForwarder = new HubForwarder({ hub: connection, tokens, bounds: new AgentBounds(config.limits) });
   const { replicaId } = config;
   const replicas = new Replicas(hub, replicaId, log);
   replicas.onChange((names) => tunnels.announce(names));

@@ -11,6 +11,7 @@ import { describe, type Log } from "../../lib/kube/log.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
 import type { AccessReport } from "../access/loop.ts";
 import type { GuardReport } from "../guards/keeper.ts";
+import { boundedAccess } from "./bounded.ts";
 
 export interface ReporterOptions {
   readonly hub: KubeClient;
@@ -111,7 +112,7 @@ export class Reporter {
       ...(this.#healthy === undefined ? {} : { healthy: this.#healthy }),
       ...(this.#nodes.hasSynced ? { nodes: { total: this.#nodes.size, ready: this.#nodes.list().filter(isReady).length } } : {}),
       guards: { state, message, ...(probedAt === undefined ? {} : { probedAt }) },
-      ...(done === undefined ? {} : { access: bounded(done) }),
+      ...(done === undefined ? {} : { access: boundedAccess(done) }),
       streams: { open, ended },
     };
   }
@@ -120,20 +121,6 @@ export class Reporter {
     const { hub, namespace } = this.#options;
     await hub.patch(ClusterReport, { namespace, name: AGENT }, { status }, { type: "merge", subresource: "status", signal });
   }
-}
-
-/** As the kind's schema allows it: a cluster that refuses everything must still be able to say so. */
-function bounded({ epochs, appliedAt, objects, healed, refused, restored, skipped }: AccessReport): NonNullable<ReportStatus["access"]> {
-  return {
-    epochs: epochs.slice(0, 5000).map(({ set, epoch }) => ({ set, epoch })),
-    ...(appliedAt === undefined ? {} : { appliedAt }),
-    objects,
-    healed,
-    refused: refused.slice(0, 100).map(({ object, message }) => ({ object: object.slice(0, 600), message: message.slice(0, 1024) })),
-    // The latest first: an acceptance must be later than all of them.
-    restored: restored.toSorted((a, b) => b.epoch - a.epoch).slice(0, 100),
-    skipped: skipped.slice(0, 100).map(({ template, message }) => ({ template, message: message.slice(0, 1024) })),
-  };
 }
 
 const isReady = (node: Node | undefined): boolean =>

@@ -31,21 +31,31 @@ export function condition<const Type extends string, const R extends Readonly<Re
 
 export const docsOf = (constant: { readonly type: string }): ConditionDocs => (constant as unknown as { [docs]: ConditionDocs })[docs];
 
-/** `status.conditions` of every kind: a list keyed by type, so that each reconciler owns its own entries. */
-export const conditions = arrayByKey(
-  "What the reconcilers say about this object, one entry for each type.",
-  object("One aspect of the object's state.", {
-    type: string("Which aspect this is.", { maxLength: 316, minLength: 1 }),
-    status: choice("Whether it holds: True, False, or Unknown when it could not be found out.", ["True", "False", "Unknown"]),
-    reason: string("Why, as one word from the documented set.", {
-      maxLength: 1024,
-      minLength: 1,
-      pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+/** How many conditions an object may have, and how many characters each message. */
+export interface ConditionBounds {
+  readonly items: number;
+  readonly message: number;
+}
+
+/** `status.conditions` of a kind: a list keyed by type, so that each reconciler owns its own entries. */
+export const conditionList = ({ items, message }: ConditionBounds) =>
+  arrayByKey(
+    "What the reconcilers say about this object, one entry for each type.",
+    object("One aspect of the object's state.", {
+      type: string("Which aspect this is.", { maxLength: Math.min(316, message), minLength: 1 }),
+      status: choice("Whether it holds: True, False, or Unknown when it could not be found out.", ["True", "False", "Unknown"]),
+      reason: string("Why, as one word from the documented set.", {
+        maxLength: Math.min(1024, message),
+        minLength: 1,
+        pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+      }),
+      message: string("Why, as a sentence for people.", { maxLength: message }),
+      lastTransitionTime: time("When the status last changed."),
+      observedGeneration: integer("The generation of the object that this was said about.").optional(),
     }),
-    message: string("Why, as a sentence for people.", { maxLength: 32768 }),
-    lastTransitionTime: time("When the status last changed."),
-    observedGeneration: integer("The generation of the object that this was said about.").optional(),
-  }),
-  ["type"],
-  16,
-);
+    ["type"],
+    items,
+  );
+
+/** As Kubernetes itself has it. */
+export const DEFAULT_BOUNDS: ConditionBounds = { items: 16, message: 32768 };

@@ -1,6 +1,6 @@
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import { type Fields, object, type Shape } from "./builders.ts";
-import { conditions } from "./condition.ts";
+import { type ConditionBounds, conditionList, DEFAULT_BOUNDS } from "./condition.ts";
 import type { Infer, Presence, Schema, ValidationRule } from "./schema.ts";
 
 export const API_VERSION = "drover.dev/v1alpha1";
@@ -26,6 +26,8 @@ export interface KindSource<Spec extends Schema<unknown, Presence>, Status exten
   /** Fields of the status besides `conditions`; nobody is bound to have written any of them. */
   readonly status?: Status;
   readonly conditions?: readonly { readonly type: string }[];
+  /** Narrower ones where a managed cluster's agent writes them: it may be in other hands. */
+  readonly conditionBounds?: ConditionBounds;
   /** Rules about the whole object: the only place where CEL sees metadata.name. */
   readonly rules?: readonly ValidationRule[];
   readonly columns?: readonly PrinterColumn[];
@@ -33,7 +35,7 @@ export interface KindSource<Spec extends Schema<unknown, Presence>, Status exten
   readonly example: string;
 }
 
-type ConditionList = Infer<typeof conditions>;
+type ConditionList = Infer<ReturnType<typeof conditionList>>;
 
 export type CustomObject<Spec, Status extends Fields> = KubeObject & {
   readonly spec: Spec;
@@ -63,7 +65,7 @@ export function kind<Spec extends Schema<unknown, Presence>, const Status extend
     ...(hasStatus && {
       statusSchema: object("What Drover found and did about it; written by its own processes only.", {
         ...source.status,
-        ...(source.conditions && { conditions: conditions.optional() }),
+        ...(source.conditions && { conditions: conditionList(source.conditionBounds ?? DEFAULT_BOUNDS).optional() }),
       }) as Schema<unknown>,
     }),
   };

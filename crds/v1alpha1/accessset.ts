@@ -80,6 +80,7 @@ export const AccessSet = kind({
     appliedAt: time("When it did.").optional(),
   },
   conditions: [Applied],
+  conditionBounds: { items: 4, message: 1024 },
   rules: [
     {
       rule: "(self.metadata.name == 'cluster') == has(self.spec.index)",

@@ -15,9 +15,9 @@ const guards = object("Whether the admission policies that protect Drover's obje
 
 const access = object("What became of the AccessSets.", {
   epochs: array(
-    "Which epoch of which set is applied.",
-    object("One set.", { set: string("The AccessSet.", { maxLength: 253 }), epoch: integer("Its applied epoch.") }),
-    { maxItems: 5000 },
+    "Which epoch of which set is applied, for the first of them; the status of each AccessSet has its own.",
+    object("One set.", { set: string("The AccessSet.", { maxLength: 100 }), epoch: integer("Its applied epoch.") }),
+    { maxItems: 200 },
   ).optional(),
   appliedAt: time("When grants were last brought into effect.").optional(),
   objects: integer("How many RBAC objects Drover keeps in the member.").optional(),
@@ -25,26 +25,26 @@ const access = object("What became of the AccessSets.", {
   refused: array(
     "What the member refused, usually because it exceeds the ceiling.",
     object("One refused object.", {
-      object: string("Kind and name.", { maxLength: 600 }),
-      message: string("The member's answer.", { maxLength: 1024 }),
+      object: string("Kind and name.", { maxLength: 300 }),
+      message: string("The member's answer.", { maxLength: 512 }),
     }),
-    { maxItems: 100 },
+    { maxItems: 20 },
   ).optional(),
   restored: array(
     "What does not go on from what the agent knows, because the hub was restored from a backup: withdrawals are applied, grants are not.",
     object("One AccessSet or ClusterRoleTemplate.", {
-      object: string("Kind and name.", { maxLength: 600 }),
+      object: string("Kind and name.", { maxLength: 300 }),
       epoch: integer("The latest epoch that the agent has seen of it; an acceptance must be later."),
     }),
-    { maxItems: 100 },
+    { maxItems: 50 },
   ).optional(),
   skipped: array(
     "Rules that cannot be granted in a project, because they are about things that no namespace holds.",
     object("One template.", {
       template: string("The template.", { maxLength: 63 }),
-      message: string("Which rules and why.", { maxLength: 1024 }),
+      message: string("Which rules and why.", { maxLength: 512 }),
     }),
-    { maxItems: 100 },
+    { maxItems: 20 },
   ).optional(),
 });
 

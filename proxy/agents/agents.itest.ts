@@ -25,7 +25,7 @@ beforeAll(async () => {
   hub = await startHub();
   for (const cluster of ["east", "west"]) {
     await registerAgent(hub, cluster);
-    const spec = { scope: "Cluster", epoch: 1, part: 1, parts: 1, bindings: [], index: { sets: ["cluster"] } };
+    const spec = { scope: "Cluster", epoch: 1, history: ["1-00000000"], part: 1, parts: 1, bindings: [], index: { sets: ["cluster"] } };
     const metadata = { name: "cluster", namespace: `cluster-${cluster}` };
     await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: AccessSet.kind, metadata, spec });
   }
@@ -46,7 +46,10 @@ beforeAll(async () => {
     },
   );
   [east, west] = [await agentTokenOf(hub, "east"), await agentTokenOf(hub, "west")];
-  const proxy = await hub.start("proxy/main.ts", "proxy", { replicaId: "proxy-0", tls: await hub.servingFiles() });
+  const proxy = await hub.start("proxy/main.ts", "proxy", {
+    ...{ replicaId: "proxy-0", tls: await hub.servingFiles() },
+    limits: { agentWrittenBytesPerMinute: 64 * 1024 },
+  });
   port = Number(new URL(proxy.url).port);
   await until(async () => statusOf(await get("west", setsOf("west"), west)) === 200, "west reads its sets");
 }, 900_000);
@@ -157,7 +160,7 @@ describe("request smuggling into the hub", () => {
       `PATCH ${setsOf("east")}/cluster/status?fieldManager=agent&force=true HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${east}\r\n` +
       `Content-Type: application/merge-patch+json\r\nContent-Length: ${body.length + 400}\r\n\r\n${body}`;
     await write(head("east", "GET", setsOf("east"), east, CHUNKED) + chunked(inner));
-    const answer = await write(head("west", "GET", leaseOf("west"), west));
+    const answer = await get("west", setsOf("west"), west);
     expect(statusOf(answer)).toBe(200);
     expect(answer).toContain("cluster-west");
   });
@@ -210,5 +213,48 @@ describe("an agent whose key was withdrawn", () => {
     await until(async () => statusOf(await get("north", setsOf("north"), renewed)) === 200, "north reads its sets with its new key");
     expect(statusOf(await get("north", setsOf("north"), old))).toBe(401);
     expect(statusOf(await dial("north", old))).toBe(401);
+  });
+});
+
+describe("an agent that writes as much as it can", () => {
+  const statusOfSet = (cluster: string): string => `${setsOf(cluster)}/cluster/status`;
+  const reportOf = (cluster: string): string => `/apis/drover.dev/v1alpha1/namespaces/cluster-${cluster}/clusterreports/agent/status`;
+  const patch = (cluster: string, path: string, body: string, token: string): Promise<string> => {
+    const framing = `Content-Type: application/merge-patch+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    return write(head(cluster, "PATCH", path, token, framing) + body);
+  };
+  /** What the hub throws away, as long as a report may be at most. */
+  const padding = (bytes: number): string => JSON.stringify({ status: {}, unknown: "x".repeat(bytes - 26) });
+
+  test("writes no object more often than once a second after a few", async () => {
+    await registerAgent(hub, "south");
+    const south = await agentTokenOf(hub, "south");
+    await until(async () => statusOf(await get("south", setsOf("south"), south)) === 200, "south reads its sets");
+    const answers = await Promise.all(Array.from({ length: 20 }, () => patch("south", leaseOf("south"), '{"spec":{}}', south)));
+    expect(answers.filter((answer) => statusOf(answer) === 429).length).toBeGreaterThan(5);
+    expect(answers.find((answer) => statusOf(answer) === 429)).toMatch(/\r\nRetry-After: 1\r\n/);
+    expect(answers.filter((answer) => statusOf(answer) === 200).length).toBeGreaterThan(0);
+    await until(async () => statusOf(await patch("south", leaseOf("south"), '{"spec":{}}', south)) === 200, "it may write again");
+  });
+
+  test("has a number of bytes for each minute, which is no other cluster's, and no request of more than 64 KiB", async () => {
+    expect(statusOf(await patch("east", reportOf("east"), padding(64 * 1024 + 1), east))).toBe(413);
+    const answers: string[] = [];
+    for (let i = 0; i < 3; i++)
+      for (const path of [reportOf("east"), statusOfSet("east")]) answers.push(await patch("east", path, padding(64 * 1024), east));
+    expect(answers.map(statusOf)).toContain(429);
+    expect(answers.at(-1)).toContain("minute");
+    expect(statusOf(await get("east", setsOf("east"), east))).toBe(200);
+    expect(statusOf(await patch("west", reportOf("west"), padding(1024), west))).toBe(200);
+  });
+
+  test("leaves no more on the hub than its status may hold", async () => {
+    const condition = { type: "Applied", status: "True", reason: "Applied", lastTransitionTime: "2026-01-01T00:00:00Z" };
+    const long = JSON.stringify({ status: { conditions: [{ ...condition, message: "x".repeat(8 * 1024) }] } });
+    expect(statusOf(await patch("west", statusOfSet("west"), long, west))).toBe(422);
+    const many = Array.from({ length: 8 }, (_, i) => ({ ...condition, type: `T${i}`, message: "" }));
+    expect(statusOf(await patch("west", statusOfSet("west"), JSON.stringify({ status: { conditions: many } }), west))).toBe(422);
+    const epochs = Array.from({ length: 1_000 }, (_, i) => ({ set: `s-${i}`, epoch: i }));
+    expect(statusOf(await patch("west", reportOf("west"), JSON.stringify({ status: { access: { epochs } } }), west))).toBe(422);
   });
 });

@@ -4,7 +4,6 @@ import type { IncomingMessage } from "node:http";
 import { type Sent, Upstream } from "../../lib/http1/upstream.ts";
 import { judgeAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
-import type { RateLimiter } from "../../lib/limits/rate.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
 import { Refusal } from "../refusal.ts";
@@ -12,21 +11,21 @@ import type { Admitted } from "../request.ts";
 import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
 import { mayAskHub } from "./allow.ts";
 import { wholeBody } from "./body.ts";
+import type { AgentBounds } from "./bounds.ts";
 
 export interface HubForwarderOptions {
   /** Where the hub is; of the connection's credentials none is used. */
   readonly hub: Pick<Connection, "server" | "ca" | "serverName" | "proxyURL">;
   readonly tokens: Pick<AgentTokens, "verify">;
-  /** Requests by cluster; only its own agent's count. */
-  readonly rate: RateLimiter;
-  readonly openPerAgent?: number;
-  readonly maxBodyBytes?: number;
+  /** By cluster; only what its own agent does counts. */
+  readonly bounds: Pick<AgentBounds, "admit" | "written" | "read">;
 }
 
 const OPEN_PER_AGENT = 64;
-/** An agent's report has bounded fields; nothing it sends comes near. */
-const MAX_BODY_BYTES = 1024 * 1024;
+/** An agent keeps its report below this (agent/report/bounded.ts); nothing else that it sends comes near. */
+const MAX_BODY_BYTES = 64 * 1024;
 const IDLE_PER_AGENT = 4;
+const TOO_MANY_OPEN = new Refusal("TooManyRequests", `more than ${OPEN_PER_AGENT} requests of this agent are open`);
 
 /** A request of an agent on its way, and how it stands. */
 interface Exchange {
@@ -48,8 +47,8 @@ export class HubForwarder {
   constructor(options: HubForwarderOptions) {
     this.#options = options;
     const { server, ca, serverName, proxyURL } = options.hub;
-    const socketsPerIdentity = options.openPerAgent ?? OPEN_PER_AGENT;
-    this.#upstream = new Upstream({ server, ca, serverName, proxyURL, socketsPerIdentity, idlePerIdentity: IDLE_PER_AGENT });
+    const sockets = { socketsPerIdentity: OPEN_PER_AGENT, idlePerIdentity: IDLE_PER_AGENT };
+    this.#upstream = new Upstream({ server, ca, serverName, proxyURL, ...sockets });
   }
 
   /** `done` is called exactly once. */
@@ -81,7 +80,8 @@ export class HubForwarder {
       return stop(exchange, new Refusal("MalformedRequest", "a GET of an agent has no body"));
     const token = await this.#options.tokens.verify(authorization, cluster, REVIEWED_FOR_MS);
     if (token instanceof Refusal) return stop(exchange, token);
-    const busy = this.#admit(cluster);
+    const isFull = (this.#open.get(cluster)?.size ?? 0) >= OPEN_PER_AGENT;
+    const busy = isFull ? TOO_MANY_OPEN : this.#options.bounds.admit(admitted, performance.now());
     if (busy !== undefined) return stop(exchange, busy);
     const open = this.#open.get(cluster) ?? new Set();
     const cut = (): void => stop(exchange, new Refusal("AgentForbidden", "forbidden: the agent's key was withdrawn"));
@@ -90,18 +90,13 @@ export class HubForwarder {
       open.delete(cut);
       if (open.size === 0) this.#open.delete(cluster);
     });
-    const body = client.body === undefined ? undefined : await wholeBody(client.body, this.#options.maxBodyBytes ?? MAX_BODY_BYTES);
+    const body = client.body === undefined ? undefined : await wholeBody(client.body, MAX_BODY_BYTES);
     if (body instanceof Refusal) return stop(exchange, body);
     if (exchange.over) return;
     exchange.bytesIn = body?.length ?? 0;
+    this.#options.bounds.written(cluster, performance.now(), exchange.bytesIn);
+    client.onClose(() => this.#options.bounds.read(cluster, performance.now(), exchange.bytesOut));
     this.#send(exchange, admitted, token, body);
-  }
-
-  #admit(cluster: string): Refusal | undefined {
-    const open = this.#open.get(cluster)?.size ?? 0;
-    if (open < (this.#options.openPerAgent ?? OPEN_PER_AGENT) && this.#options.rate.admit(cluster, performance.now()) === 0)
-      return undefined;
-    return new Refusal("TooManyRequests", "too many requests of this agent; try again");
   }
 
   #send(exchange: Exchange, { cluster, method, path, headers }: Admitted, { token, hash }: AgentToken, body: Buffer | undefined): void {
