@@ -46,9 +46,11 @@ afterAll(async () => {
   await front?.close();
 });
 
-const CLUSTER = { prefix: "/clusters/east", path: "/api/v1/namespaces/default/configmaps", token: TOKEN };
-const AGENT = "/apis/drover.dev/v1alpha1/namespaces/cluster-east/clusterreports/agent";
-const HUB = { prefix: "/agents/east/hub", path: AGENT, token: "eyJ.eyJ.sig" };
+const MAPS = "/api/v1/namespaces/default/configmaps";
+/** `path`: of a GET; `writes`: of everything else. */
+const CLUSTER = { prefix: "/clusters/east", path: MAPS, writes: MAPS, token: TOKEN };
+const SET = "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets/cluster";
+const HUB = { prefix: "/agents/east/hub", path: SET, writes: `${SET}/status`, token: "eyJ.eyJ.sig" };
 type Way = typeof CLUSTER;
 
 interface Request {
@@ -65,7 +67,11 @@ interface Outcome {
 /** The requests one after the other on one connection, then waits for as many answers. */
 function overHttp1(way: Way, requests: readonly Request[]): Promise<Outcome[]> {
   const bytes = requests.map(({ method, framing, body }, i) => {
-    const lines = [`${method} ${way.prefix}${way.path}?n=${i} HTTP/1.1`, "Host: proxy", `Authorization: Bearer ${way.token}`];
+    const lines = [
+      `${method} ${way.prefix}${method === "GET" ? way.path : way.writes}?n=${i} HTTP/1.1`,
+      "Host: proxy",
+      `Authorization: Bearer ${way.token}`,
+    ];
     if (framing === "length") lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
     if (framing === "chunked") lines.push("Transfer-Encoding: chunked");
     const chunk = body === "" ? "" : `${body.length.toString(16)}\r\n${body}\r\n`;
@@ -95,7 +101,7 @@ const overHttp2 = (way: Way, requests: readonly Request[]): Promise<Outcome[]> =
           const length = framing === "length" ? { "content-length": String(bytes.length) } : {};
           const headers = {
             ":method": method,
-            ":path": `${way.prefix}${way.path}?n=${i}`,
+            ":path": `${way.prefix}${method === "GET" ? way.path : way.writes}?n=${i}`,
             authorization: `Bearer ${way.token}`,
             ...length,
           };
