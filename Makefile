@@ -32,7 +32,7 @@ test-integration: setup ## tests against real API servers
 	@$(node) tools/test.ts integration
 
 test-e2e: setup ## the stories: whole processes and the real kubectl (STORY=name for one)
-	@$(node) tools/test.ts e2e $(STORY)
+	@$(node) tools/test.ts e2e $(if $(STORY),e2e/$(STORY)/)
 
 test-long: setup ## what takes minutes and is not part of test: an environment at rest
 	@$(node) tools/test.ts long
