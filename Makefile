@@ -1,7 +1,7 @@
 # Everything a person does with this checkout. Needs git, make, Go >= 1.26 and any Node >= 20 with npm.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build verify format test test-pure test-integration test-e2e test-long demo bench clean
+.PHONY: help setup build verify format test-packages test test-pure test-integration test-e2e test-long demo bench clean
 
 node := tools/node
 modules := node_modules/.package-lock.json
@@ -9,9 +9,8 @@ modules := node_modules/.package-lock.json
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user), as root also squid
+setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user)
 	@$(node) controlplane/build.ts kubernetes kwok
-	@$(node) tools/test-packages.ts
 
 build: $(modules) ## bundle each process into dist/
 	@$(node) tools/build.ts
@@ -22,13 +21,16 @@ verify: $(modules) ## format, lint, types, import rules, generated files, docume
 format: $(modules) ## write the formatting that verify asks for
 	@node_modules/.bin/biome check --write .
 
-test: setup ## every test: pure, integration, end to end
+test-packages: $(modules) ## Debian packages that some tests need: installs them as root, otherwise says how
+	@$(node) tools/test-packages.ts
+
+test: setup test-packages ## every test: pure, integration, end to end
 	@$(node) tools/test.ts pure integration e2e
 
 test-pure: $(modules) ## tests of pure functions (seconds)
 	@$(node) tools/test.ts pure
 
-test-integration: setup ## tests against real API servers
+test-integration: setup test-packages ## tests against real API servers
 	@$(node) tools/test.ts integration
 
 test-e2e: setup ## the stories: whole processes and the real kubectl (STORY=name for one)

@@ -25,10 +25,10 @@ export interface OutboundProxy {
   stop(): Promise<void>;
 }
 
-/** Undefined where squid is not installed and only somebody with more rights can install it; `make setup` says how. */
+/** Undefined where squid is not installed and only somebody with more rights can install it; `make test-packages` says how. */
 export async function startOutboundProxy(names: readonly string[]): Promise<OutboundProxy | undefined> {
   if (!isInstalled(SQUID)) {
-    if (process.getuid?.() === 0) throw new Error("squid is missing: make setup installs it");
+    if (process.getuid?.() === 0) throw new Error("squid is missing: make test-packages installs it");
     return undefined;
   }
   const directory = await mkdtemp(join(tmpdir(), "drover-squid-"));
