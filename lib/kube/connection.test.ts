@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { ConnectionError, KubeClient } from "./client.ts";
 import { connectionFromKubeconfig, tokenFrom } from "./connection.ts";
 
 let directory: string;
@@ -86,4 +88,20 @@ test("a token file is read again after a few seconds, and while it cannot be rea
   await file("rotating", "third");
   expect(await token()).toBe("third");
   await expect(tokenFrom(join(directory, "never"))()).rejects.toThrow("ENOENT");
+});
+
+test("a client certificate that cannot be used, as while it and its key are being replaced, fails the request and nothing else", async () => {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const user = { "client-certificate": await file("alice.crt", PEM), "client-key": await file("alice.key", key) };
+  const client = new KubeClient(
+    await connectionFromKubeconfig(await file("rotating", kubeconfig({ server: "https://127.0.0.1:1" }, user))),
+  );
+  try {
+    const error = await client.request("GET", "/version").catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(String(error)).toContain("asn1");
+  } finally {
+    await client.close();
+  }
 });

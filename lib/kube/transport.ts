@@ -212,11 +212,22 @@ function connector(connection: Connection): buildConnector.connector {
   };
   return (options, callback) => {
     prepare().then(
-      ({ connect, httpSocket }) => connect({ ...options, ...(httpSocket === undefined ? {} : { httpSocket }) }, callback),
-      (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
+      ({ connect, httpSocket }) => {
+        try {
+          connect({ ...options, ...(httpSocket === undefined ? {} : { httpSocket }) }, callback);
+        } catch (error) {
+          // What cannot be used at all, such as the new certificate beside the old key while both are being replaced.
+          httpSocket?.destroy();
+          failed(callback, error);
+        }
+      },
+      (error) => failed(callback, error),
     );
   };
 }
+
+const failed = (callback: buildConnector.Callback, error: unknown): void =>
+  callback(error instanceof Error ? error : new Error(String(error)), null);
 
 const connectorWith = (tls: TLSOptions): buildConnector.connector =>
   buildConnector({

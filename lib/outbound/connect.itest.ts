@@ -115,3 +115,29 @@ test("a proxy that never answers is left when the caller gives up, and its conne
   await closed;
   silent.close();
 });
+
+test("a server that takes the request and says nothing is left after the time that was set", async () => {
+  const silent = createServer(authority.certificate({ commonName: "s" }, ["server"], ["127.0.0.1"]), () => {});
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  try {
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const req = requestOver(url, { ca: authority.cert }, { method: "GET", timeout: 50 }).on("error", () => {});
+    req.end();
+    await once(req, "timeout");
+    req.destroy();
+  } finally {
+    silent.closeAllConnections();
+    silent.close();
+  }
+});
+
+test("a certificate and a key that do not fit fail before anything is connected", async () => {
+  let connections = 0;
+  server.on("connection", () => connections++);
+  const [one, other] = [1, 2].map(() => authority.certificate({ commonName: "c" }, ["client"], []));
+  const way = { ca: authority.cert, cert: one?.cert, key: other?.key };
+  await expect(openTLS(new URL(`https://127.0.0.1:${port}/`), way)).rejects.toThrow("key values mismatch");
+  expect(await get(`https://127.0.0.1:${port}/`)).toContain("GET");
+  expect(connections).toBe(1);
+});

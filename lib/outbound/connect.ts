@@ -2,7 +2,7 @@
 import { type ClientRequest, request as plainRequest, type RequestOptions } from "node:http";
 import { request as secureRequest } from "node:https";
 import { connect as connectTCP, isIP, type Socket } from "node:net";
-import { connect as connectTLS, getCACertificates, type TLSSocket } from "node:tls";
+import { connect as connectTLS, createSecureContext, getCACertificates, type TLSSocket } from "node:tls";
 import { parseProxy, proxyFor } from "./proxy-rule.ts";
 import { type Trust, tlsOptions } from "./trust.ts";
 
@@ -31,20 +31,23 @@ export async function openTCP(server: URL, proxy: URL | undefined, signal?: Abor
 /** A verified TLS connection to the server, speaking HTTP/1.1. Rejects after 10 s to the server, and as many to agree on TLS. */
 export async function openTLS(server: URL, way: Way, signal?: AbortSignal): Promise<TLSSocket> {
   const options = tlsOptions(way);
+  // Made first: what cannot be used throws before there is a connection to be left open.
+  const secureContext = createSecureContext(options);
   const host = hostOf(server);
   const socket = await openTCP(server, proxyOnTheWay(server, way), signal);
   const name = isIP(host) === 0 ? { servername: host } : {};
-  const tls = connectTLS({ socket, host, ...name, ALPNProtocols: ["http/1.1"], ...options });
+  const tls = connectTLS({ socket, host, ...name, ALPNProtocols: ["http/1.1"], ...options, secureContext });
   await happens(tls, "secureConnect", limited(signal));
   return tls;
 }
 
-/** As `request` of node:https, on a connection of its own that goes the way. */
+/** As `request` of node:https, on a connection of its own that goes the way. `timeout`: of silence once the connection is there. */
 export function requestOver(url: string, way: Way, options: RequestOptions): ClientRequest {
   const server = new URL(url);
   if (server.protocol !== "https:") throw new Error(`${server.protocol}//${server.host} is not reached over https`);
-  return plainRequest({
-    ...options,
+  const { timeout, ...others } = options;
+  const req = plainRequest({
+    ...others,
     host: server.hostname,
     port: server.port || 443,
     defaultPort: 443,
@@ -57,6 +60,8 @@ export function requestOver(url: string, way: Way, options: RequestOptions): Cli
       return undefined;
     },
   });
+  // As an option node leaves it to the socket's maker, and no event would ever come.
+  return timeout === undefined ? req : req.setTimeout(timeout);
 }
 
 async function directly(server: URL, signal: AbortSignal): Promise<Socket> {
