@@ -114,6 +114,7 @@ test.each([
   ["data that is no PEM", [{}, { "certificate-authority-data": "!!!" }], /certificate-authority-data is not the base64 of PEM/],
   ["plain http", [{}, { server: "http://hub.example" }], /not reached over https/],
   ["a server without a scheme", [{}, { server: "hub.example:6443" }], /not reached over https/],
+  ["a password in the server's URL", [{}, { server: "https://alice:secret@hub.example" }], /a user or a password in its server/],
   ["a proxy by SOCKS", [{}, { "proxy-url": "socks5://user:secret@proxy.example" }], /proxy-url that is neither/],
 ] as [string, [object, object?], RegExp][])("%s is refused in one line that shows no value of a credential", (_, given, message) => {
   expect(() => choose(config(...given))).toThrow(message);

@@ -152,6 +152,9 @@ function placeOf(fields: Fields, file: string, where: string): Pick<Chosen, "ser
     throw new Error(`${where} has insecure-skip-tls-verify; give it certificate-authority-data instead`);
   if (!URL.canParse(server) || new URL(server).protocol !== "https:")
     throw new Error(`${where} is not reached over https: ${server.replace(/\/\/.*@/, "//")}`);
+  const { username, password } = new URL(server);
+  if (username !== "" || password !== "")
+    throw new Error(`${where} has a user or a password in its server; use a token, a client certificate or exec`);
   const serverName = string(fields, "tls-server-name");
   const ca = material(fields, "certificate-authority", { file, where });
   const proxyURL = string(fields, "proxy-url");

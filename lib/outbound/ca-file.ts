@@ -8,11 +8,10 @@ const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
  * at once when there is no certificate in it; later a file that is away, or is being written, leaves the last good content in use.
  */
 export function caFile(path: string): () => string {
-  let last = { pem: read(path), stamp: stampOf(path) };
+  let last = read(path);
   return () => {
     try {
-      const stamp = stampOf(path);
-      if (stamp !== last.stamp) last = { pem: read(path), stamp };
+      if (stampOf(path) !== last.stamp) last = read(path);
     } catch {
       // Looked at again for the next connection.
     }
@@ -26,13 +25,16 @@ function stampOf(path: string): string {
   return `${mtimeNs} ${ctimeNs} ${size} ${ino}`;
 }
 
-function read(path: string): string {
+/** The stamp is from before: what is written meanwhile has another, and is read again. */
+function read(path: string): { readonly pem: string; readonly stamp: string } {
   let pem: string;
+  let stamp: string;
   try {
+    stamp = stampOf(path);
     pem = readFileSync(path, "utf8");
   } catch (error) {
     throw new Error(`${path} cannot be read: ${(error as Error).message}`);
   }
   if (!pem.includes(CERTIFICATE)) throw new Error(`${path} holds no certificate in PEM form`);
-  return pem;
+  return { pem, stamp };
 }

@@ -80,7 +80,7 @@ test("NO_PROXY wins over no_proxy, as with Go", () => {
   expect(goes("https://a.example", { HTTPS_PROXY: P, NO_PROXY: "b.example", no_proxy: "a.example" })).toBe(P);
 });
 
-test.each(["socks5://u:secret@p", "ftp://u:secret@p", "http://", "http://u:secret@:80", "http://p:99999"])(
+test.each(["socks5://u:secret@p", "ftp://u:secret@p", "http://", "http://u:secret@:80", "http://p:99999", "http://u:secret%zz@p"])(
   "%s is no proxy: the error names the variable and shows nothing of its value",
   (text) => {
     expect(() => parseProxy(text, "HTTPS_PROXY")).toThrow(/^HTTPS_PROXY is not the URL/);

@@ -23,9 +23,19 @@ export function proxyFor(server: URL, environment: Environment): URL | undefined
 export function parseProxy(text: string, from: string): URL {
   const whole = text.includes("://") ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
-  if (url === undefined || url.hostname === "" || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new Error(`${from} is not the URL of an http or https proxy; write it like http://proxy.example:3128`);
+  const isProxy = url !== undefined && url.hostname !== "" && /^https?:$/.test(url.protocol) && isEscaped(url.username + url.password);
+  if (!isProxy) throw new Error(`${from} is not the URL of an http or https proxy; write it like http://proxy.example:3128`);
   return url;
+}
+
+/** Whether every percent sign begins an escape, and what they stand for is text. */
+function isEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
