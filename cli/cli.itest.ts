@@ -337,7 +337,7 @@ test("accept-restore ends every login, says how many and what to look at, and is
   const { code, stdout, stderr } = await asAdmin(["hub", "accept-restore"]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
   expect(stderr).toContain(`${tokens} tokens deleted`);
-  expect(stderr).toContain("kubectl get clusterregistrations.drover.dev -A");
+  expect(stderr).toMatch(/kubectl get clusterregistrations\.drover\.dev -A$/m);
   expect((await hub.admin.list(Token)).items).toEqual([]);
   const first = (await hub.admin.get(Cluster, { name: "hub" })).spec.restoreAcceptedAt ?? "";
   expect(stderr).toContain(`restore accepted at ${first}`);

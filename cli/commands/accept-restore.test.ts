@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
-import { acceptanceTime } from "./accept-restore.ts";
+import { visible } from "../output.ts";
+import { acceptanceTime, remarks } from "./accept-restore.ts";
 
 const NOW = new Date("2026-06-01T12:00:00.000Z");
 const ms = NOW.getTime();
@@ -29,4 +30,12 @@ test("an agent cannot move the acceptance into the future, where it would accept
     clusters: ["evil", "west"],
     notBelieved: ["evil"],
   });
+});
+
+test("what is said of an acceptance is shown as it is written, line by line", () => {
+  const counts = { tokensDeleted: 3, enabledUsers: 2, registeredAgents: 1 };
+  const lines = remarks({ acceptedAt: NOW.toISOString(), ...counts, clusters: ["east", "west"], notBelieved: ["west"] });
+  expect(lines).toContain("3 tokens deleted: everybody logs in again");
+  expect(lines).toContain(`restore accepted at ${NOW.toISOString()}; held back until now in: east, west`);
+  for (const line of lines) expect(visible(line)).toBe(line);
 });

@@ -42,20 +42,26 @@ export function addHub(program: Command): void {
   formatOption(hubOptions(command)).action(async (options: Options) => {
     const done = await withHub(options, acceptRestore);
     if (options.output === "json") return print(json(done));
-    note(`${done.tokensDeleted} tokens deleted: everybody logs in again`);
-    note(
-      `restore accepted at ${done.acceptedAt}${done.clusters.length > 0 ? `; held back until now in: ${done.clusters.join(", ")}` : ""}`,
-    );
-    for (const cluster of done.notBelieved)
-      note(
-        `${cluster} reports an epoch of more than a day from now and goes on holding back; look at its agent and at the operators' clocks`,
-      );
-    note(`now look at what came back with the backup:
-  ${done.enabledUsers} users are enabled                  kubectl get users.drover.dev
-  ${done.registeredAgents} agents' keys are on record            kubectl get clusterregistrations.drover.dev -A
-  who may do what                      kubectl get crtb,prtb,globalrolebindings.drover.dev -A
-  rights on the hub itself, which no agent held back: kubectl get clusterrolebindings,rolebindings -A`);
+    for (const line of remarks(done)) note(line);
   });
+}
+
+/** What a person reads, line by line. Pure. */
+export function remarks(done: Accepted): readonly string[] {
+  const held = done.clusters.length > 0 ? `; held back until now in: ${done.clusters.join(", ")}` : "";
+  return [
+    `${done.tokensDeleted} tokens deleted: everybody logs in again`,
+    `restore accepted at ${done.acceptedAt}${held}`,
+    ...done.notBelieved.map(
+      (cluster) =>
+        `${cluster} reports an epoch of more than a day from now and goes on holding back; look at its agent and at the operators' clocks`,
+    ),
+    "now look at what came back with the backup:",
+    `  ${done.enabledUsers} users are enabled                  kubectl get users.drover.dev`,
+    `  ${done.registeredAgents} agents' keys are on record            kubectl get clusterregistrations.drover.dev -A`,
+    "  who may do what                      kubectl get crtb,prtb,globalrolebindings.drover.dev -A",
+    "  rights on the hub itself, which no agent held back: kubectl get clusterrolebindings,rolebindings -A",
+  ];
 }
 
 /** Tokens go first: if one cannot be deleted, nothing is accepted. */
