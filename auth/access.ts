@@ -8,7 +8,7 @@ import type { PolicyRule } from "../lib/kube/object.ts";
 export const access: readonly PolicyRule[] = [
   { apiGroups: [GROUP], resources: ["authproviders", "clusters", "clustermembers"], verbs: ["get", "list", "watch"] },
   { apiGroups: [GROUP], resources: ["users"], verbs: ["get"] },
-  // For lastLoginTime.
+  // For lastLoginTime, credential and loginGeneration.
   { apiGroups: [GROUP], resources: ["users/status"], verbs: ["patch"] },
   { apiGroups: [GROUP], resources: ["tokens"], verbs: ["get", "create", "delete"] },
   { apiGroups: [GROUP], resources: ["clusterregistrations"], verbs: ["get"] },

@@ -73,6 +73,12 @@ describe("attack 36: brute force", () => {
     expect(limiter.admit("alice", from("192.0.2.1"), at(0))).toBe(0);
   });
 
+  test("attack: a name that begins with a balancer's address does not use up what may be tried behind that balancer", () => {
+    const limiter = new LoginLimiter();
+    for (let n = 0; n < 1000; n++) limiter.failed("10.0.0.1 alice", from(`192.0.2.${n % 250}`), at(0), false);
+    expect(limiter.admit("alice", balancer, at(0))).toBe(0);
+  });
+
   test("attack: twenty thousand invented names do not make the limiter forget what was tried for a real one", () => {
     const limiter = new LoginLimiter({ ...DEFAULT_LIMITS, sourceBurst: 1e6 });
     for (let n = 0; n < DEFAULT_LIMITS.userBurst; n++) limiter.failed("alice", from(`10.1.0.${n}`), at(0), true);

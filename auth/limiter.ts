@@ -61,14 +61,14 @@ export class LoginLimiter {
   /** Asked before anything is looked up, also for users that do not exist. Seconds to wait, or 0: go on. Takes one attempt of the source. */
   admit(user: string, source: Source, now: Date): number {
     const ms = now.getTime();
-    if (source.standsForMany) return this.#waitOf(`${source.key} ${user}`, ms);
+    if (source.standsForMany) return this.#waitOf(pair(user, source), ms);
     const bySource = this.#sources.admit(source.key, ms);
     if (bySource > 0) return bySource;
 
     const waitMs = Math.max(...this.#ledgers().map(({ failures }) => failures.get(pair(user, source))?.waitUntil ?? 0)) - ms;
     if (waitMs > 0) return Math.ceil(waitMs / 1000);
 
-    return this.knows(user, source) ? 0 : this.#waitOf(user, ms);
+    return this.knows(user, source) ? 0 : this.#waitOf(anywhere(user), ms);
   }
 
   /** Whether the user has logged in from this source before, as far as is remembered here. Never where a source stands for many. */
@@ -79,7 +79,7 @@ export class LoginLimiter {
   failed(user: string, source: Source, now: Date, exists: boolean): void {
     const ms = now.getTime();
     const { users, failures } = exists ? this.#existing : this.#invented;
-    users.take(source.standsForMany ? `${source.key} ${user}` : user, ms);
+    users.take(source.standsForMany ? pair(user, source) : anywhere(user), ms);
     if (source.standsForMany) return;
     const { freeFailures, longestWaitSeconds } = this.#limits;
     const before = failures.get(pair(user, source));
@@ -103,4 +103,6 @@ export class LoginLimiter {
   }
 }
 
+/** What is sent as a name may have spaces; a source's key has none and is not empty, so nobody's name reads like a pair. */
+const anywhere = (user: string): string => ` ${user}`;
 const pair = (user: string, { key }: Source): string => `${key} ${user}`;

@@ -47,6 +47,8 @@ export async function login(context: Context, asker: Asker, request: LoginReques
   try {
     const answer = await attempt(context, asker, request, found);
     const token = tokenObjectName(tokenHash(answer.token));
+    // So that strangers at the same address do not keep it from being used.
+    context.tokenHolders.good(token);
     context.audit.record({ action: "login", decision: "allow", reason: "Granted", source, requestId, ...found, token });
     return answer;
   } catch (error) {
