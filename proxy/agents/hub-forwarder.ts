@@ -80,6 +80,8 @@ export class HubForwarder {
       return stop(exchange, new Refusal("MalformedRequest", "a GET of an agent has no body"));
     const token = await this.#options.tokens.verify(authorization, cluster, REVIEWED_FOR_MS);
     if (token instanceof Refusal) return stop(exchange, token);
+    // Whoever has left meanwhile would never give back what is taken from here on.
+    if (exchange.over) return;
     const isFull = (this.#open.get(cluster)?.size ?? 0) >= OPEN_PER_AGENT;
     const busy = isFull ? TOO_MANY_OPEN : this.#options.bounds.admit(admitted, performance.now());
     if (busy !== undefined) return stop(exchange, busy);
@@ -111,6 +113,8 @@ export class HubForwarder {
     client.onClose(() => req.destroy());
     req.on("error", () => stop(exchange, new Refusal("HubUnavailable", "the hub does not answer; try again")));
     req.on("response", (res: IncomingMessage) => {
+      // Refused meanwhile: the client still reads why.
+      if (exchange.over) return void req.destroy();
       const judged = judgeAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
       if (judged.is === "unfit") {
         stop(exchange, new Refusal("AnswerRefused", `the hub ${judged.because}`));
