@@ -1,17 +1,23 @@
 // Which requests may last for as long as the client likes: those that an API server calls long-running. All others it ends by itself
 // within a minute. Pure.
 
+/** Before the resource, in place of a verb. */
+const VERBS: ReadonlySet<string> = new Set(["proxy", "watch"]);
 const SUBRESOURCES: ReadonlySet<string> = new Set(["attach", "exec", "log", "portforward", "proxy"]);
 
 /** `path`: as the cluster gets it, with the query. */
 export function isUnbounded(path: string, upgrade: string | undefined): boolean {
   if (upgrade !== undefined) return true;
   const question = path.indexOf("?");
-  const [root, ...more] = (question < 0 ? path : path.slice(0, question)).split("/").filter((segment) => segment !== "");
+  if (question >= 0 && asksToWatch(path.slice(question + 1))) return true;
+  // API servers take a path apart after they have decoded it, so an escape hides nothing, and an escaped slash is one.
+  const [root, ...more] = decoded(question < 0 ? path : path.slice(0, question))
+    .split("/")
+    .filter((segment) => segment !== "");
   const rest = root === "api" ? more.slice(1) : root === "apis" ? more.slice(2) : [];
-  if (rest[0] === "watch" || (question >= 0 && asksToWatch(path.slice(question + 1)))) return true;
+  if (rest[0] !== undefined && VERBS.has(rest[0])) return true;
   const [, , subresource] = rest[0] === "namespaces" ? rest.slice(2) : rest;
-  return subresource !== undefined && SUBRESOURCES.has(decoded(subresource));
+  return subresource !== undefined && SUBRESOURCES.has(subresource);
 }
 
 /** As API servers read a flag: whatever is not plainly false is true. */
@@ -20,10 +26,11 @@ function asksToWatch(query: string): boolean {
   return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }
 
-function decoded(segment: string): string {
+function decoded(path: string): string {
+  if (!path.includes("%")) return path;
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(path);
   } catch {
-    return segment;
+    return path;
   }
 }
