@@ -62,7 +62,8 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
       res.on("data", (piece: Buffer) => {
         if (text.length < MAX_REFUSAL_BYTES) text += piece.toString("utf8");
       });
-      res.on("end", () => reject(new DialRefused(res.statusCode ?? 0, `GET ${url}: ${res.statusCode} ${text.slice(0, 500)}`)));
+      // Also when the connection ended in the middle of it.
+      res.on("close", () => reject(new DialRefused(res.statusCode ?? 0, `GET ${url}: ${res.statusCode} ${text.slice(0, 500)}`)));
     });
     req.end();
   });
