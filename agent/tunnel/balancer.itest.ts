@@ -111,3 +111,18 @@ test("it dials again at once when a replica drains its tunnel", async () => {
   await until(() => dials.length === 2, "a second dial");
   await covered(1);
 });
+
+test("replicas that take tunnels and drop them at once are never dialled without a pause", async () => {
+  // Each pause asks for a random number once; with 0 it is none, so that the test need not wait for it.
+  const random = jest.spyOn(Math, "random").mockReturnValue(0);
+  try {
+    balancer.on("upgrade", () => sessions.at(-1)?.session.destroy());
+    run();
+    await until(() => dials.length >= 10, "ten dials");
+    stop.abort();
+    await running;
+    expect(random.mock.calls.length).toBeGreaterThanOrEqual(dials.length - 1);
+  } finally {
+    random.mockRestore();
+  }
+});

@@ -68,12 +68,16 @@ export class Tunnels {
 
   async #dialWhileMissing(proxyURL: string, signal: AbortSignal): Promise<void> {
     for (let failed = 0, covered = 0; !signal.aborted; ) {
-      if (!this.#isMissing || failed > 0 || covered > 0) {
-        const ms = this.#isMissing ? pauseMs({ failed, covered }) : undefined;
-        // What changes meanwhile, changes how likely the next dial is to succeed.
-        if (await this.#changeWithin(ms)) covered = 0;
-        if (signal.aborted || !this.#isMissing) continue;
+      if (!this.#isMissing) {
+        await this.#changed.promise;
+        // A tunnel is only known not to have lasted when it is over.
+        [failed, covered] = [this.#shortLived, 0];
+        continue;
       }
+      // What changes meanwhile makes it likely that a balancer gives another replica, and nothing more likely after a failure.
+      if (failed > 0) await pause(pauseMs({ failed, covered }), signal);
+      else if (covered > 0 && (await this.#changeWithin(pauseMs({ failed, covered })))) covered = 0;
+      if (signal.aborted || !this.#isMissing) continue;
       try {
         covered = (await this.#adopt(await this.#dial(proxyURL, signal))) ? 0 : covered + 1;
         failed = this.#shortLived;
@@ -90,10 +94,9 @@ export class Tunnels {
     this.#changed = Promise.withResolvers<void>();
   }
 
-  /** Whether something changed within the time; undefined: waits for that. */
-  async #changeWithin(ms: number | undefined): Promise<boolean> {
+  /** Whether something changed within the time. */
+  async #changeWithin(ms: number): Promise<boolean> {
     const changed = this.#changed.promise.then(() => true);
-    if (ms === undefined) return await changed;
     const late = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => late.resolve(false), ms);
     return await Promise.race([changed, late.promise]).finally(() => clearTimeout(timer));
