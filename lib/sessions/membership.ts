@@ -10,6 +10,8 @@ export type KnownGroups = readonly string[];
 
 // Objects of a cache never change, so what was worked out for a pair of them holds as long as both are there.
 const memberships = new WeakMap<ClusterMembers, WeakMap<User, KnownGroups | "none">>();
+/** The same for all clusters: whoever is in hundreds of groups is looked up in a thousand clusters at once. */
+const groupsByUser = new WeakMap<User, ReadonlySet<string>>();
 
 /** The person's groups that the cluster knows; undefined when they are no member of it, or there is no such list. */
 export function membership(user: User, members: ClusterMembers | undefined): KnownGroups | undefined {
@@ -31,20 +33,24 @@ export function membership(user: User, members: ClusterMembers | undefined): Kno
 export const isInScope = ({ spec: { clusters } }: Token, cluster: string): boolean => clusters === undefined || clusters.includes(cluster);
 
 function workOut(user: User, { spec }: ClusterMembers): KnownGroups | "none" {
-  const mine = groupsOf(user);
-  const groups = (spec.groups ?? []).filter((group) => mine.has(group)).sort();
-  const isMember = spec.everyone === true || groups.length > 0 || (spec.users ?? []).includes(user.metadata.name);
-  return isMember ? groups : "none";
+  let mine = groupsByUser.get(user);
+  if (mine === undefined) {
+    mine = groupsOf(user);
+    groupsByUser.set(user, mine);
+  }
+  const known = (spec.groups ?? []).filter((group) => mine.has(group)).sort();
+  const isMember = spec.everyone === true || known.length > 0 || (spec.users ?? []).includes(user.metadata.name);
+  return isMember ? known : "none";
 }
 
 /** As a cluster names them; those that cannot be named safely are left out. */
 function groupsOf(user: User): ReadonlySet<string> {
-  const groups = new Set<string>();
+  const named = new Set<string>();
   for (const { provider, names } of user.status?.groups ?? []) {
     for (const name of names ?? []) {
       const encoded = encodeGroup(name);
-      if (encoded !== undefined) groups.add(groupSubject(provider, encoded));
+      if (encoded !== undefined) named.add(groupSubject(provider, encoded));
     }
   }
-  return groups;
+  return named;
 }

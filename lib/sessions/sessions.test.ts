@@ -122,6 +122,23 @@ describe("who belongs to a cluster", () => {
     expect(membership(user, members)).toEqual(wanted);
   });
 
+  test("the groups of a person are read once, however many clusters they are looked up in", () => {
+    let read = 0;
+    const reported = { provider: "corp", names: ["devs"] };
+    const status = {
+      get groups() {
+        read++;
+        return [reported];
+      },
+    };
+    const person = user({}, {}, status);
+    for (let n = 0; n < 100; n++)
+      expect(membership(person, members({ groups: n % 2 === 0 ? ["drover:group:corp:devs"] : [] }))).toEqual(
+        n % 2 === 0 ? ["drover:group:corp:devs"] : undefined,
+      );
+    expect(read).toBe(1);
+  });
+
   test("a token for some clusters opens no other", () => {
     expect(["east", "west"].map((cluster) => isInScope(token({ clusters: ["east"] }), cluster))).toEqual([true, false]);
     expect(isInScope(token(), "west")).toBe(true);
