@@ -51,7 +51,9 @@ async function replace(path: string, content: string, modeFor: (before: number |
 async function followed(path: string): Promise<string> {
   try {
     return await realpath(path);
-  } catch {
+  } catch (error) {
+    // Links that lead in a circle, for one.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     const next = await readlink(path).catch(() => undefined);
     return next === undefined ? path : await followed(resolve(dirname(path), next));
   }
