@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { until } from "../testing/until.ts";
 import { Cache } from "./cache.ts";
-import { ApiError, KubeClient } from "./client.ts";
+import { ApiError, KubeClient, TimeoutError } from "./client.ts";
 import { ClusterRoleBinding, ConfigMap, Namespace } from "./core.ts";
 
 // Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
@@ -59,7 +59,14 @@ test("writes that are refused with 429 are asked again after the time that the s
 
 test("a refusal surfaces with its Retry-After when the time limit leaves no room to wait for it", async () => {
   const hasty = new KubeClient({ server: plane.server, ca: plane.ca, ...plane.clientCertificate("busy") }, { timeoutMs: 900 });
-  const results = await Promise.allSettled(Array.from({ length: 60 }, () => hasty.list(ConfigMap, { namespace })));
+  const wave = () => Promise.allSettled(Array.from({ length: 60 }, () => hasty.list(ConfigMap, { namespace })));
+  // Making connections may take a busy machine longer than the limit allows; a later wave finds them made.
+  let results: PromiseSettledResult<unknown>[] = [];
+  const isLate = (result: PromiseSettledResult<unknown>): boolean => result.status === "rejected" && result.reason instanceof TimeoutError;
+  await until(async () => {
+    results = await wave();
+    return !results.some(isLate);
+  }, "no request waits for longer than it may");
   const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason as ApiError] : []));
   expect(errors.length).toBeGreaterThan(0);
   for (const error of errors) {
