@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { Authority } from "../testing/certificates.ts";
 import { startOutboundProxy } from "../testing/outbound-proxy.ts";
 import { Upstream } from "./upstream.ts";
@@ -43,5 +43,33 @@ test("requests and upgrades go through the outbound proxy, and kept connections 
     server.closeAllConnections();
     server.close();
     await squid.stop();
+  }
+});
+
+test("a request fails when the server behind the outbound proxy never speaks TLS", async () => {
+  const { promise: hello, resolve: heardHello } = Promise.withResolvers<Socket>();
+  const proxy = createTcpServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.once("data", () => heardHello(socket));
+    });
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const proxyURL = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const upstream = new Upstream({ server: `https://${NAME}:6443`, proxyURL, socketsPerIdentity: 1, idlePerIdentity: 1 });
+  jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask", "setImmediate", "clearImmediate", "performance", "Date"] });
+  try {
+    const failed = once(upstream.send({ method: "GET", path: "/", headers: [], body: "none" }, "me") as ClientRequest, "response");
+    const outcome = expect(failed).rejects.toThrow("connecting took too long");
+    await hello;
+    jest.advanceTimersByTime(10_000);
+    await outcome;
+  } finally {
+    jest.useRealTimers();
+    upstream.close();
+    (await hello).destroy();
+    proxy.close();
   }
 });

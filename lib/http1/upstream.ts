@@ -3,6 +3,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, type AgentOptions, type RequestOptions, request } from "node:https";
 import type { Duplex, Readable } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { openTCP, proxyOnTheWay, type Way } from "../outbound/connect.ts";
 import { tlsOptions } from "../outbound/trust.ts";
 import { type Framing, headerLines, type Outgoing } from "./head.ts";
@@ -151,7 +152,8 @@ class Pools extends Agent {
 /** Bounds the time to connect, not the time to answer: watches may be silent for long. */
 function limitConnect(req: ClientRequest): void {
   req.once("socket", (socket) => {
-    if (!socket.connecting) return;
+    // Through an outbound proxy only TLS is still to come.
+    if (!socket.connecting && !(socket as TLSSocket & { readonly secureConnecting?: boolean }).secureConnecting) return;
     const timer = setTimeout(() => req.destroy(new Error("connecting took too long")), CONNECT_TIMEOUT_MS);
     const done = (): void => clearTimeout(timer);
     socket.once("secureConnect", done);
