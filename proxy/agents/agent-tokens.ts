@@ -61,7 +61,8 @@ export class AgentTokens {
   }
 
   #judgeRegistration(cluster: string, claim: Claim): Refusal | undefined {
-    if (!this.#options.hasCluster(cluster)) return new Refusal("AgentForbidden", "forbidden: there is no such cluster");
+    // To whoever has not proved to be its agent, a cluster that is not there looks like any other.
+    if (!this.#options.hasCluster(cluster)) return unauthorized("NoSuchCluster");
     return isForKey(claim, this.#options.keyOnRecord(cluster)) ? undefined : unauthorized("KeyNotOnRecord");
   }
 

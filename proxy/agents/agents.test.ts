@@ -1,6 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { KubeClient } from "../../lib/kube/client.ts";
+import type { Refusal } from "../refusal.ts";
 import { agentClaim, isForKey } from "./account.ts";
+import { AgentTokens } from "./agent-tokens.ts";
 import { mayAskHub } from "./allow.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -41,6 +44,25 @@ describe("attack 59: a token at the agents' endpoint", () => {
   ])("%s is not", (_, authorization) => {
     expect(agentClaim(authorization, "east", NOW)).toBeUndefined();
   });
+});
+
+test("a stranger with a forged token does not learn which clusters there are", async () => {
+  const tokens = new AgentTokens({
+    hub: new KubeClient({ server: "https://127.0.0.1:1" }, { userAgent: "test" }),
+    keys: { signed: async () => false },
+    hasCluster: (cluster) => cluster !== "west",
+    keyOnRecord: (cluster) => (cluster === "east" ? "SHA256:k" : undefined),
+  });
+  const answers = ["east", "north", "west"].map(async (cluster) => {
+    const sub = `system:serviceaccount:cluster-${cluster}:agent`;
+    const forged = jwt({ sub, exp: Date.now() / 1000 + 600, aud: ["drover.dev/agent-key/SHA256:k"] });
+    const refused = (await tokens.verify([`Bearer ${forged}`], cluster, 0)) as Refusal;
+    return { because: refused.because, ...refused.answer() };
+  });
+  const [east, north, west] = await Promise.all(answers);
+  expect([east?.because, north?.because, west?.because]).toEqual(["SignatureRefused", "KeyNotOnRecord", "NoSuchCluster"]);
+  expect(north).toEqual({ ...east, because: north?.because });
+  expect(west).toEqual({ ...east, because: west?.because });
 });
 
 describe("attack 59: an agent may ask of the hub", () => {
