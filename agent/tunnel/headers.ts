@@ -4,21 +4,8 @@ import { type Outgoing, WRITERS_OWN } from "../../lib/http1/head.ts";
 import { allowedHeaders } from "../../lib/identity/answer-headers.ts";
 import type { RawHeaders, RequestHead } from "../../lib/tunnel/head.ts";
 
-/** They mean one connection only (RFC 9110, 7.6.1). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "expect",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** Besides what only the writer says: they are between a client and a proxy. */
+const PROXYS: ReadonlySet<string> = new Set(["proxy-authenticate", "proxy-authorization"]);
 
 /** The request as the API server gets it: the client's own headers, the impersonator's token, and the person's identity. */
 export function outgoingRequest(head: RequestHead, groups: readonly string[], token: string): Outgoing {
@@ -29,7 +16,7 @@ export function outgoingRequest(head: RequestHead, groups: readonly string[], to
     const value = head.headers[i + 1] ?? "";
     const lower = name.toLowerCase();
     if (lower === "upgrade") upgrade = value;
-    if (!HOP_BY_HOP.has(lower) && !WRITERS_OWN.has(lower)) headers.push(name, value);
+    if (!WRITERS_OWN.has(lower) && !PROXYS.has(lower)) headers.push(name, value);
   }
   headers.push("Authorization", `Bearer ${token}`, "Impersonate-User", head.user);
   if (head.uid !== "") headers.push("Impersonate-Uid", head.uid);

@@ -1,4 +1,5 @@
 // Which of a client's headers go on, and which end the request. What could be read as an identity is refused, never cleaned away.
+import { WRITERS_OWN } from "../http1/head.ts";
 
 export type Judged =
   | {
@@ -16,25 +17,11 @@ export type Judged =
   | { readonly is: "identity"; readonly header: string; readonly impersonation: boolean }
   | { readonly is: "malformed"; readonly because: string };
 
-/** They mean one connection only (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = [
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "http2-settings",
-  "expect",
-  "host",
-];
 /** Credentials end here, and cookies mean nothing on this host. */
 const CREDENTIALS = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"];
 /** What the client claims about the way that the request took. */
 const CLAIMS = ["forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"];
-const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...CREDENTIALS, ...CLAIMS]);
+const DROPPED: ReadonlySet<string> = new Set([...WRITERS_OWN, ...CREDENTIALS, ...CLAIMS]);
 
 /** All that `Connection` may name. Anything else asks to have a header taken away on the way. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection"]);
