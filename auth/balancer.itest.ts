@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { until } from "../lib/testing/until.ts";
 import { AuthUnderTest, BALANCER, expectStatus, SENTINEL } from "./testing/server.ts";
 
 jest.setTimeout(120_000);
@@ -60,6 +61,24 @@ test("attack: an address that the client claims for itself, in front of the bala
 test("behind a balancer that names nobody, wrong passwords for one user do not stop another, and a user's guesses are counted", async () => {
   for (let n = 0; n < 14; n++) expectStatus(await under.login("no-such-user", `guess ${n}`, {}, BALANCER), 401, "Unauthorized");
   expect((await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).status).toBe(200);
+});
+
+test("attack: strangers with invented tokens behind a balancer that names nobody do not keep a fresh login from being used", async () => {
+  let [flooding, refused] = [true, 0];
+  const flood = Array.from({ length: 16 }, async (_, worker) => {
+    for (let n = 0; flooding; n++) {
+      const token = `drv_${`${worker}x${n}`.padEnd(43, "x")}`;
+      if ((await under.send("GET", "/clusters", { token, from: BALANCER })).status === 429) refused++;
+    }
+  });
+  try {
+    await until(() => refused > 100, "the strangers are slowed");
+    const token = (await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).body.token as string;
+    expect((await under.send("GET", "/clusters", { token, from: BALANCER })).status).toBe(200);
+  } finally {
+    flooding = false;
+    await Promise.all(flood);
+  }
 });
 
 test("a balancer may open more connections than any other source; another source may not", async () => {
