@@ -62,6 +62,25 @@ test("the first apply creates, the same again sends nothing, another one changes
   expect(sentByOther).toEqual([]);
 });
 
+test("an intent for one version is sent again when only the status has changed since, and refused when anything else has", async () => {
+  const quota = (hard: Record<string, string>, version: object = {}) => ({
+    ...{ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "onto", namespace, ...version }, spec: { hard } },
+  });
+  const key = { name: "onto", namespace };
+  const seen = await admin.apply(ResourceQuota, quota({ cpu: "1" }), { fieldManager: manager });
+  // What a cache that is behind holds: the object as it was.
+  const behind = new Live(admin, () => undefined);
+  behind.find = async <T extends KubeObject>() => seen as unknown as T;
+  const one = new Applier({ client: admin, fieldManager: manager, live: behind });
+  const version = { uid: seen.metadata.uid, resourceVersion: seen.metadata.resourceVersion };
+  await admin.patch(ResourceQuota, key, { status: { used: { cpu: "0" } } }, { type: "merge", subresource: "status" });
+  expect((await one.apply(ResourceQuota, quota({ cpu: "2" }, version))).outcome).toBe("changed");
+  expect((await admin.get(ResourceQuota, key)).spec?.hard).toEqual({ cpu: "2" });
+  // Now the spec is another one than that which was seen.
+  await expect(one.apply(ResourceQuota, quota({ cpu: "3" }, version))).rejects.toMatchObject({ code: 409 });
+  expect((await admin.get(ResourceQuota, key)).spec?.hard).toEqual({ cpu: "2" });
+});
+
 test("what the server writes differently than it was sent is sent once, and not at every look", async () => {
   const { applier: one, sent } = applier();
   const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace }, spec: { hard: { cpu: "2000m" } } };

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import { type ApiError, isInvalid, isNotFound, type KubeClient } from "../kube/client.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type ApiError, isConflict, isInvalid, isNotFound, type KubeClient } from "../kube/client.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { isUndrifted } from "./drift.ts";
 import { type CacheLookup, kindString, Live } from "./live.ts";
@@ -102,7 +103,7 @@ export class Applier {
   ): Promise<T> {
     const options = { fieldManager: this.#manager, force: true, ...o };
     try {
-      return await this.#client.apply(kind, intent, options);
+      return await this.#sendOnto(kind, intent, live, options);
     } catch (error) {
       if (live === undefined || o.subresource !== undefined || !isImmutable(error)) {
         this.#onWrite(kind.kind, "failed");
@@ -110,6 +111,28 @@ export class Applier {
       }
       await this.#makeWay(kind, live, o.signal);
       return await this.#client.apply(kind, intent, options);
+    }
+  }
+
+  /**
+   * An intent with a resourceVersion is for that version only. When nothing but the status has changed since, it is sent again at once, for
+   * the version that is there now: what it was made from is the same, and a withdrawal does not wait for an agent that reports meanwhile.
+   */
+  async #sendOnto<T extends KubeObject>(
+    kind: Kind<T>,
+    intent: KubeObject,
+    live: T | undefined,
+    options: { readonly fieldManager: string; readonly signal?: AbortSignal },
+  ): Promise<T> {
+    try {
+      return await this.#client.apply(kind, intent, options);
+    } catch (error) {
+      const { resourceVersion } = intent.metadata;
+      if (!isConflict(error) || resourceVersion === undefined || live?.metadata.resourceVersion !== resourceVersion) throw error;
+      const now = await this.#client.find(kind, keyOf(intent), { signal: options.signal });
+      if (now === undefined || !differsInStatusOnly(now, live)) throw error;
+      const onto = { ...intent, metadata: { ...intent.metadata, resourceVersion: now.metadata.resourceVersion } } as KubeObject;
+      return await this.#client.apply(kind, onto, options);
     }
   }
 
@@ -145,6 +168,15 @@ function cannotBeMended(intent: KubeObject, live: KubeObject): boolean {
 interface RbacFields {
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly aggregationRule?: unknown;
+}
+
+/** Of one object at two times. */
+function differsInStatusOnly(now: KubeObject, before: KubeObject): boolean {
+  const essence = ({ metadata, ...rest }: KubeObject): unknown => {
+    const { resourceVersion: _, managedFields: __, ...own } = metadata;
+    return { ...rest, metadata: own, status: undefined };
+  };
+  return isDeepStrictEqual(essence(now), essence(before));
 }
 
 /** A cache that lags can hide a changed roleRef from us; the server's refusal names the field. */
