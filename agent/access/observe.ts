@@ -23,13 +23,14 @@ export function seenSet({ metadata, spec }: AccessSet): SeenSet {
 }
 
 export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): SeenTemplate {
-  const accepted = status?.conditions?.some(({ type, status: is }) => type === "Accepted" && is === "True") ?? false;
+  const judgement = status?.conditions?.find(({ type }) => type === "Accepted")?.status;
   return {
     name: metadata.name,
     ...versionOf(metadata, status?.history ?? []),
     ...(status?.restoreAcceptedAt === undefined ? {} : { acceptedAt: status.restoreAcceptedAt }),
     context: spec.context,
-    accepted,
+    // Unknown: the hub could not judge it anew, which is no order to withdraw. Of a template that is refused there are no rules any more.
+    accepted: judgement === "True" || (judgement === "Unknown" && status?.rules !== undefined),
     rules: status?.rules ?? [],
     capabilities: status?.capabilities ?? [],
     ...(spec.externalClusterRole === undefined ? {} : { externalClusterRole: spec.externalClusterRole }),
