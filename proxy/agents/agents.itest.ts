@@ -219,8 +219,8 @@ describe("an agent whose key was withdrawn", () => {
 describe("an agent that writes as much as it can", () => {
   const statusOfSet = (cluster: string): string => `${setsOf(cluster)}/cluster/status`;
   const reportOf = (cluster: string): string => `/apis/drover.dev/v1alpha1/namespaces/cluster-${cluster}/clusterreports/agent/status`;
-  const patch = (cluster: string, path: string, body: string, token: string): Promise<string> => {
-    const framing = `Content-Type: application/merge-patch+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+  const patch = (cluster: string, path: string, body: string, token: string, type = "application/merge-patch+json"): Promise<string> => {
+    const framing = `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
     return write(head(cluster, "PATCH", path, token, framing) + body);
   };
   /** What the hub throws away, as long as a report may be at most. */
@@ -246,6 +246,16 @@ describe("an agent that writes as much as it can", () => {
     expect(answers.at(-1)).toContain("minute");
     expect(statusOf(await get("east", setsOf("east"), east))).toBe(200);
     expect(statusOf(await patch("west", reportOf("west"), padding(1024), west))).toBe(200);
+  });
+
+  test("adds nothing to an object by many small requests: it asks for merge patches only", async () => {
+    const applied = JSON.stringify({ apiVersion: "drover.dev/v1alpha1", kind: "ClusterReport", status: { healthy: true } });
+    const apply = (manager: string) =>
+      patch("west", `${reportOf("west")}?fieldManager=${manager}&force=true`, applied, west, "application/apply-patch+yaml");
+    const entry = { manager: "m", operation: "Apply", apiVersion: "drover.dev/v1alpha1", fieldsType: "FieldsV1", fieldsV1: {} };
+    const append = JSON.stringify([{ op: "add", path: "/metadata/managedFields/-", value: entry }]);
+    expect(statusOf(await apply("m1"))).toBe(403);
+    expect(statusOf(await patch("west", reportOf("west"), append, west, "application/json-patch+json"))).toBe(403);
   });
 
   test("leaves no more on the hub than its status may hold", async () => {

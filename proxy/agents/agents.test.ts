@@ -4,7 +4,7 @@ import { KubeClient } from "../../lib/kube/client.ts";
 import type { Refusal } from "../refusal.ts";
 import { agentClaim, isForKey } from "./account.ts";
 import { AgentTokens } from "./agent-tokens.ts";
-import { mayAskHub } from "./allow.ts";
+import { isMergePatch, mayAskHub } from "./allow.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const EXP = NOW / 1000 + 600;
@@ -112,6 +112,19 @@ describe("attack 59: an agent may ask of the hub", () => {
     ["HEAD", `${own}/accesssets`],
   ])("but not %s %s", (method, path) => {
     expect(mayAskHub("east", method, path)).toBe(false);
+  });
+
+  test.each<[string, readonly string[], boolean]>([
+    ["a merge patch", ["accept", "*/*", "content-type", "application/merge-patch+json"], true],
+    ["a merge patch with a charset", ["Content-Type", "application/merge-patch+json; charset=utf-8"], true],
+    ["a server-side apply, which leaves an entry for each field manager", ["content-type", "application/apply-patch+yaml"], false],
+    ["a JSON patch, which appends to a list", ["content-type", "application/json-patch+json"], false],
+    ["a strategic merge patch", ["content-type", "application/strategic-merge-patch+json"], false],
+    ["something that begins like a merge patch", ["content-type", "application/merge-patch+jsonl"], false],
+    ["two types", ["content-type", "application/merge-patch+json", "Content-Type", "application/apply-patch+yaml"], false],
+    ["no type", ["accept", "application/merge-patch+json"], false],
+  ])("grows no object by small requests: %s", (_, headers, allowed) => {
+    expect(isMergePatch(headers)).toBe(allowed);
   });
 
   test("nothing outside its namespace but templates, whatever it makes up", () => {

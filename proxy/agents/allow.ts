@@ -22,6 +22,16 @@ export function mayAskHub(cluster: string, method: string, path: string): boolea
   return method === "PATCH" && matches(rest, ["namespaces", own, "clusterreports", AGENT, "status"]);
 }
 
+/**
+ * Whether an agent's PATCH is a JSON merge patch, as all of its own are. Others add to what is there: each server-side apply with another field
+ * manager leaves an entry in managedFields, a JSON patch appends to that list, and small requests would make an object as large as etcd takes.
+ * `headers`: name, value, name, value …
+ */
+export function isMergePatch(headers: readonly string[]): boolean {
+  const types = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === "content-type");
+  return types.length === 1 && /^application\/merge-patch\+json *(;|$)/i.test(types[0] ?? "");
+}
+
 const ANY = Symbol("any name");
 
 const matches = (segments: readonly string[], pattern: readonly (string | typeof ANY)[]): boolean =>

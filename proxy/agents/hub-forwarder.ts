@@ -9,7 +9,7 @@ import type { Outcome } from "../forward.ts";
 import { Refusal } from "../refusal.ts";
 import type { Admitted } from "../request.ts";
 import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
-import { mayAskHub } from "./allow.ts";
+import { isMergePatch, mayAskHub } from "./allow.ts";
 import { wholeBody } from "./body.ts";
 import type { AgentBounds } from "./bounds.ts";
 
@@ -72,10 +72,12 @@ export class HubForwarder {
   }
 
   async #serve(exchange: Exchange, admitted: Admitted): Promise<void> {
-    const { cluster, method, path, authorization } = admitted;
+    const { cluster, method, path, headers, authorization } = admitted;
     const { client } = exchange;
     if (!mayAskHub(cluster, method, path))
       return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
+    if (method === "PATCH" && !isMergePatch(headers))
+      return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent's PATCH is of type application/merge-patch+json"));
     if (method === "GET" && client.body !== undefined)
       return stop(exchange, new Refusal("MalformedRequest", "a GET of an agent has no body"));
     const token = await this.#options.tokens.verify(authorization, cluster, REVIEWED_FOR_MS);

@@ -52,6 +52,8 @@ const CLUSTER = { prefix: "/clusters/east", path: MAPS, writes: MAPS, token: TOK
 const SET = "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets/cluster";
 const HUB = { prefix: "/agents/east/hub", path: SET, writes: `${SET}/status`, token: "eyJ.eyJ.sig" };
 type Way = typeof CLUSTER;
+/** What an agent's PATCH has to be. */
+const PATCHES = "application/merge-patch+json";
 
 interface Request {
   readonly method: string;
@@ -71,6 +73,7 @@ function overHttp1(way: Way, requests: readonly Request[]): Promise<Outcome[]> {
       `${method} ${way.prefix}${method === "GET" ? way.path : way.writes}?n=${i} HTTP/1.1`,
       "Host: proxy",
       `Authorization: Bearer ${way.token}`,
+      `Content-Type: ${PATCHES}`,
     ];
     if (framing === "length") lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
     if (framing === "chunked") lines.push("Transfer-Encoding: chunked");
@@ -103,6 +106,7 @@ const overHttp2 = (way: Way, requests: readonly Request[]): Promise<Outcome[]> =
             ":method": method,
             ":path": `${way.prefix}${method === "GET" ? way.path : way.writes}?n=${i}`,
             authorization: `Bearer ${way.token}`,
+            "content-type": PATCHES,
             ...length,
           };
           const stream = session.request(headers, { endStream: framing === "none" });
