@@ -92,7 +92,6 @@ function noted(cluster: Cluster, heartbeat: number | undefined, connected: boole
   return { lastHeartbeatTime: keep && lastHeartbeatTime !== undefined ? lastHeartbeatTime : timeOf(heartbeat) };
 }
 
-/** What is in the status already: leaving a field out of an apply would remove it. */
 /**
  * How long a change of versions and nodes waits: an agent may report another number fifty times a second, and each write of a Cluster is seen by
  * all who watch clusters. What becomes of the conditions waits for nothing.
@@ -110,6 +109,7 @@ function factsWait(cluster: Cluster, facts: Status, conditions: readonly Conditi
   return since < 0 ? 0 : FACTS_NOTED_EVERY_MS - since;
 }
 
+/** What is in the status already: leaving a field out of an apply would remove it. */
 function statusNow({ status = {} }: Cluster): Status {
   const { conditions: _, namespaceUID: __, ...rest } = status;
   return rest;
