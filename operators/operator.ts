@@ -14,6 +14,8 @@ export interface Term {
   readonly connection: Connection;
   /** Aborts when it ends. */
   readonly signal: AbortSignal;
+  /** Has every subject worked on once more; see RunningEngine. */
+  readonly wake: () => void;
 }
 
 export interface Work extends Pick<EngineOptions, "reconcilers" | "effects" | "cacheOptions"> {
@@ -41,7 +43,7 @@ export function runOperator<T extends OperatorConfig>(
       log.info("listening", { url: `http://${config.health.host}:${health.port}` });
       try {
         await election.run(signal, async (term) => {
-          const { beside, ...work } = await begin({ client, connection, signal: term });
+          const { beside, ...work } = await begin({ client, connection, signal: term, wake: () => engine?.wake() });
           engine = startReconcilers({ client, fence: election.fence, log, metrics, signal: term, ...work });
           await Promise.all([engine.done, beside]);
           engine = undefined;

@@ -454,6 +454,28 @@ test("a plan that counts on from what it wrote last counts each change once", as
   expect(await counters()).toEqual(names.map(() => "12"));
 });
 
+test("woken, it works on every subject once more, though no object changed", async () => {
+  const passes = new Map<string, number>();
+  const nothing = <T extends KubeObject>(kind: Kind<T>) => ({ kind, of: () => null });
+  start({
+    ...widgetConfig,
+    // Only what comes and goes wakes a subject by itself, which is soon over.
+    looksAt: [nothing(Widget), nothing(ConfigMap), nothing(RoleBinding)],
+    observe: (subject, read, signal) => {
+      passes.set(subject.metadata.name, (passes.get(subject.metadata.name) ?? 0) + 1);
+      return widgetConfig.observe(subject, read, signal);
+    },
+  });
+  const names = ["a", "b"];
+  await Promise.all(names.map((name) => admin.create(Widget, widget(name))));
+  for (const name of names) await ready(name);
+  for (let round = 0; round < 10; round++) {
+    const before = new Map(passes);
+    running[0]?.wake();
+    for (const name of names) await until(async () => (passes.get(name) ?? 0) > (before.get(name) ?? 0), `${name} was worked on again`);
+  }
+});
+
 test("effects run through the table, and an effect without an executor is a failure", async () => {
   const rung: string[] = [];
   const ring = async (effect: Ring): Promise<void> => {

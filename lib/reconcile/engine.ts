@@ -40,6 +40,8 @@ export interface RunningEngine {
   readonly done: Promise<void>;
   /** For readiness: true, or what is missing. */
   readonly check: () => true | string;
+  /** Has every subject worked on once more: something that plans look at has changed, and no object tells. */
+  readonly wake: () => void;
 }
 
 const BACKOFF = { baseMs: 50, capMs: 60_000 };
@@ -51,7 +53,7 @@ export const runReconcilers = (options: EngineOptions): Promise<void> => startRe
 
 export function startReconcilers(options: EngineOptions): RunningEngine {
   const engine = new Engine(options);
-  return { done: engine.run(options.signal), check: () => engine.check() };
+  return { done: engine.run(options.signal), check: () => engine.check(), wake: () => engine.wake() };
 }
 
 class Engine {
@@ -87,6 +89,10 @@ class Engine {
       .filter((cache) => !cache.hasSynced)
       .map(({ kind, lastError }) => `${kind.plural} (${lastError ?? "no answer yet"})`);
     return missing.length === 0 ? true : `not listed yet: ${missing.join(", ")}`;
+  }
+
+  wake(): void {
+    for (const [reconciler, queue] of this.#queues) this.#addAll(reconciler, queue);
   }
 
   #declare(kind: Kind<KubeObject>): void {

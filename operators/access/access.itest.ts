@@ -14,8 +14,9 @@ import { GlobalRoleBinding } from "../../crds/v1alpha1/globalrolebinding.ts";
 import { Project } from "../../crds/v1alpha1/project.ts";
 import { ProjectRoleTemplateBinding } from "../../crds/v1alpha1/projectroletemplatebinding.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
+import { readHistory } from "../../lib/access/guard-history.ts";
 import { clusterNamespace } from "../../lib/access/names.ts";
-import { Namespace } from "../../lib/kube/core.ts";
+import { ConfigMap, Namespace, ValidatingAdmissionPolicyBinding } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
 import { until } from "../../lib/testing/until.ts";
@@ -388,6 +389,29 @@ describe("while the hub's guards are not in force", () => {
     await isGranted("guards", one);
     await hub.kubectl(["delete", "projectroletemplatebinding", "unseen", "-n", "project-guards--p"]);
     await isGranted("guards", one, false);
+  });
+
+  test("what was granted right before they were seen to be away is withdrawn at once, though no object of its own changed", async () => {
+    const gaps = async () => {
+      const { data } = await hub.admin.get(ConfigMap, { namespace: "drover-system", name: "guard-history" });
+      return readHistory(data?.["history.json"])?.gaps ?? [];
+    };
+    let early = "";
+    let attempts = 0;
+    // On a machine that stands still in between, the binding is older than what is held back: then once more.
+    await until(async () => {
+      const before = (await gaps()).length;
+      early = `early-${++attempts}`;
+      await hub.apply(user(early), projectBinding("project-guards--p", early, { subject: { kind: "User", name: early } }));
+      await isGranted("guards", `project-p pod-reader drover:user:${early}`);
+      await hub.admin.delete(ValidatingAdmissionPolicyBinding, { name: "drover-managed-objects" });
+      await until(async () => (await gaps()).length > before, "it is on record that they are away");
+      await hub.kubectl(["apply", "--server-side", "--force-conflicts", "-k", "deploy/bases/hub-config"]);
+      const made = (await hub.admin.get(ProjectRoleTemplateBinding, bindingOf(early))).metadata.creationTimestamp ?? "";
+      return Date.parse(made) >= Date.parse((await gaps())[before]?.from ?? "");
+    }, "a binding is written right before");
+    await isGranted("guards", `project-p pod-reader drover:user:${early}`, false);
+    await hasReason(ProjectRoleTemplateBinding, bindingOf(early), "WrittenUnguarded");
   });
 
   test("a policy that was weakened counts as one that is not there", async () => {

@@ -1,6 +1,6 @@
 // Remembers on the hub when its guards were not in force, so that a restart of the operator forgets nothing.
 import { randomBytes } from "node:crypto";
-import { type Gap, type GuardHistory, readHistory, seenInForce, seenMissing } from "../../lib/access/guard-history.ts";
+import { type Gap, type GuardHistory, NO_HISTORY, readHistory, seenInForce, seenMissing } from "../../lib/access/guard-history.ts";
 import { GUARD_HISTORY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { ConfigMap } from "../../lib/kube/core.ts";
@@ -23,7 +23,7 @@ export class HistoryKeeper {
   }
 
   get gaps(): readonly Gap[] {
-    return this.#history?.gaps ?? [];
+    return (this.#history ?? NO_HISTORY).gaps;
   }
 
   /** Whether everything up to these guards is on record. */

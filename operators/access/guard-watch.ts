@@ -1,5 +1,6 @@
 // Knows whether the hub's guards are in force: they stand as they were written (watched), and an account that has the plain RBAC
 // right to it was refused what they must refuse (tried as a dry run, again and again). Until then the operator grants nothing.
+import { type Gap, NO_HISTORY } from "../../lib/access/guard-history.ts";
 import { LABEL, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { pause } from "../../lib/kube/backoff.ts";
 import { Cache } from "../../lib/kube/cache.ts";
@@ -69,6 +70,12 @@ const ATTEMPTS: readonly { readonly policy: string; readonly kind: Kind<KubeObje
   },
 ];
 
+export interface GuardWatchOptions {
+  readonly log: Log;
+  /** Called when a time without guards was noticed, and when it ended: what was written in it may be granted already. */
+  readonly onGaps: () => void;
+}
+
 export class GuardWatch {
   readonly #client: KubeClient;
   readonly #probe: KubeClient;
@@ -78,14 +85,18 @@ export class GuardWatch {
   #state: GuardState = { is: "Unknown", because: "the hub's guards were not tried yet" };
   readonly #answered = Promise.withResolvers<void>();
   readonly #keeper: HistoryKeeper;
+  readonly #onGaps: () => void;
+  #gapsTold: readonly Gap[] = NO_HISTORY.gaps;
+  #notRecorded: string | undefined;
   #refusedAt: number | undefined;
   /** Aborted when a guard changes: what was found out before that says nothing. */
   #round = new AbortController();
   #token: { readonly value: string; readonly until: number } | undefined;
 
-  constructor(connection: Connection, client: KubeClient, log: Log) {
+  constructor(connection: Connection, client: KubeClient, { log, onGaps }: GuardWatchOptions) {
     this.#client = client;
     this.#log = log;
+    this.#onGaps = onGaps;
     const { server, ca, serverName } = connection;
     const place = { server, ...(ca !== undefined && { ca }), ...(serverName !== undefined && { serverName }) };
     this.#probe = new KubeClient({ ...place, token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
@@ -115,6 +126,7 @@ export class GuardWatch {
       const round = AbortSignal.any([signal, this.#round.signal]);
       const found = await this.#remembered(await this.#look(round), round);
       if (!round.aborted) this.#set(found);
+      this.#tellGaps();
       if (!round.aborted) this.#answered.resolve();
       await pause(this.#state.is === "Enforced" ? REPROBE_MS : RETRY_MS, round);
     }
@@ -126,9 +138,13 @@ export class GuardWatch {
     try {
       if (found.is === "Enforced") await this.#keeper.inForce(fingerprint(this.#live()), signal);
       if (found.is === "Missing") await this.#keeper.missing(signal);
+      this.#notRecorded = undefined;
       return found;
     } catch (error) {
-      if (found.is !== "Enforced") this.#log.warn("not recorded that the guards are missing", { error: describe(error) });
+      if (found.is !== "Enforced" && describe(error) !== this.#notRecorded) {
+        this.#notRecorded = describe(error);
+        this.#log.warn("not recorded that the guards are missing", { error: describe(error) });
+      }
       if (found.is !== "Enforced" || this.#keeper.isRecorded(fingerprint(this.#live()))) return found;
       return { is: "Unknown", because: `ConfigMap ${GUARD_HISTORY} cannot be kept: ${describe(error)}` };
     }
@@ -148,8 +164,16 @@ export class GuardWatch {
     if (faults.length > 0) {
       this.#keeper.notice();
       this.#set({ is: "Missing", because: faults.join("; ") });
+      this.#tellGaps();
     }
     this.#round.abort();
+  }
+
+  #tellGaps(): void {
+    const { gaps } = this.#keeper;
+    if (gaps === this.#gapsTold) return;
+    this.#gapsTold = gaps;
+    this.#onGaps();
   }
 
   get #known(): boolean {

@@ -18,8 +18,8 @@ await runOperator("operator-access", defineOperatorConfig(), async ({ log, metri
       this.set(guards?.state.is === "Enforced" ? 1 : 0);
     },
   });
-  return async ({ connection, client, signal }) => {
-    const watch = new GuardWatch(connection, client, log);
+  return async ({ connection, client, signal, wake }) => {
+    const watch = new GuardWatch(connection, client, { log, onGaps: wake });
     guards = watch;
     const beside = watch.run(signal).finally(() => {
       guards = undefined;
