@@ -72,8 +72,11 @@ const ATTEMPTS: readonly { readonly policy: string; readonly kind: Kind<KubeObje
 
 export interface GuardWatchOptions {
   readonly log: Log;
-  /** Called when a time without guards was noticed, and when it ended: what was written in it may be granted already. */
-  readonly onGaps: () => void;
+  /**
+   * Called when the guards come to be in force or cease to be, and when what is known of the times without them changes: grants may wait, and
+   * what was written in such a time may be granted already.
+   */
+  readonly onChange: () => void;
 }
 
 export class GuardWatch {
@@ -85,18 +88,18 @@ export class GuardWatch {
   #state: GuardState = { is: "Unknown", because: "the hub's guards were not tried yet" };
   readonly #answered = Promise.withResolvers<void>();
   readonly #keeper: HistoryKeeper;
-  readonly #onGaps: () => void;
-  #gapsTold: readonly Gap[] = NO_HISTORY.gaps;
+  readonly #onChange: () => void;
+  #told: { readonly is: GuardState["is"]; readonly gaps: readonly Gap[] } = { is: "Unknown", gaps: NO_HISTORY.gaps };
   #notRecorded: string | undefined;
   #refusedAt: number | undefined;
   /** Aborted when a guard changes: what was found out before that says nothing. */
   #round = new AbortController();
   #token: { readonly value: string; readonly until: number } | undefined;
 
-  constructor(connection: Connection, client: KubeClient, { log, onGaps }: GuardWatchOptions) {
+  constructor(connection: Connection, client: KubeClient, { log, onChange }: GuardWatchOptions) {
     this.#client = client;
     this.#log = log;
-    this.#onGaps = onGaps;
+    this.#onChange = onChange;
     const { server, ca, serverName } = connection;
     const place = { server, ...(ca !== undefined && { ca }), ...(serverName !== undefined && { serverName }) };
     this.#probe = new KubeClient({ ...place, token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
@@ -126,7 +129,7 @@ export class GuardWatch {
       const round = AbortSignal.any([signal, this.#round.signal]);
       const found = await this.#remembered(await this.#look(round), round);
       if (!round.aborted) this.#set(found);
-      this.#tellGaps();
+      this.#tell();
       if (!round.aborted) this.#answered.resolve();
       await pause(this.#state.is === "Enforced" ? REPROBE_MS : RETRY_MS, round);
     }
@@ -164,16 +167,16 @@ export class GuardWatch {
     if (faults.length > 0) {
       this.#keeper.notice();
       this.#set({ is: "Missing", because: faults.join("; ") });
-      this.#tellGaps();
+      this.#tell();
     }
     this.#round.abort();
   }
 
-  #tellGaps(): void {
-    const { gaps } = this.#keeper;
-    if (gaps === this.#gapsTold) return;
-    this.#gapsTold = gaps;
-    this.#onGaps();
+  #tell(): void {
+    const [{ is }, { gaps }] = [this.#state, this.#keeper];
+    if (is === this.#told.is && gaps === this.#told.gaps) return;
+    this.#told = { is, gaps };
+    this.#onChange();
   }
 
   get #known(): boolean {

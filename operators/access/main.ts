@@ -19,7 +19,7 @@ await runOperator("operator-access", defineOperatorConfig(), async ({ log, metri
     },
   });
   return async ({ connection, client, signal, wake }) => {
-    const watch = new GuardWatch(connection, client, { log, onGaps: wake });
+    const watch = new GuardWatch(connection, client, { log, onChange: wake });
     guards = watch;
     const beside = watch.run(signal).finally(() => {
       guards = undefined;

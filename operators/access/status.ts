@@ -17,8 +17,8 @@ export function statusOf(type: string, judgement: Judgement, now: Date, gaps: re
   return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...again };
 }
 
-/** How soon what waits for the guards is looked at again: they come back without a change of any object. */
-export const GUARDS_AGAIN_MS = 1_000;
+/** How soon what waits for the guards is looked at again. That they are back wakes everything (guard-watch.ts); why they are not may change. */
+export const GUARDS_AGAIN_MS = 30_000;
 
 /** When to look again for something that happens by the passing of time alone. */
 export function until(end: string | undefined, now: Date, because: string): Pick<Plan<never>, "again"> {

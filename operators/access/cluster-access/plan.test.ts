@@ -3,6 +3,7 @@ import type { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import type { GuardState } from "../guard-state.ts";
+import { GUARDS_AGAIN_MS } from "../status.ts";
 import type { Observed } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -121,7 +122,7 @@ test("while the hub's guards are not in force grants wait, and the condition say
   const result = plan(cluster(), observed({ guards: missing }), NOW);
   expect(result.conditions).toMatchObject([{ status: "False", reason: "GuardsNotEnforced", message: "policy x does not exist" }]);
   expect(JSON.stringify(result.apply)).not.toContain("alice");
-  expect(result.again?.afterMs).toBe(1000);
+  expect(result.again?.afterMs).toBe(GUARDS_AGAIN_MS);
   expect(reason(cluster(), observed({ guards: missing, clusterBindings: [] }))).toBe("Compiled");
 });
 

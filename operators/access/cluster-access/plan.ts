@@ -91,7 +91,7 @@ function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): Con
   return compiled("True", "Compiled", "");
 }
 
-/** A pause ends with a change of the cluster, which wakes us; guards may come back without one. */
+/** A pause ends with a change of the cluster, which wakes us; why the guards are away changes without one. */
 function again(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "again"> {
   if (withheld > 0 && !isPaused(cluster)) return { again: { afterMs: GUARDS_AGAIN_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");
