@@ -3,7 +3,7 @@ import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
-import { type Connection, connectionFromKubeconfig } from "../lib/kube/connection.ts";
+import { type Connection, connectionFromKubeconfig, placeOf } from "../lib/kube/connection.ts";
 import type { Log } from "../lib/kube/log.ts";
 import { caFile } from "../lib/outbound/ca-file.ts";
 import type { Authorities } from "../lib/outbound/trust.ts";
@@ -169,16 +169,6 @@ function hubConnections(config: AgentConfig, ca: Authorities | undefined, tokens
     return tokens.get();
   };
   return servers.map((server) => ({ server, ...(hubCA === undefined ? {} : { ca: hubCA }), token }));
-}
-
-/** Where the own API server is, without anything by which the agent proves who it is. */
-function placeOf({ server, ca, serverName, proxyURL }: Connection): Pick<Connection, "server" | "ca" | "serverName" | "proxyURL"> {
-  return {
-    server,
-    ...(ca === undefined ? {} : { ca }),
-    ...(serverName === undefined ? {} : { serverName }),
-    ...(proxyURL === undefined ? {} : { proxyURL }),
-  };
 }
 
 /** Long-running requests are in the table of open streams for as long as they are open. */

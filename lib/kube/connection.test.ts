@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ConnectionError, KubeClient } from "./client.ts";
-import { connectionFromKubeconfig, tokenFrom } from "./connection.ts";
+import { connectionFromKubeconfig, placeOf, tokenFrom } from "./connection.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -31,6 +31,13 @@ test("server with its path prefix, authority, server name, static token and impe
   const connection = await connectionFromKubeconfig(await file("whole", kubeconfig(cluster, { token: "secret", as: "alice" })));
   expect(connection).toMatchObject({ server, ca: PEM, serverName: "hub", headers: { "impersonate-user": "alice" } });
   expect(await connection.token?.()).toBe("secret");
+});
+
+test("the place of a server is the whole way to it, its outbound proxy included, and nobody's credentials", async () => {
+  const cluster = { server, "certificate-authority-data": Buffer.from(PEM).toString("base64"), "tls-server-name": "hub" };
+  const whole = kubeconfig({ ...cluster, "proxy-url": "http://proxy.example:3128" }, { token: "secret", as: "alice" });
+  const place = placeOf(await connectionFromKubeconfig(await file("place", whole)));
+  expect(place).toEqual({ server, ca: PEM, serverName: "hub", proxyURL: expect.stringMatching(/^http:\/\/proxy\.example:3128/) });
 });
 
 test("a server whose certificate would not be verified, or that has none, is refused", async () => {

@@ -10,6 +10,16 @@ import type { Connection } from "./transport.ts";
 
 export type { Connection } from "./transport.ts";
 
+/** Where the API server is and the way to it, without anything by which somebody proves who they are. */
+export function placeOf({ server, ca, serverName, proxyURL }: Connection): Pick<Connection, "server" | "ca" | "serverName" | "proxyURL"> {
+  return {
+    server,
+    ...(ca === undefined ? {} : { ca }),
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(proxyURL === undefined ? {} : { proxyURL }),
+  };
+}
+
 /** How long a token read from a file is used before the file is read again. */
 const TOKEN_FILE_MS = 5_000;
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
