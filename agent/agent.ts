@@ -16,7 +16,7 @@ import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
 import { GuardKeeper } from "./guards/keeper.ts";
 import { GUARD_PROBE } from "./guards/probe.ts";
-import { serviceAccountToken } from "./hub/member-token.ts";
+import { serviceAccountToken } from "./hub/serviceaccount-token.ts";
 import { TokenSource } from "./hub/token.ts";
 import { HubTransport } from "./hub/transport.ts";
 import { patiently } from "./patiently.ts";
@@ -41,20 +41,20 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const work = new AbortController();
   const signal = AbortSignal.any([stop, work.signal]);
   const connection = await connectionFromKubeconfig(config.kubeconfig);
-  const member = new KubeClient(connection, { userAgent: "drover-agent" });
+  const managed = new KubeClient(connection, { userAgent: "drover-agent" });
   const ca = config.caFile === undefined ? undefined : caFile(config.caFile);
-  const key = await patiently("load the key", () => loadOrMakeKey(member, config.namespace, signal), log, signal);
+  const key = await patiently("load the key", () => loadOrMakeKey(managed, config.namespace, signal), log, signal);
 
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
   const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
-  const impersonator = serviceAccountToken(member, config.namespace, IMPERSONATOR, log);
-  const probeToken = serviceAccountToken(member, config.namespace, GUARD_PROBE, log);
+  const impersonator = serviceAccountToken(managed, config.namespace, IMPERSONATOR, log);
+  const probeToken = serviceAccountToken(managed, config.namespace, GUARD_PROBE, log);
   const probe = new KubeClient({ ...placeOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
 
-  const streams = new StreamTable({ review: reviewAt(member), signal });
+  const streams = new StreamTable({ review: reviewAt(managed), signal });
   const teardown = Promise.withResolvers<void>();
   const guards: GuardKeeper = new GuardKeeper({
-    member,
+    managed,
     probe,
     log,
     onChange: () => {
@@ -67,8 +67,8 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
     cluster: config.cluster,
     namespace: config.namespace,
     hub,
-    member,
-    store: new StateStore(member, config.namespace, log),
+    managed,
+    store: new StateStore(managed, config.namespace, log),
     mayGrant: () => guards.enforced,
     onWithdrawn: () => void streams.recheck(),
     onReport: () => reporter.wake(),
@@ -78,7 +78,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const namespace = clusterNamespace(config.cluster);
   const reporter: Reporter = new Reporter({
     hub,
-    member,
+    managed,
     namespace,
     agentVersion: pkg.version,
     guards: () => guards.report,
@@ -137,12 +137,12 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
       (now: AbortSignal) => guards.removeAll(now),
       (now: AbortSignal) => reporter.tellTeardown(now),
     ];
-    await tearDown({ cluster: config.cluster, namespace: config.namespace, member, steps, log }, stop);
+    await tearDown({ cluster: config.cluster, namespace: config.namespace, managed, steps, log }, stop);
     work.abort();
   }
   await Promise.allSettled(loops);
   forwarder.close();
-  await Promise.all([health.close(), hub.close(), member.close(), probe.close()]);
+  await Promise.all([health.close(), hub.close(), managed.close(), probe.close()]);
 }
 
 function hubTokens(
@@ -190,7 +190,7 @@ function exportMetrics(
   gauge("drover_agent_tunnels_open", "Replicas of the proxy with an open tunnel.", () => tunnels.coverage.open);
   gauge("drover_agent_access_objects", "RBAC objects that the last known sets ask for.", () => access.report?.objects ?? 0);
   gauge("drover_agent_access_healed", "Objects mended since the agent was installed.", () => access.report?.healed ?? 0);
-  gauge("drover_agent_access_refused", "Objects that the member refuses.", () => access.report?.refused.length ?? 0);
+  gauge("drover_agent_access_refused", "Objects that the managed cluster refuses.", () => access.report?.refused.length ?? 0);
 }
 
 function collectFrom(value: () => number): (this: Gauge) => void {

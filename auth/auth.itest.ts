@@ -12,9 +12,9 @@ import { agentTokenText, fingerprint, registerText } from "../lib/identity/agent
 import { isToken, tokenHash } from "../lib/identity/token.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { ServiceAccount } from "../lib/kube/core.ts";
-import type { TestHub, TestProcess } from "../lib/testing/hub.ts";
-import { until } from "../lib/testing/until.ts";
-import { AuthUnderTest, expectStatus, PROXY, type Reply, SENTINEL, type Sending } from "./testing/server.ts";
+import { AuthUnderTest, expectStatus, PROXY, type Reply, SENTINEL, type Sending } from "../test/auth/server.ts";
+import type { TestHub, TestProcess } from "../test/hub.ts";
+import { until } from "../test/until.ts";
 
 // Every step waits for a condition; this only ends a test that will never come to one.
 jest.setTimeout(120_000);

@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { until } from "../lib/testing/until.ts";
-import { AuthUnderTest, BALANCER, expectStatus, SENTINEL } from "./testing/server.ts";
+import { AuthUnderTest, BALANCER, expectStatus, SENTINEL } from "../test/auth/server.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { User } from "../crds/v1alpha1/user.ts";
 import { Secret } from "../lib/kube/core.ts";
-import type { TestHub } from "../lib/testing/hub.ts";
-import { until } from "../lib/testing/until.ts";
-import { AuthUnderTest, passwordSecret, SENTINEL, user } from "./testing/server.ts";
+import { AuthUnderTest, passwordSecret, SENTINEL, user } from "../test/auth/server.ts";
+import type { TestHub } from "../test/hub.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../lib/identity/token.ts";
-import type { TestHub } from "../lib/testing/hub.ts";
-import { until } from "../lib/testing/until.ts";
-import { AuthUnderTest, passwordSecret, SENTINEL, user } from "./testing/server.ts";
+import { AuthUnderTest, passwordSecret, SENTINEL, user } from "../test/auth/server.ts";
+import type { TestHub } from "../test/hub.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,4 +1,4 @@
-// How long a grant and its withdrawal take, from the hub's answer to the member's.
+// How long a grant and its withdrawal take, from the hub's answer to the managed cluster's.
 import { setTimeout as pause } from "node:timers/promises";
 import { untilAllowed } from "../e2e/harness/answers.ts";
 import { projectBinding, readPods, site, templateYAML, user } from "../e2e/harness/fixtures.ts";

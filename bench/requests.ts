@@ -1,8 +1,8 @@
-// What a request costs through proxy and tunnel, against the same request made directly at the member's API server, by turns in one run.
+// What a request costs through proxy and tunnel, against the same request made directly at the managed cluster's API server, by turns in one run.
 import { readFileSync } from "node:fs";
 import { untilAllowed } from "../e2e/harness/answers.ts";
 import { projectBinding, site, templateYAML, user } from "../e2e/harness/fixtures.ts";
-import { hub, member } from "../e2e/harness/kubectl.ts";
+import { hub, managed } from "../e2e/harness/kubectl.ts";
 import { person, removePerson } from "../e2e/harness/people.ts";
 import { state } from "../e2e/harness/state.ts";
 import { Client, type Target } from "./client.ts";
@@ -35,15 +35,15 @@ export async function measureRequests(): Promise<{ bytes: number; connections: n
   const where = await site("east", "bench-requests");
   const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one-kilobyte", namespace: where.namespace } };
   // Created, not applied: a copy of its data in an annotation would double it. With what the API server adds it is about a kilobyte.
-  await member("east").must(["create", "-f", "-"], { input: JSON.stringify({ ...map, data: { text: "x".repeat(520) } }) });
+  await managed("east").must(["create", "-f", "-"], { input: JSON.stringify({ ...map, data: { text: "x".repeat(520) } }) });
   const otto = await person(PERSON);
   await hub().apply(projectBinding(where, "otto-reads", TEMPLATE, user(PERSON)));
   await untilAllowed(otto.kubectl("east"), ["get", "configmap", "one-kilobyte", "-n", where.namespace]);
-  const baseline = await account(member("east"), "bench-baseline", "view");
+  const baseline = await account(managed("east"), "bench-baseline", "view");
 
   const path = `/api/v1/namespaces/${where.namespace}/configmaps/one-kilobyte`;
   const ca = state().proxy.ca;
-  const direct: Target = { url: `${await serverOf(member("east"))}${path}`, ca, token: baseline.token };
+  const direct: Target = { url: `${await serverOf(managed("east"))}${path}`, ca, token: baseline.token };
   const tunnel: Target = { url: `${state().proxy.url}/clusters/east${path}`, ca, token: otto.token };
   try {
     const { bytes } = await only(direct);

@@ -10,8 +10,8 @@ import { Token } from "../crds/v1alpha1/token.ts";
 import { User } from "../crds/v1alpha1/user.ts";
 import { tokenHash } from "../lib/identity/token.ts";
 import { Secret } from "../lib/kube/core.ts";
-import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
-import { until } from "../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../test/hub.ts";
+import { until } from "../test/until.ts";
 
 const PROXY = "https://api.drover.test";
 const root = join(import.meta.dirname, "..");

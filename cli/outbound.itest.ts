@@ -7,9 +7,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type BadServers, startBadServers } from "../lib/testing/bad-certificates.ts";
-import { Authority } from "../lib/testing/certificates.ts";
-import { type OutboundProxy, startOutboundProxy } from "../lib/testing/outbound-proxy.ts";
+import { type BadServers, startBadServers } from "../test/bad-certificates.ts";
+import { Authority } from "../test/certificates.ts";
+import { type OutboundProxy, startOutboundProxy } from "../test/outbound-proxy.ts";
 
 const NAME = "auth.drover.test";
 const root = join(import.meta.dirname, "..");

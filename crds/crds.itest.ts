@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type ApiError, KubeClient } from "../lib/kube/client.ts";
 import { type Kind, type KubeObject, keyOf } from "../lib/kube/object.ts";
-import { scratchFile, startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
-import { BAD_CHANGES, BAD_INPUT } from "./bad-input.ts";
+import { scratchFile, startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
+import { INVALID_CHANGES, INVALID_OBJECTS } from "../test/invalid-objects.ts";
 import { KINDS } from "./kinds.ts";
 
 const run = promisify(execFile);
@@ -145,14 +145,14 @@ test("short names and the category lead to the kinds, and clash with nothing", a
 });
 
 describe("the API server refuses", () => {
-  test.each(BAD_INPUT.map((bad) => [bad.why, bad] as const))("%s, and says what to write instead", async (_why, bad) => {
+  test.each(INVALID_OBJECTS.map((bad) => [bad.why, bad] as const))("%s, and says what to write instead", async (_why, bad) => {
     const object = bad.object as unknown as KubeObject;
     const error = await refusal(() => client.request("POST", `${collection(object)}${STRICT}&dryRun=All`, { body: object }));
     expect([400, 422]).toContain(error?.code);
     expect(error?.message).toContain(bad.says);
   });
 
-  test.each(BAD_CHANGES.map((bad) => [bad.why, bad] as const))("%s, and says what to do instead", async (_why, bad) => {
+  test.each(INVALID_CHANGES.map((bad) => [bad.why, bad] as const))("%s, and says what to do instead", async (_why, bad) => {
     const object = bad.from as unknown as KubeObject;
     const kind = kindNamed(object.kind);
     await client.create(kind, object);

@@ -7,7 +7,7 @@ import { KINDS } from "../crds/kinds.ts";
 import { ClusterRoleTemplate } from "../crds/v1alpha1/clusterroletemplate.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
-import { scratchFile, startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
+import { scratchFile, startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
 import { type AgentManifestInput, agentManifest } from "./agent/manifest.ts";
 
 const run = promisify(execFile);
@@ -17,7 +17,7 @@ const HUB = join(repository, "deploy/bases/hub");
 jest.setTimeout(120_000);
 
 let hub: TestControlPlane;
-let member: TestControlPlane;
+let managed: TestControlPlane;
 
 const plain = async (plane: TestControlPlane, ...args: string[]): Promise<string> =>
   (
@@ -46,8 +46,8 @@ const manifest = (more: Partial<AgentManifestInput> = {}): readonly KubeObject[]
   });
 
 const applyManifest = async (objects: readonly KubeObject[]): Promise<string> => {
-  const file = await scratchFile(member, "manifest.json", JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
-  return await apply(member, "-f", file);
+  const file = await scratchFile(managed, "manifest.json", JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  return await apply(managed, "-f", file);
 };
 
 interface Question {
@@ -79,11 +79,11 @@ const may = async (plane: TestControlPlane, account: string, { path, verb, ...re
 const RBAC = "rbac.authorization.k8s.io";
 
 beforeAll(async () => {
-  [hub, member] = await Promise.all([startControlPlane(), startControlPlane()]);
+  [hub, managed] = await Promise.all([startControlPlane(), startControlPlane()]);
 }, 900_000);
 
 afterAll(async () => {
-  await Promise.all([hub?.stop(), member?.stop()]);
+  await Promise.all([hub?.stop(), managed?.stop()]);
 }, 60_000);
 
 describe("the hub", () => {
@@ -168,41 +168,41 @@ interface PodSpec {
 }
 
 describe("the agent's manifest", () => {
-  test("is applied in a member without a warning, and applying it again changes nothing", async () => {
+  test("is applied in a managed cluster without a warning, and applying it again changes nothing", async () => {
     await applyManifest(manifest());
     expect(changes(await applyManifest(manifest()))).toEqual([]);
   });
 
   test("makes the same namespace as the hub has", async () => {
-    const [inMember] = manifest();
+    const [inManagedCluster] = manifest();
     const rendered = loadAll(await plain(hub, "kustomize", join(repository, "deploy/bases/namespace")));
-    expect(rendered).toContainEqual(inMember);
+    expect(rendered).toContainEqual(inManagedCluster);
   });
 
   test("bounds the agent by the ceiling, and binds nobody else to it", async () => {
-    await plain(member, "create", "clusterrole", "pods-only", "--verb=get,list", "--resource=pods");
-    await plain(member, "delete", "clusterrolebinding", "drover:agent");
+    await plain(managed, "create", "clusterrole", "pods-only", "--verb=get,list", "--resource=pods");
+    await plain(managed, "delete", "clusterrolebinding", "drover:agent");
     await applyManifest(manifest({ ceiling: "pods-only", groups: ["corp:developers", "corp:a b"] }));
-    const agent = (question: Question): Promise<boolean> => may(member, "agent", question);
+    const agent = (question: Question): Promise<boolean> => may(managed, "agent", question);
     expect(await agent({ verb: "list", resource: "pods" })).toBe(true);
     expect(await agent({ verb: "create", resource: "pods" })).toBe(false);
     expect(await agent({ verb: "get", resource: "secrets", namespace: "kube-system" })).toBe(false);
     for (const verb of ["escalate", "bind"]) expect(await agent({ verb, group: RBAC, resource: "clusterroles" })).toBe(false);
     expect(await agent({ verb: "use", path: "/drover.dev/projects/web/namespaces" })).toBe(true);
-    const passesOn = (name: string): Promise<boolean> => may(member, "impersonator", { verb: "impersonate", resource: "groups", name });
+    const passesOn = (name: string): Promise<boolean> => may(managed, "impersonator", { verb: "impersonate", resource: "groups", name });
     expect(await passesOn("drover:group:corp:developers")).toBe(true);
     expect(await passesOn("drover:group:corp:a%20b")).toBe(true);
     expect(await passesOn("system:masters")).toBe(false);
     for (const account of ["impersonator", "guard-probe"]) {
-      expect(await may(member, account, { verb: "list", resource: "pods" })).toBe(false);
-      expect(await may(member, account, { verb: "get", resource: "secrets", namespace: "drover-system" })).toBe(false);
+      expect(await may(managed, account, { verb: "list", resource: "pods" })).toBe(false);
+      expect(await may(managed, account, { verb: "get", resource: "secrets", namespace: "drover-system" })).toBe(false);
     }
-    expect(await may(member, "guard-probe", { verb: "create", resource: "namespaces" })).toBe(true);
+    expect(await may(managed, "guard-probe", { verb: "create", resource: "namespaces" })).toBe(true);
   });
 
   test("lets the agent take tokens of its two helpers and of no other account", async () => {
     const tokens = (name: string): Promise<boolean> =>
-      may(member, "agent", { verb: "create", resource: "serviceaccounts", subresource: "token", name, namespace: "drover-system" });
+      may(managed, "agent", { verb: "create", resource: "serviceaccounts", subresource: "token", name, namespace: "drover-system" });
     expect([await tokens("impersonator"), await tokens("guard-probe"), await tokens("default")]).toEqual([true, true, false]);
   });
 

@@ -17,7 +17,7 @@ function onHub(): readonly KubeObject[] {
     .filter((object) => object !== null);
 }
 
-const inMember = (): readonly KubeObject[] =>
+const inManagedCluster = (): readonly KubeObject[] =>
   agentManifest({
     cluster: "east",
     authURL: "https://auth.drover.example",
@@ -32,7 +32,7 @@ const inMember = (): readonly KubeObject[] =>
 
 /** RBAC objects of whatever kind: a name that is free today as a ClusterRole is one that people read in the same list. */
 function ownNames(): ReadonlySet<string> {
-  const objects = [...onHub(), ...inMember()].filter(({ apiVersion }) => apiVersion?.startsWith("rbac.authorization.k8s.io/"));
+  const objects = [...onHub(), ...inManagedCluster()].filter(({ apiVersion }) => apiVersion?.startsWith("rbac.authorization.k8s.io/"));
   const names = [...objects.map(({ metadata }) => metadata.name), ...Object.values(HUB_ROLE)];
   return new Set(names.flatMap((name) => /^drover:([^:]+)$/.exec(name)?.[1] ?? []));
 }

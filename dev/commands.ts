@@ -19,7 +19,7 @@ const names = (text: string): string[] => {
   const list = text.split(",").filter((name) => name !== "");
   for (const name of list) {
     if (!isShortName(name)) throw new InvalidArgumentError(`"${name}" is no cluster name: ${SHORT_NAME_RULE}`);
-    if (name === HUB) throw new InvalidArgumentError(`"${HUB}" is always there; name the members only`);
+    if (name === HUB) throw new InvalidArgumentError(`"${HUB}" is always there; name the managed clusters only`);
   }
   return list;
 };
@@ -114,12 +114,12 @@ const reporting =
 
 /** The subcommand `dev` with all of its own. */
 export const devCommand = (): Command => {
-  const dev = new Command("dev").description("development environments: a hub and member clusters on this machine");
+  const dev = new Command("dev").description("development environments: a hub and managed clusters on this machine");
   const sub = (name: string, description: string): Command =>
     dev.command(name).description(description).requiredOption("--dir <directory>", "where the environment is kept");
   sub("up", "start an environment, or complete one that runs")
-    .option("--clusters <names>", "member clusters, separated by commas", names, ["east", "west"])
-    .option("--nodes <count>", "nodes of each member", number(1), 3)
+    .option("--clusters <names>", "managed clusters, separated by commas", names, ["east", "west"])
+    .option("--nodes <count>", "nodes of each managed cluster", number(1), 3)
     .option("--proxies <count>", "replicas of the proxy", number(1), 1)
     .action(reporting(up));
   sub("status", "what runs; exit code 1 when something does not").option("-o, --output <format>", "json").action(reporting(status));

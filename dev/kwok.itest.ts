@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { startControlPlane, type TestControlPlane } from "../lib/testing/controlplane.ts";
+import { startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
 import { httpRequest } from "./http.ts";
 import { type CommandResult, runCommand } from "./kubectl.ts";
 

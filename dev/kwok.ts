@@ -1,4 +1,4 @@
-// kwok beside a member's control plane: nodes and pods whose logs and exec pass through the real API server.
+// kwok beside a managed cluster's control plane: nodes and pods whose logs and exec pass through the real API server.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeKubeconfig } from "./kubeconfig.ts";
@@ -100,7 +100,7 @@ const KWOK_RULES = [
   { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch", "update"] },
 ];
 
-/** What a member starts with: kwok's rights, and nodes. */
+/** What a managed cluster starts with: kwok's rights, and nodes. */
 const nodeObjects = (cluster: string, nodes: number): object[] => [
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "system:kwok" }, rules: KWOK_RULES },
   {
@@ -145,5 +145,5 @@ export const populate = async (kubectl: Kubectl, o: { cluster: string; nodes: nu
   await kubectl.run(["rollout", "status", "deployment/web", "-n", SHOP, "--timeout=90s"]);
 };
 
-/** The namespace that every member of a development environment has. */
+/** The namespace that every managed cluster of a development environment has. */
 export const SHOP = "shop";

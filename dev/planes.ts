@@ -1,4 +1,4 @@
-// The clusters of a development environment without anything of Drover: control planes, and in members kwok with its pods.
+// The clusters of a development environment without anything of Drover: control planes, and in managed clusters kwok with its pods.
 import { join } from "node:path";
 import { AUTHORITY, type Environment, HUB } from "./environment.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -82,8 +82,8 @@ export const startPlane = async (run: Run, name: string): Promise<void> => {
 export const adminKubectl = (environment: Environment, name: string, signal?: AbortSignal): Kubectl =>
   new Kubectl(environment.contents.kubectl, environment.plane(name).adminKubeconfig, environment.path("home"), signal);
 
-/** Control plane, kwok, nodes and pods of a member; resolves when the pods run. */
-export const startMember = async (run: Run, name: string): Promise<void> => {
+/** Control plane, kwok, nodes and pods of a managed cluster; resolves when the pods run. */
+export const startManagedCluster = async (run: Run, name: string): Promise<void> => {
   const { environment, signal } = run;
   const isNew = !(name in environment.contents.planes);
   await startPlane(run, name);

@@ -1,4 +1,4 @@
-// Brings a development environment up, or completes one: hub, members, Drover's processes, registration.
+// Brings a development environment up, or completes one: hub, managed clusters, Drover's processes, registration.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { Listr, type ListrTask } from "listr2";
@@ -6,9 +6,9 @@ import { controlPlane } from "./controlplane.ts";
 import { AUTHORITY, type Contents, canonical, Environment, HUB } from "./environment.ts";
 import { applyHub, firstAdministrator, startHubProcesses } from "./hub.ts";
 import { withLock } from "./lock.ts";
-import { registerCluster, waitForClusters } from "./members.ts";
+import { registerCluster, waitForClusters } from "./managed-clusters.ts";
 import { Authority } from "./pki.ts";
-import { type Binaries, portNames, type Run, startMember, startPlane } from "./planes.ts";
+import { type Binaries, portNames, type Run, startManagedCluster, startPlane } from "./planes.ts";
 import { reservePorts } from "./ports.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
 
@@ -97,7 +97,7 @@ class Underway {
 }
 
 interface Site {
-  /** The members of this call; an environment may have more. */
+  /** The managed clusters of this call; an environment may have more. */
   clusters: readonly string[];
   environment: Environment;
   signal: AbortSignal;
@@ -130,7 +130,7 @@ const tasks = ({ clusters, environment, signal, reaper, underway }: Site): Listr
             { title: "hub: etcd, API server, controller manager", task: step((run) => startPlane(run, HUB)) },
             ...clusters.map((name) => ({
               title: `${name}: etcd, API server, controller manager, scheduler, kwok with nodes and pods`,
-              task: step((run) => startMember(run, name)),
+              task: step((run) => startManagedCluster(run, name)),
             })),
           ],
           { concurrent: true },

@@ -5,8 +5,8 @@ import type { ConfigDefinition } from "../lib/process/config.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import type { OperatorConfig } from "../lib/process/operator-config.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
-import { type EngineOptions, type RunningEngine, startReconcilers } from "../lib/reconcile/engine.ts";
 import { LeaderElection } from "../lib/reconcile/leader.ts";
+import { type ManagerOptions, type RunningManager, startReconcilers } from "../lib/reconcile/manager.ts";
 
 /** The time during which this process leads. */
 export interface Term {
@@ -18,7 +18,7 @@ export interface Term {
   readonly wake: () => void;
 }
 
-export interface Work extends Pick<EngineOptions, "reconcilers" | "effects" | "cacheOptions"> {
+export interface Work extends Pick<ManagerOptions, "reconcilers" | "effects" | "cacheOptions"> {
   /** What goes on beside the reconcilers; to end with the term. */
   readonly beside?: Promise<void>;
 }
@@ -37,7 +37,7 @@ export function runOperator<T extends OperatorConfig>(
       const connection = await connectionFromKubeconfig(config.kubeconfig);
       const client = new KubeClient(connection, { userAgent: `drover-${name}` });
       const election = new LeaderElection(client, { ...config.leaderElection, name, identity: config.identity ?? "", log });
-      let engine: RunningEngine | undefined;
+      let engine: RunningManager | undefined;
       // A process that waits to lead is ready: it is what takes over.
       const health = await serveHealth({ ...config.health, metrics, checks: { caches: () => engine?.check() ?? true } });
       log.info("listening", { url: `http://${config.health.host}:${health.port}` });

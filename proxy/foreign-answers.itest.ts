@@ -3,10 +3,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { Authority } from "../lib/testing/certificates.ts";
-import { kubectlWith, type TestKubectl } from "../lib/testing/kubectl.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Front, startFront, TOKEN } from "./testing/front.ts";
+import { Authority } from "../test/certificates.ts";
+import { kubectlWith, type TestKubectl } from "../test/kubectl.ts";
+import { type Front, startFront, TOKEN } from "../test/proxy/front.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,11 +1,11 @@
 // People with every right, who take more than their share: everybody else is served meanwhile.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
-import { Authority } from "../lib/testing/certificates.ts";
-import { until } from "../lib/testing/until.ts";
 import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Front, startFront, tokenOf } from "./testing/front.ts";
+import { Authority } from "../test/certificates.ts";
+import { type Front, startFront, tokenOf } from "../test/proxy/front.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
 

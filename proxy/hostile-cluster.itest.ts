@@ -4,11 +4,11 @@ import { request } from "node:https";
 import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { Authority } from "../lib/testing/certificates.ts";
-import { until } from "../lib/testing/until.ts";
 import { TunnelCode } from "../lib/tunnel/errors.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Front, startFront, TOKEN } from "./testing/front.ts";
+import { Authority } from "../test/certificates.ts";
+import { type Front, startFront, TOKEN } from "../test/proxy/front.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(60_000);
 

@@ -3,9 +3,9 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { allowedHeaders } from "../lib/identity/answer-headers.ts";
-import { Authority } from "../lib/testing/certificates.ts";
-import { comparable, ODD_ANSWERS, type OddServer, type ReadAnswer, readHttp1, startOddServer } from "../lib/testing/odd-answers.ts";
-import { type Front, startFront, TOKEN } from "./testing/front.ts";
+import { Authority } from "../test/certificates.ts";
+import { comparable, ODD_ANSWERS, type OddServer, type ReadAnswer, readHttp1, startOddServer } from "../test/odd-answers.ts";
+import { type Front, startFront, TOKEN } from "../test/proxy/front.ts";
 
 const authority = Authority.create("odd test");
 const authorization = `Bearer ${TOKEN}`;

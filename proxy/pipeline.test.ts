@@ -79,7 +79,7 @@ const outcome = (request: Admitted, world?: World) => {
 };
 
 describe("a decision", () => {
-  test("lets a member in, as himself and with what the cluster knows of him", () => {
+  test("lets a managed cluster in, as himself and with what the cluster knows of him", () => {
     expect(outcome(asks())).toEqual({
       user: "drover:user:alice",
       uid: "alice-uid",
@@ -92,7 +92,7 @@ describe("a decision", () => {
     ["by his name", { members: { users: ["alice"] } }],
     ["by a group", { user: { groups: { corp: ["devs"] } }, members: { groups: ["drover:group:corp:devs"] } }],
     ["because everyone is", { members: { everyone: true } }],
-  ])("lets a member in %s", (_, world) => {
+  ])("lets a managed cluster in %s", (_, world) => {
     expect(outcome(asks(), world)).toMatchObject({ user: "drover:user:alice" });
   });
 

@@ -12,11 +12,11 @@ import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import { Lease } from "../lib/kube/core.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
-import { agentTokenOf, registerAgent } from "../lib/testing/agent.ts";
-import { startHub, type TestHub, type TestProcess } from "../lib/testing/hub.ts";
-import { kubectlWith } from "../lib/testing/kubectl.ts";
-import { until } from "../lib/testing/until.ts";
-import { type Acceptor, dialTunnel } from "./testing/acceptor.ts";
+import { agentTokenOf, registerAgent } from "../test/agent.ts";
+import { startHub, type TestHub, type TestProcess } from "../test/hub.ts";
+import { kubectlWith } from "../test/kubectl.ts";
+import { type Acceptor, dialTunnel } from "../test/proxy/acceptor.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(60_000);
 
@@ -156,12 +156,12 @@ async function dialEast(): Promise<Acceptor> {
     proxy: { port, ca: hub.plane.ca },
     cluster: "east",
     token,
-    member: { server: hub.plane.server, ca: hub.plane.ca, cert, key },
+    managed: { server: hub.plane.server, ca: hub.plane.ca, cert, key },
   });
 }
 
 describe("a request", () => {
-  test("of a member goes to the cluster as that person, and its answer comes back", async () => {
+  test("of a managed cluster goes to the cluster as that person, and its answer comes back", async () => {
     const token = await tokenFor("alice");
     await untilStatus(200, "/clusters/east/api/v1/namespaces", token);
     const answer = await ask("/clusters/east/api/v1/namespaces?limit=1", token, { accept: "application/json" });
@@ -276,7 +276,7 @@ describe("what goes through", () => {
 describe("who is refused", () => {
   const path = "/clusters/east/api/v1/namespaces";
 
-  test("attack 1: every Impersonate header, in any case and spelling, alone or doubled, from a member too", async () => {
+  test("attack 1: every Impersonate header, in any case and spelling, alone or doubled, from a managed cluster too", async () => {
     const token = await tokenFor("alice");
     const before = east.seen.length;
     for (const name of [
@@ -661,7 +661,7 @@ describe("an agent", () => {
   test("attack 59: opens a tunnel only for its own cluster, with a token that the hub takes", async () => {
     const { cert, key } = hub.plane.clientCertificate("none", []);
     const dial = (cluster: string, token: string) =>
-      dialTunnel({ proxy: { port, ca: hub.plane.ca }, cluster, token, member: { server: hub.plane.server, ca: hub.plane.ca, cert, key } });
+      dialTunnel({ proxy: { port, ca: hub.plane.ca }, cluster, token, managed: { server: hub.plane.server, ca: hub.plane.ca, cert, key } });
     await expect(dial("west", token)).rejects.toThrow("401");
     await expect(dial("east", `${token.split(".").slice(0, 2).join(".")}.Zm9yZ2Vk`)).rejects.toThrow("401");
     await expect(dial("east", await tokenFor("alice"))).rejects.toThrow("401");

@@ -2,10 +2,10 @@
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { Agent, request } from "node:https";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { Authority } from "../lib/testing/certificates.ts";
-import { until } from "../lib/testing/until.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Front, startFront, TOKEN } from "./testing/front.ts";
+import { Authority } from "../test/certificates.ts";
+import { type Front, startFront, TOKEN } from "../test/proxy/front.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(60_000);
 

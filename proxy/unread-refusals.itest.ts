@@ -3,11 +3,11 @@ import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { Authority } from "../lib/testing/certificates.ts";
-import { until } from "../lib/testing/until.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
-import { type Front, startFront, TOKEN } from "./testing/front.ts";
-import { FrameType, frame, RawHttp2 } from "./testing/raw-http2.ts";
+import { Authority } from "../test/certificates.ts";
+import { type Front, startFront, TOKEN } from "../test/proxy/front.ts";
+import { FrameType, frame, RawHttp2 } from "../test/proxy/raw-http2.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
 

@@ -1,14 +1,14 @@
 // Writes everything that is generated from code. With --check it writes nothing and fails if a file is missing, old or left over.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { COMPONENTS } from "./generated/components.ts";
-import { crds } from "./generated/crds.ts";
-import type { Generator } from "./generated/file.ts";
-import { guards } from "./generated/guards.ts";
-import { kindDocs } from "./generated/kind-docs.ts";
-import { nameReferences } from "./generated/name-references.ts";
-import { namespace } from "./generated/namespace.ts";
-import { rights } from "./generated/rights.ts";
+import { COMPONENTS } from "./generators/components.ts";
+import { crds } from "./generators/crds.ts";
+import type { Generator } from "./generators/file.ts";
+import { guards } from "./generators/guards.ts";
+import { kindDocs } from "./generators/kind-docs.ts";
+import { nameReferences } from "./generators/name-references.ts";
+import { namespace } from "./generators/namespace.ts";
+import { rights } from "./generators/rbac.ts";
 import { root } from "./results.ts";
 
 const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rights(COMPONENTS)];

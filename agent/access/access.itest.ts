@@ -1,9 +1,9 @@
-// The access loop with its guards against two real clusters: a hub with Drover's kinds, and a member with the import manifest applied,
+// The access loop with its guards against two real clusters: a hub with Drover's kinds, and a managed cluster with the import manifest applied,
 // on which the agent's parts run as the manifest's ServiceAccounts.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { ceilingBinding, impersonatorRights } from "../../deploy/agent/rights.ts";
+import { ceilingBinding, impersonatorPermissions } from "../../deploy/agent/permissions.ts";
 import { descend, notBefore, SET_BOUNDS } from "../../lib/access/lineage.ts";
 import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { INVENTORY_LABEL } from "../../lib/access/render.ts";
@@ -20,13 +20,13 @@ import {
 } from "../../lib/kube/core.ts";
 import { silent } from "../../lib/kube/log.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub } from "../../lib/testing/hub.ts";
-import { startMember, type TestMember } from "../../lib/testing/member.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startTestAgent, type TestAgent } from "../../test/agent/test-agent.ts";
+import { startHub, type TestHub } from "../../test/hub.ts";
+import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
+import { until } from "../../test/until.ts";
 import { HubTransport } from "../hub/transport.ts";
 import { tearDown } from "../teardown/teardown.ts";
 import { STATE_SECRET } from "./state.ts";
-import { startTestAgent, type TestAgent } from "./testing/test-agent.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
 const HUB_NAMESPACE = "cluster-east";
@@ -35,13 +35,13 @@ const SET_UP_MS = 900_000;
 jest.setTimeout(120_000);
 
 let hub: TestHub;
-let member: TestMember;
+let managed: TestManagedCluster;
 let agent: TestAgent;
 
-const startAgent = (): Promise<TestAgent> => startTestAgent(hub, member);
+const startAgent = (): Promise<TestAgent> => startTestAgent(hub, managed);
 
 beforeAll(async () => {
-  [hub, member] = await Promise.all([startHub(), startMember()]);
+  [hub, managed] = await Promise.all([startHub(), startManagedCluster()]);
   await hub.apply(
     { apiVersion: "v1", kind: "Namespace", metadata: { name: HUB_NAMESPACE, labels: { [LABEL.backsCluster]: "east" } } },
     template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]),
@@ -54,7 +54,7 @@ beforeAll(async () => {
 }, SET_UP_MS);
 
 afterAll(async () => {
-  await Promise.all([hub?.stop(), member?.stop()]);
+  await Promise.all([hub?.stop(), managed?.stop()]);
 }, 120_000);
 
 let project = "";
@@ -62,7 +62,7 @@ let count = 0;
 /** Each test has a project and a namespace of its own. */
 beforeEach(async () => {
   project = `p${++count}`;
-  await member.apply(namespace(project, project));
+  await managed.apply(namespace(project, project));
   agent = await startAgent();
 }, 60_000);
 afterEach(async () => {
@@ -143,14 +143,15 @@ async function grant(...subjects: Subject[]): Promise<void> {
 }
 
 const bindingKey = (): Key => ({ namespace: project, name: `drover:${project}:reader` });
-const users = async (): Promise<string[]> => ((await member.admin.find(RoleBinding, bindingKey()))?.subjects ?? []).map(({ name }) => name);
+const users = async (): Promise<string[]> =>
+  ((await managed.admin.find(RoleBinding, bindingKey()))?.subjects ?? []).map(({ name }) => name);
 const mayList = async (name: string, more: object = { resource: "pods", verb: "list", namespace: project }): Promise<boolean> => {
   const spec = { user: `drover:user:${name}`, groups: ["drover:authenticated"], resourceAttributes: more };
   const body = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec };
-  const answer = await member.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
+  const answer = await managed.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
   return (answer as { status: { allowed: boolean } }).status.allowed;
 };
-const exists = async (kind: Kind<KubeObject>, key: Key): Promise<boolean> => (await member.admin.find(kind, key)) !== undefined;
+const exists = async (kind: Kind<KubeObject>, key: Key): Promise<boolean> => (await managed.admin.find(kind, key)) !== undefined;
 const conditionOf = async (set: string) =>
   (await hub.admin.get(AccessSet, { name: set, namespace: HUB_NAMESPACE })).status?.conditions?.[0];
 
@@ -162,7 +163,7 @@ describe("granting and withdrawing", () => {
     await until(async () => (await conditionOf(`project-${project}`))?.reason === "Applied", "the set's status says Applied");
     const set = await hub.admin.get(AccessSet, { name: `project-${project}`, namespace: HUB_NAMESPACE });
     expect(set.status?.epoch).toBe(set.spec.epoch);
-    expect((await member.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION]).toBe(`uid-${project}`);
+    expect((await managed.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION]).toBe(`uid-${project}`);
 
     const before = agent.withdrawn;
     await putIndex([]);
@@ -173,10 +174,10 @@ describe("granting and withdrawing", () => {
 
   test("a namespace that joins a project gets its bindings, and loses them when it leaves", async () => {
     await grant(user("alice"));
-    await member.apply(namespace(`${project}-more`, project));
+    await managed.apply(namespace(`${project}-more`, project));
     const key = { ...bindingKey(), namespace: `${project}-more` };
     await until(() => exists(RoleBinding, key), "the binding in the new namespace");
-    await member.admin.patch(
+    await managed.admin.patch(
       Namespace,
       { name: `${project}-more` },
       { metadata: { labels: { [LABEL.project]: null } } },
@@ -184,7 +185,7 @@ describe("granting and withdrawing", () => {
     );
     await until(async () => !(await exists(RoleBinding, key)), "the binding is gone");
     const annotation = async () =>
-      (await member.admin.get(Namespace, { name: `${project}-more` })).metadata.annotations?.[PROJECT_UID_ANNOTATION];
+      (await managed.admin.get(Namespace, { name: `${project}-more` })).metadata.annotations?.[PROJECT_UID_ANNOTATION];
     await until(async () => (await annotation()) === undefined, "the project's UID is forgotten");
   });
 
@@ -218,7 +219,7 @@ describe("granting and withdrawing", () => {
     await putProject([{ template: "owner", subjects: [user("olga")] }]);
     await putIndex([`project-${project}`]);
     await until(() => mayList("olga", { resource: "namespaces", verb: "create" }), "olga may create namespaces");
-    const asOlga = new KubeClient({ ...member.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
+    const asOlga = new KubeClient({ ...managed.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
     await expect(asOlga.create(Namespace, namespace(`${project}-x`) as Namespace)).rejects.toThrow(/claim-namespaces/);
     await expect(asOlga.create(Namespace, namespace(`${project}-x`, "elsewhere") as Namespace)).rejects.toThrow(
       /projects\/elsewhere\/namespaces/,
@@ -236,7 +237,7 @@ describe("absence and the past are no orders", () => {
     for (const { metadata } of sets.items) await hub.admin.delete(AccessSet, { name: metadata.name, namespace: HUB_NAMESPACE });
     await hub.admin.delete(ClusterRoleTemplate, { name: "reader" });
     // The loop has seen it all once it has healed something that was deleted afterwards.
-    await member.admin.delete(RoleBinding, bindingKey());
+    await managed.admin.delete(RoleBinding, bindingKey());
     await until(() => exists(RoleBinding, bindingKey()), "the binding is healed");
     expect(await mayList("alice")).toBe(true);
     await hub.apply(template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]));
@@ -296,7 +297,7 @@ describe("absence and the past are no orders", () => {
     await agent.stop();
     await hub.plane.kill("apiserver");
     try {
-      await member.admin.delete(RoleBinding, bindingKey());
+      await managed.admin.delete(RoleBinding, bindingKey());
       agent = await startAgent();
       await until(() => mayList("alice"), "the binding is made anew without the hub");
       await until(() => agent.healed > before, "what was broken while no agent was there is counted");
@@ -316,7 +317,7 @@ describe("absence and the past are no orders", () => {
     await agent.stop();
     await hub.plane.kill("apiserver");
     try {
-      await member.admin.delete(Secret, { namespace: "drover-system", name: STATE_SECRET });
+      await managed.admin.delete(Secret, { namespace: "drover-system", name: STATE_SECRET });
       agent = await startAgent();
       await until(
         () => agent.guards.enforced && agent.said.some((line) => line.includes("everything stays as it is")),
@@ -335,21 +336,21 @@ describe("drift", () => {
   test("what somebody deletes or edits is mended at once, and counted", async () => {
     await grant(user("alice"));
     const before = agent.healed;
-    await member.admin.delete(RoleBinding, bindingKey());
+    await managed.admin.delete(RoleBinding, bindingKey());
     await until(() => mayList("alice"), "the deleted binding is back");
     const mallory = { kind: "User", apiGroup: RBAC, name: "drover:user:mallory" };
-    await member.admin.patch(RoleBinding, bindingKey(), { subjects: [mallory] }, { type: "merge" });
+    await managed.admin.patch(RoleBinding, bindingKey(), { subjects: [mallory] }, { type: "merge" });
     await until(async () => (await mayList("alice")) && !(await mayList("mallory")), "the edited binding is mended");
-    await member.admin.patch(ClusterRole, { name: "drover:reader" }, { rules: [] }, { type: "merge" });
+    await managed.admin.patch(ClusterRole, { name: "drover:reader" }, { rules: [] }, { type: "merge" });
     await until(() => mayList("alice"), "the edited role is mended");
     await until(() => agent.healed === before + 3, "all three are counted");
   });
 
   test("a binding of ours that no set asks for is removed", async () => {
     await grant(user("alice"));
-    const { metadata, ...rest } = await member.admin.get(RoleBinding, bindingKey());
+    const { metadata, ...rest } = await managed.admin.get(RoleBinding, bindingKey());
     const planted = { ...rest, metadata: { name: "planted", namespace: project, labels: metadata.labels ?? {} } };
-    await member.admin.create(RoleBinding, planted);
+    await managed.admin.create(RoleBinding, planted);
     await until(async () => !(await exists(RoleBinding, { namespace: project, name: "planted" })), "it is gone");
   });
 
@@ -357,7 +358,7 @@ describe("drift", () => {
     await grant(user("alice"));
     await agent.stop();
     const labels = { "app.kubernetes.io/managed-by": null, [INVENTORY_LABEL]: null };
-    await member.admin.patch(RoleBinding, bindingKey(), { metadata: { labels } }, { type: "merge" });
+    await managed.admin.patch(RoleBinding, bindingKey(), { metadata: { labels } }, { type: "merge" });
     await putIndex([]);
     agent = await startAgent();
     await until(async () => !(await exists(RoleBinding, bindingKey())), "the binding is gone");
@@ -367,14 +368,14 @@ describe("drift", () => {
     await putIndex([]);
     await until(async () => agent.access.settled && !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
     const before = agent.healed;
-    await member.admin.create(RoleBinding, {
+    await managed.admin.create(RoleBinding, {
       apiVersion: `${RBAC}/v1`,
       kind: "RoleBinding",
       metadata: { ...bindingKey() },
       roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "cluster-admin" },
       subjects: [{ kind: "User", apiGroup: RBAC, name: "drover:user:mallory" }],
     });
-    await member.admin.create(ClusterRole, {
+    await managed.admin.create(ClusterRole, {
       apiVersion: `${RBAC}/v1`,
       kind: "ClusterRole",
       metadata: { name: "drover:reader" },
@@ -382,9 +383,9 @@ describe("drift", () => {
       aggregationRule: { clusterRoleSelectors: [{ matchLabels: { "kubernetes.io/bootstrapping": "rbac-defaults" } }] },
     });
     await grant(user("alice"));
-    expect((await member.admin.get(RoleBinding, bindingKey())).roleRef.name).toBe("drover:reader");
+    expect((await managed.admin.get(RoleBinding, bindingKey())).roleRef.name).toBe("drover:reader");
     await until(
-      async () => (await member.admin.get(ClusterRole, { name: "drover:reader" })).aggregationRule == null,
+      async () => (await managed.admin.get(ClusterRole, { name: "drover:reader" })).aggregationRule == null,
       "the aggregation is gone",
     );
     expect(await mayList("mallory")).toBe(false);
@@ -399,7 +400,7 @@ describe("guards", () => {
     await grant(user("alice"), user("bob"));
     // Whoever holds every path is refused nothing: for the probe that looks like guards that are not in force.
     const bypass = { name: "bypass" };
-    await member.admin.create(ClusterRoleBinding, {
+    await managed.admin.create(ClusterRoleBinding, {
       apiVersion: `${RBAC}/v1`,
       kind: "ClusterRoleBinding",
       metadata: bypass,
@@ -416,20 +417,20 @@ describe("guards", () => {
       expect(await mayList("alice")).toBe(true);
       expect(await mayList("carol")).toBe(false);
     } finally {
-      await member.admin.delete(ClusterRoleBinding, bypass);
+      await managed.admin.delete(ClusterRoleBinding, bypass);
     }
     await until(() => mayList("carol"), "with the guards in force carol gets her right");
   });
 
   test("policies that somebody deletes are made anew, and a grant made in the gap comes after them", async () => {
     await grant(user("alice"));
-    const policies = await member.admin.list(ValidatingAdmissionPolicy, { labelSelector: "app.kubernetes.io/managed-by=drover" });
+    const policies = await managed.admin.list(ValidatingAdmissionPolicy, { labelSelector: "app.kubernetes.io/managed-by=drover" });
     expect(policies.items.length).toBeGreaterThan(0);
     const stop = new AbortController();
     const born = new Map<string, number>();
     const caches = [
-      new Cache<KubeObject>(member.admin, ValidatingAdmissionPolicy),
-      new Cache<KubeObject>(member.admin, ValidatingAdmissionPolicyBinding),
+      new Cache<KubeObject>(managed.admin, ValidatingAdmissionPolicy),
+      new Cache<KubeObject>(managed.admin, ValidatingAdmissionPolicyBinding),
     ];
     for (const cache of caches) {
       cache.onChange((now) => {
@@ -440,16 +441,16 @@ describe("guards", () => {
       await cache.synced;
     }
     for (const { metadata } of policies.items) {
-      await member.admin.delete(ValidatingAdmissionPolicyBinding, { name: metadata.name });
-      await member.admin.delete(ValidatingAdmissionPolicy, { name: metadata.name });
+      await managed.admin.delete(ValidatingAdmissionPolicyBinding, { name: metadata.name });
+      await managed.admin.delete(ValidatingAdmissionPolicy, { name: metadata.name });
     }
     await until(() => !agent.guards.enforced, "the agent has noticed");
     await putProject([{ template: "reader", subjects: [user("alice"), user("dave")] }]);
     await until(() => mayList("dave"), "the grant arrives");
-    const granted = Number((await member.admin.get(RoleBinding, bindingKey())).metadata.resourceVersion);
+    const granted = Number((await managed.admin.get(RoleBinding, bindingKey())).metadata.resourceVersion);
     for (const { metadata } of policies.items) {
       for (const kind of [ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding]) {
-        const made = await member.admin.get<KubeObject>(kind, { name: metadata.name });
+        const made = await managed.admin.get<KubeObject>(kind, { name: metadata.name });
         expect(made.metadata.uid).not.toBe(metadata.uid);
         await until(() => born.has(made.metadata.uid ?? ""), "the watch has seen it made");
         expect(born.get(made.metadata.uid ?? "")).toBeLessThan(granted);
@@ -461,10 +462,10 @@ describe("guards", () => {
   test("a condition that somebody added to a policy, so that it looks away, does not stay", async () => {
     await until(() => agent.guards.enforced, "the guards are in force");
     const name = "drover-managed-objects";
-    const { uid } = (await member.admin.get(ValidatingAdmissionPolicy, { name })).metadata;
+    const { uid } = (await managed.admin.get(ValidatingAdmissionPolicy, { name })).metadata;
     const never = [{ op: "add", path: "/spec/matchConditions/-", value: { name: "never", expression: "false" } }];
-    await member.admin.patch(ValidatingAdmissionPolicy, { name }, never, { type: "json", fieldManager: "somebody" });
-    const policy = () => member.admin.find(ValidatingAdmissionPolicy, { name });
+    await managed.admin.patch(ValidatingAdmissionPolicy, { name }, never, { type: "json", fieldManager: "somebody" });
+    const policy = () => managed.admin.find(ValidatingAdmissionPolicy, { name });
     await until(async () => ![undefined, uid].includes((await policy())?.metadata.uid), "the policy is made anew");
     expect(JSON.stringify((await policy())?.spec)).not.toContain("never");
     await until(() => agent.guards.enforced, "the guards are in force again");
@@ -474,7 +475,7 @@ describe("guards", () => {
     await putProject([{ template: "owner", subjects: [user("olga")] }]);
     await putIndex([`project-${project}`]);
     await until(() => mayList("olga", { group: RBAC, resource: "rolebindings", verb: "create", namespace: project }), "olga is an owner");
-    const asOlga = new KubeClient({ ...member.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
+    const asOlga = new KubeClient({ ...managed.plane.adminConnection(), headers: { "impersonate-user": "drover:user:olga" } });
     const friend: RoleBinding = {
       apiVersion: `${RBAC}/v1`,
       kind: "RoleBinding",
@@ -493,7 +494,7 @@ describe("the impersonator", () => {
   test("can do nothing by itself: a request whose impersonation headers were lost is refused with 403", async () => {
     await grant({ kind: "Group", name: "drover:group:corp:devs" });
     await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
-    const alone = new KubeClient(await member.connectionOf("impersonator"));
+    const alone = new KubeClient(await managed.connectionOf("impersonator"));
     for (const path of [
       "/api/v1/pods",
       `/api/v1/namespaces/${project}/pods`,
@@ -508,7 +509,7 @@ describe("the impersonator", () => {
   test("passes on people of Drover and the groups of the sets, and nobody of system:", async () => {
     await grant({ kind: "Group", name: "drover:group:corp:devs" });
     await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
-    const connection = await member.connectionOf("impersonator");
+    const connection = await managed.connectionOf("impersonator");
     const list = async (headers: Record<string, string>) => {
       const client = new KubeClient({ ...connection, headers });
       try {
@@ -540,18 +541,18 @@ describe("the way to the hub", () => {
 describe("a ceiling below cluster-admin", () => {
   beforeAll(async () => {
     await setCeiling("view");
-    await member.apply(...impersonatorRights(["drover:authenticated", "drover:group:corp:devs", "drover:group:corp:qa"]));
+    await managed.apply(...impersonatorPermissions(["drover:authenticated", "drover:group:corp:devs", "drover:group:corp:qa"]));
   });
   afterAll(async () => {
     await setCeiling("cluster-admin");
   });
 
   async function setCeiling(role: string): Promise<void> {
-    await member.admin.delete(ClusterRoleBinding, { name: "drover:agent" });
-    await member.apply(ceilingBinding(role));
+    await managed.admin.delete(ClusterRoleBinding, { name: "drover:agent" });
+    await managed.apply(ceilingBinding(role));
   }
 
-  test("bounds what can be granted: the member's own RBAC refuses the rest, and the report names it", async () => {
+  test("bounds what can be granted: the managed cluster's own RBAC refuses the rest, and the report names it", async () => {
     await putProject([
       { template: "reader", subjects: [user("alice")] },
       { template: "owner", subjects: [user("olga")] },
@@ -581,7 +582,7 @@ describe("a ceiling below cluster-admin", () => {
 });
 
 describe("teardown", () => {
-  test("leaves nothing of Drover in the member", async () => {
+  test("leaves nothing of Drover in the managed cluster", async () => {
     await grant(user("alice"));
     await putIndex([], [], { teardown: true });
     await agent.teardown.promise;
@@ -594,7 +595,10 @@ describe("teardown", () => {
         told = true;
       },
     ];
-    await tearDown({ cluster: "east", namespace: "drover-system", member: agent.client, steps, log: silent }, new AbortController().signal);
+    await tearDown(
+      { cluster: "east", namespace: "drover-system", managed: agent.client, steps, log: silent },
+      new AbortController().signal,
+    );
     expect(told).toBe(true);
     const kinds: Kind<KubeObject>[] = [
       ClusterRole,
@@ -607,7 +611,7 @@ describe("teardown", () => {
     const left = async (): Promise<string[]> => {
       const found: string[] = [];
       for (const kind of kinds) {
-        for (const { metadata } of (await member.admin.list(kind)).items) {
+        for (const { metadata } of (await managed.admin.list(kind)).items) {
           if (
             /^drover/.test(metadata.name) ||
             JSON.stringify(metadata.labels ?? {}).includes('"drover"') ||

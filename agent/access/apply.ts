@@ -1,4 +1,4 @@
-// Carries out a plan: what is taken away first, roles before what binds them, a bounded number of requests at once. What the member
+// Carries out a plan: what is taken away first, roles before what binds them, a bounded number of requests at once. What the managed cluster
 // refuses is noted and does not keep the rest from being done.
 import type { Refused } from "../../lib/access/render-namespaces.ts";
 import { type ApiError, isForbidden, isInvalid, isNotFound } from "../../lib/kube/client.ts";

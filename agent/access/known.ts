@@ -146,7 +146,7 @@ function shows<T extends Version>(known: Readonly<Record<string, Taken<T>>>, see
   });
 }
 
-/** The sets by which the member is made: those that the index lists. */
+/** The sets by which the managed cluster is made: those that the index lists. */
 export const setsInForce = ({ sets }: Known): readonly Taken<SeenSet>[] => listed(sets[CLUSTER_SET]).flatMap((name) => sets[name] ?? []);
 
 /** Of objects as named by `setObject` and `templateObject`: the latest epoch that was seen of each. */

@@ -1,12 +1,12 @@
 // agent-access
-// Makes the member's RBAC what the AccessSets of this cluster say, and keeps it so: whatever changes on the hub or here wakes one pass
+// Makes the managed cluster's RBAC what the AccessSets of this cluster say, and keeps it so: whatever changes on the hub or here wakes one pass
 // over everything, which reads only caches, thinks in pure functions and writes only differences.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { lastEpoch } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET, clusterNamespace, HUB, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
-import type { MemberNamespace, Refused } from "../../lib/access/render-namespaces.ts";
+import type { ManagedNamespace, Refused } from "../../lib/access/render-namespaces.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
@@ -16,7 +16,7 @@ import { patiently } from "../patiently.ts";
 import { carryOut, type Done } from "./apply.ts";
 import { groupsOf, impersonatorBinding, impersonatorRole } from "./impersonator.ts";
 import { advance, goesOn, isTeardown, type Known, latestEpochs, NOTHING, type SeenSet, setsInForce, type Versions } from "./known.ts";
-import { IMPERSONATOR_OBJECTS, Member } from "./member.ts";
+import { IMPERSONATOR_OBJECTS, ManagedCluster } from "./managed-cluster.ts";
 import { discoverClusterScoped, seenSet, seenTemplate } from "./observe.ts";
 import { believed, objectKey, plan, type Verified } from "./plan.ts";
 import { SetStatusWriter } from "./set-status.ts";
@@ -37,10 +37,10 @@ export interface AccessReport {
 
 export interface AccessLoopOptions {
   readonly cluster: string;
-  /** The agent's namespace in the member. */
+  /** The agent's namespace in the managed cluster. */
   readonly namespace: string;
   readonly hub: KubeClient;
-  readonly member: KubeClient;
+  readonly managed: KubeClient;
   readonly store: StateStore;
   /** Whether something new may be granted now. */
   readonly mayGrant: () => boolean;
@@ -65,7 +65,7 @@ export class AccessLoop {
   readonly #queue: Queue;
   readonly #sets: Cache<AccessSet>;
   readonly #templates: Cache<ClusterRoleTemplate>;
-  readonly #member: Member;
+  readonly #managed: ManagedCluster;
   readonly #statuses: SetStatusWriter;
   readonly #verified = new Map<string, Verified>();
   #known: Known = NOTHING;
@@ -84,11 +84,11 @@ export class AccessLoop {
 
   constructor(options: AccessLoopOptions) {
     this.#options = options;
-    const { hub, member, log, cluster } = options;
+    const { hub, managed, log, cluster } = options;
     const namespace = clusterNamespace(cluster);
     this.#sets = new Cache(hub, AccessSet, { namespace, log });
     this.#templates = new Cache(hub, ClusterRoleTemplate, { log });
-    this.#member = new Member(member, log);
+    this.#managed = new ManagedCluster(managed, log);
     this.#statuses = new SetStatusWriter({ hub, namespace, log, find: (name) => this.#sets.get({ namespace, name }) });
     this.#queue = new Queue((_key, signal) => this.#pass(signal), {
       workers: 1,
@@ -158,8 +158,8 @@ export class AccessLoop {
     const onRole = (name: string): void => {
       if (Object.values(this.#known.templates).some(({ externalClusterRole }) => externalClusterRole === name)) wake();
     };
-    await this.#member.start(onChange, onRole, signal);
-    this.#groups = new Set(this.#member.impersonatedGroups());
+    await this.#managed.start(onChange, onRole, signal);
+    this.#groups = new Set(this.#managed.impersonatedGroups());
     this.#believe();
     // Both wake the loop by the changes of their first list, but an empty first list changes nothing.
     for (const cache of [this.#sets, this.#templates]) cache.synced.then(wake, () => {});
@@ -171,26 +171,26 @@ export class AccessLoop {
 
   /** Removes everything of the inventory. Call it when the loop has seen the teardown. Throws if anything stays. */
   removeAll(signal: AbortSignal): Promise<void> {
-    return this.#member.removeAll(signal);
+    return this.#managed.removeAll(signal);
   }
 
   /** What the agent had brought into effect before it was started anew: differences from that are somebody else's doing. */
   #believe(): void {
     if (this.#known.sets[CLUSTER_SET] === undefined) return;
     // A namespace without the project's UID joined while no agent was there.
-    const namespaces = this.#member.namespaces().filter(({ annotations }) => annotations[PROJECT_UID_ANNOTATION] !== undefined);
+    const namespaces = this.#managed.namespaces().filter(({ annotations }) => annotations[PROJECT_UID_ANNOTATION] !== undefined);
     const { roles, bindings } = this.#render(namespaces);
     for (const object of [...roles, ...bindings]) this.#verified.set(...believed(object));
     this.#settledBefore = true;
   }
 
-  #render(namespaces: readonly MemberNamespace[], now = this.#now()): Rendered {
+  #render(namespaces: readonly ManagedNamespace[], now = this.#now()): Rendered {
     return render({
       sets: setsInForce(this.#known),
       templates: new Map(Object.entries(this.#known.templates)),
       namespaces,
       clusterScoped: this.#clusterScoped,
-      clusterRoles: this.#member.clusterRoles,
+      clusterRoles: this.#managed.clusterRoles,
       now,
     });
   }
@@ -206,14 +206,14 @@ export class AccessLoop {
     if (isTeardown(this.#known)) return this.#giveUp();
     const now = this.#now();
     const sets = setsInForce(this.#known);
-    const namespaces = this.#member.namespaces();
+    const namespaces = this.#managed.namespaces();
     const rendered = this.#render(namespaces, now);
     const impersonator = impersonatorRole(groupsIn(sets));
     const steps = plan({
       roles: [impersonator, ...rendered.roles],
       bindings: [impersonatorBinding(this.#options.namespace), ...rendered.bindings],
-      inventory: this.#member.inventory(),
-      live: (object) => this.#member.live(object),
+      inventory: this.#managed.inventory(),
+      live: (object) => this.#managed.live(object),
       verified: this.#verified,
       terminating: new Set(namespaces.filter(({ terminating }) => terminating).map(({ name }) => name)),
       enforced: this.#options.mayGrant(),
@@ -222,12 +222,12 @@ export class AccessLoop {
     // All of it ends before the pass does, whatever fails: two passes never write at once.
     const failures: unknown[] = [];
     const [done, claims] = await Promise.all([
-      carryOut(steps, { applier: this.#member.applier, verified: this.#verified, settled: this.#settled || this.#settledBefore, signal }),
-      this.#member.claim(rendered.claims, failures, signal),
+      carryOut(steps, { applier: this.#managed.applier, verified: this.#verified, settled: this.#settled || this.#settledBefore, signal }),
+      this.#managed.claim(rendered.claims, failures, signal),
       this.#save(signal).catch((error: unknown) => void failures.push(error)),
     ]);
     const impersonated = this.#verified.has(objectKey(impersonator));
-    this.#groups = new Set(impersonated ? groupsOf(impersonator) : this.#member.impersonatedGroups());
+    this.#groups = new Set(impersonated ? groupsOf(impersonator) : this.#managed.impersonatedGroups());
     if (done.changed) this.#options.onWithdrawn();
     return await this.#conclude(
       { rendered, done, failed: [...failures, ...done.failed], refused: claims, held: steps.held, restored, now, sets },
@@ -279,7 +279,7 @@ export class AccessLoop {
   /** Learns now and then which resources are cluster-scoped, beside the passes. Unknown ones stay in a project's role, where they give nothing. */
   async #discover(signal: AbortSignal): Promise<void> {
     try {
-      this.#clusterScoped = await discoverClusterScoped(this.#options.member, signal);
+      this.#clusterScoped = await discoverClusterScoped(this.#options.managed, signal);
       this.wake();
     } catch (error) {
       if (!signal.aborted) this.#options.log.warn("cannot discover cluster-scoped resources", { error: describe(error) });

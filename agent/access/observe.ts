@@ -1,8 +1,8 @@
-// From the objects of hub and member to what the pure functions read.
+// From the objects of hub and managed cluster to what the pure functions read.
 import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import type { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import type { Version } from "../../lib/access/lineage.ts";
-import type { MemberNamespace } from "../../lib/access/render-namespaces.ts";
+import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
 import { scopedResource } from "../../lib/access/render-rules.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import type { Namespace } from "../../lib/kube/core.ts";
@@ -43,7 +43,7 @@ const versionOf = ({ uid = "", creationTimestamp = "" }: ObjectMeta, history: re
   history,
 });
 
-export function memberNamespace({ metadata }: Namespace): MemberNamespace {
+export function managedNamespace({ metadata }: Namespace): ManagedNamespace {
   return {
     name: metadata.name,
     labels: metadata.labels ?? {},
@@ -59,9 +59,9 @@ interface GroupList {
   readonly groups?: readonly { readonly name: string; readonly versions: readonly { readonly groupVersion: string }[] }[];
 }
 
-/** "<group>/<plural>" of every cluster-scoped resource that the member serves now. A group that does not answer is left out. */
-export async function discoverClusterScoped(member: KubeClient, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const { groups = [] } = (await member.request("GET", "/apis", { signal })) as GroupList;
+/** "<group>/<plural>" of every cluster-scoped resource that the managed cluster serves now. A group that does not answer is left out. */
+export async function discoverClusterScoped(managed: KubeClient, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const { groups = [] } = (await managed.request("GET", "/apis", { signal })) as GroupList;
   const paths = [
     ["", "/api/v1"],
     ...groups.flatMap(({ name, versions }) => versions.map(({ groupVersion }) => [name, `/apis/${groupVersion}`])),
@@ -69,7 +69,7 @@ export async function discoverClusterScoped(member: KubeClient, signal: AbortSig
   const found = new Set<string>();
   for (const [group = "", path = ""] of paths) {
     // An aggregated API whose server is away must not keep the others from being known.
-    const list = (await member.request("GET", path, { signal }).catch(() => ({}))) as ResourceList;
+    const list = (await managed.request("GET", path, { signal }).catch(() => ({}))) as ResourceList;
     for (const { name, namespaced } of list.resources ?? []) if (!namespaced && !name.includes("/")) found.add(scopedResource(group, name));
   }
   return found;

@@ -19,8 +19,8 @@ const binding = (namespace: string, name: string, users: string[], to = name): R
   subjects: users.map((user) => ({ kind: "User", apiGroup: RBAC, name: `drover:user:${user}` })),
 });
 
-/** A member in memory: applying the steps to it is all that the agent does with them. */
-class Member {
+/** A managed cluster in memory: applying the steps to it is all that the agent does with them. */
+class ManagedCluster {
   readonly objects = new Map<string, KubeObject>();
   readonly verified = new Map<string, Verified>();
   #version = 0;
@@ -67,95 +67,95 @@ const nothing = (steps: Steps) => steps.roles.length + steps.bindings.length + s
 
 describe("plan", () => {
   test("asks for nothing once everything was verified", () => {
-    const member = new Member();
+    const managed = new ManagedCluster();
     const [roles, bindings] = [[role("reader")], [binding("a", "reader", ["alice"])]];
-    member.follow(member.plan(roles, bindings));
-    expect(nothing(member.plan([role("reader")], [binding("a", "reader", ["alice"])]))).toBe(true);
+    managed.follow(managed.plan(roles, bindings));
+    expect(nothing(managed.plan([role("reader")], [binding("a", "reader", ["alice"])]))).toBe(true);
   });
 
   test("mends what somebody changed or deleted, and knows that it heals", () => {
-    const member = new Member();
+    const managed = new ManagedCluster();
     const wanted = [binding("a", "reader", ["alice"]), binding("b", "reader", ["alice"])];
-    member.follow(member.plan([role("reader")], wanted));
-    member.put(binding("a", "reader", ["mallory"]));
-    member.objects.delete("RoleBinding b/drover:web:reader");
-    const steps = member.plan([role("reader")], wanted);
+    managed.follow(managed.plan([role("reader")], wanted));
+    managed.put(binding("a", "reader", ["mallory"]));
+    managed.objects.delete("RoleBinding b/drover:web:reader");
+    const steps = managed.plan([role("reader")], wanted);
     expect(steps.bindings.map(({ key, heals }) => [key, heals])).toEqual([
       ["RoleBinding a/drover:web:reader", true],
       ["RoleBinding b/drover:web:reader", true],
     ]);
-    expect(member.plan([role("reader")], [binding("c", "reader", ["alice"])]).bindings[0]?.heals).toBe(false);
+    expect(managed.plan([role("reader")], [binding("c", "reader", ["alice"])]).bindings[0]?.heals).toBe(false);
   });
 
   test("removes what is no longer wanted also where somebody took our label off", () => {
-    const member = new Member();
-    member.follow(member.plan([role("reader")], [binding("a", "reader", ["alice"])]));
-    const steps = member.plan([], [], { inventory: [] });
+    const managed = new ManagedCluster();
+    managed.follow(managed.plan([role("reader")], [binding("a", "reader", ["alice"])]));
+    const steps = managed.plan([], [], { inventory: [] });
     expect([...steps.removeBindings, ...steps.removeRoles].map(objectKey)).toEqual([
       "RoleBinding a/drover:web:reader",
       "ClusterRole drover:reader",
     ]);
-    member.follow(steps);
-    expect(nothing(member.plan([], [], { inventory: [] }))).toBe(true);
+    managed.follow(steps);
+    expect(nothing(managed.plan([], [], { inventory: [] }))).toBe(true);
   });
 
   test("takes an object that a finalizer keeps in deletion for what it is: it grants, until it is empty", () => {
-    const member = new Member();
+    const managed = new ManagedCluster();
     const kept = (object: RbacBinding): RbacBinding => ({
       ...object,
       metadata: { ...object.metadata, finalizers: ["x/y"], deletionTimestamp: "2026-01-01T00:00:00Z" },
     });
-    member.put(kept(binding("a", "reader", ["alice"])));
-    member.put(kept(binding("b", "reader", [])));
-    expect(member.plan([], []).removeBindings.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
+    managed.put(kept(binding("a", "reader", ["alice"])));
+    managed.put(kept(binding("b", "reader", [])));
+    expect(managed.plan([], []).removeBindings.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
   });
 
   test("remembers what it mended when the guards come back into force", () => {
-    const member = new Member();
+    const managed = new ManagedCluster();
     const wanted = [binding("a", "reader", ["alice"])];
-    member.follow(member.plan([role("reader")], wanted));
-    member.objects.delete("RoleBinding a/drover:web:reader");
-    const held = member.plan([role("reader")], wanted, { enforced: false });
+    managed.follow(managed.plan([role("reader")], wanted));
+    managed.objects.delete("RoleBinding a/drover:web:reader");
+    const held = managed.plan([role("reader")], wanted, { enforced: false });
     expect([held.held, held.bindings, held.removeBindings]).toEqual([1, [], []]);
-    member.follow(held);
-    expect(member.plan([role("reader")], wanted).bindings[0]?.heals).toBe(true);
+    managed.follow(held);
+    expect(managed.plan([role("reader")], wanted).bindings[0]?.heals).toBe(true);
   });
 
   test("makes nothing in a namespace that is going away", () => {
-    const member = new Member();
-    expect(member.plan([], [binding("a", "reader", ["alice"])], { terminating: new Set(["a"]) }).bindings).toEqual([]);
+    const managed = new ManagedCluster();
+    expect(managed.plan([], [binding("a", "reader", ["alice"])], { terminating: new Set(["a"]) }).bindings).toEqual([]);
   });
 
   test("without guards grants nothing new, keeps what was granted, and goes on taking away", () => {
-    const member = new Member();
+    const managed = new ManagedCluster();
     const roles = [role("reader", ["pods"]), role("old")];
-    member.follow(
-      member.plan(roles, [binding("a", "reader", ["alice", "bob"]), binding("a", "old", ["carol"]), binding("b", "reader", ["alice"])]),
+    managed.follow(
+      managed.plan(roles, [binding("a", "reader", ["alice", "bob"]), binding("a", "old", ["carol"]), binding("b", "reader", ["alice"])]),
     );
     const widened = [role("reader", ["pods", "secrets"]), role("new")];
-    const steps = member.plan(
+    const steps = managed.plan(
       widened,
       [binding("a", "reader", ["alice", "mallory"]), binding("b", "reader", ["mallory"]), binding("c", "new", ["mallory"])],
       {
         enforced: false,
       },
     );
-    member.follow(steps);
-    expect(member.content()).toEqual(
+    managed.follow(steps);
+    expect(managed.content()).toEqual(
       Object.fromEntries([role("reader", ["pods"]), binding("a", "reader", ["alice"])].map((object) => [objectKey(object), object])),
     );
     expect(steps.held).toBe(5);
   });
 
   test("without guards rebinds nothing to another role", () => {
-    const member = new Member();
-    member.follow(member.plan([role("reader")], [binding("a", "reader", ["alice"])]));
-    member.follow(member.plan([role("reader"), role("admin")], [binding("a", "reader", ["alice"], "admin")], { enforced: false }));
-    expect(member.content()).not.toHaveProperty("RoleBinding a/drover:web:reader");
+    const managed = new ManagedCluster();
+    managed.follow(managed.plan([role("reader")], [binding("a", "reader", ["alice"])]));
+    managed.follow(managed.plan([role("reader"), role("admin")], [binding("a", "reader", ["alice"], "admin")], { enforced: false }));
+    expect(managed.content()).not.toHaveProperty("RoleBinding a/drover:web:reader");
   });
 });
 
-describe("plan, over random members", () => {
+describe("plan, over random managed clusters", () => {
   const word = fc.constantFrom("a", "b", "c");
   const unique = <T extends Desired>(items: fc.Arbitrary<T>) => fc.uniqueArray(items, { selector: objectKey, maxLength: 6 });
   const roles = unique(fc.tuple(word, fc.subarray(["pods", "secrets", "nodes"])).map(([name, resources]) => role(name, resources)));
@@ -169,12 +169,12 @@ describe("plan, over random members", () => {
   test("following the plan from any state leaves exactly what is desired, and a second plan asks for nothing", () => {
     fc.assert(
       fc.property(world, world, fc.boolean(), ([oldRoles, oldBindings], [newRoles, newBindings], remembered) => {
-        const member = new Member();
-        member.follow(member.plan(oldRoles, oldBindings));
-        if (!remembered) member.verified.clear();
-        member.follow(member.plan(newRoles, newBindings));
-        expect(member.content()).toEqual(Object.fromEntries([...newRoles, ...newBindings].map((o) => [objectKey(o), o] as const).sort()));
-        expect(nothing(member.plan(newRoles, newBindings))).toBe(true);
+        const managed = new ManagedCluster();
+        managed.follow(managed.plan(oldRoles, oldBindings));
+        if (!remembered) managed.verified.clear();
+        managed.follow(managed.plan(newRoles, newBindings));
+        expect(managed.content()).toEqual(Object.fromEntries([...newRoles, ...newBindings].map((o) => [objectKey(o), o] as const).sort()));
+        expect(nothing(managed.plan(newRoles, newBindings))).toBe(true);
       }),
     );
   });
@@ -182,18 +182,18 @@ describe("plan, over random members", () => {
   test("without guards nobody holds afterwards what he did not hold before", () => {
     fc.assert(
       fc.property(world, world, ([oldRoles, oldBindings], [newRoles, newBindings]) => {
-        const member = new Member();
-        member.follow(member.plan(oldRoles, oldBindings));
-        const before = rights(member);
-        member.follow(member.plan(newRoles, newBindings, { enforced: false }));
-        for (const right of rights(member)) expect(before).toContain(right);
+        const managed = new ManagedCluster();
+        managed.follow(managed.plan(oldRoles, oldBindings));
+        const before = rights(managed);
+        managed.follow(managed.plan(newRoles, newBindings, { enforced: false }));
+        for (const right of rights(managed)) expect(before).toContain(right);
       }),
     );
   });
 
-  function rights(member: Member): Set<string> {
+  function rights(managed: ManagedCluster): Set<string> {
     const held = new Set<string>();
-    const all = [...member.objects.values()] as Desired[];
+    const all = [...managed.objects.values()] as Desired[];
     for (const bound of all) {
       if (!("roleRef" in bound)) continue;
       const to = all.find((o): o is RbacRole => o.kind === "ClusterRole" && o.metadata.name === bound.roleRef.name);

@@ -1,4 +1,4 @@
-// What to write so that the member holds exactly the desired objects: pure. Objects that were verified before and did not change
+// What to write so that the managed cluster holds exactly the desired objects: pure. Objects that were verified before and did not change
 // since cost one comparison, so that a change of one grant is as quick in a cluster of 5,000 namespaces as in one of five.
 
 import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
@@ -28,7 +28,7 @@ export interface Verified {
 export interface Situation {
   readonly roles: readonly RbacRole[];
   readonly bindings: readonly RbacBinding[];
-  /** All objects in the member that carry the inventory label. */
+  /** All objects in the managed cluster that carry the inventory label. */
   readonly inventory: readonly KubeObject[];
   /** The freshest form of an object. */
   readonly live: (object: KubeObject) => KubeObject | undefined;

@@ -1,8 +1,8 @@
 // Single stories of a hub that is restored from a backup.
 import { describe, expect, test } from "@jest/globals";
+import { Agent, Hub, said } from "../../test/agent/restored-hub.ts";
 import { forgotten, goesOn, type Versions } from "./known.ts";
 import { seenSet, seenTemplate } from "./observe.ts";
-import { Agent, Hub, said } from "./testing/restored-hub.ts";
 
 describe("single stories", () => {
   const withGrants = (...grants: string[]) => ({ grants: new Set(grants) });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { projectSet } from "../../lib/access/names.ts";
-import { Agent, Hub, lineOf, type Moment, PROJECTS, said, TEMPLATE, VERBS } from "./testing/restored-hub.ts";
+import { Agent, Hub, lineOf, type Moment, PROJECTS, said, TEMPLATE, VERBS } from "../../test/agent/restored-hub.ts";
 
 /** Whether a state of the hub comes after another in one line, or after something that makes up for it not being so. */
 function mayFollow(now: Moment | undefined, lost: Lost): boolean {

@@ -24,22 +24,22 @@ export interface State {
 }
 
 export class StateStore {
-  readonly #member: KubeClient;
+  readonly #managed: KubeClient;
   readonly #namespace: string;
   readonly #log: Log;
   #written = "";
   #wanted: State | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(member: KubeClient, namespace: string, log: Log) {
-    this.#member = member;
+  constructor(managed: KubeClient, namespace: string, log: Log) {
+    this.#managed = managed;
     this.#namespace = namespace;
     this.#log = log;
   }
 
   async load(signal: AbortSignal): Promise<State> {
     const nothing: State = { known: NOTHING, healed: 0, hubAheadMs: 0 };
-    const secret = await this.#member.find(Secret, { namespace: this.#namespace, name: STATE_SECRET }, { signal });
+    const secret = await this.#managed.find(Secret, { namespace: this.#namespace, name: STATE_SECRET }, { signal });
     const packed = secret?.data?.[FIELD];
     if (packed === undefined) return nothing;
     try {
@@ -81,7 +81,7 @@ export class StateStore {
       metadata: { name: STATE_SECRET, namespace: this.#namespace, labels: MANAGED_BY },
       data: { [FIELD]: packed.toString("base64") },
     };
-    await this.#member.apply(Secret, secret, { fieldManager: "agent-state", signal });
+    await this.#managed.apply(Secret, secret, { fieldManager: "agent-state", signal });
     this.#written = text;
   }
 }

@@ -1,17 +1,17 @@
 // What does not come about in a managed cluster is told, with the reason, and comes about once the reason is gone: the access loop against
-// a real hub and a real member.
+// a real hub and a real managed cluster.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { ceilingBinding } from "../../deploy/agent/rights.ts";
+import { ceilingBinding } from "../../deploy/agent/permissions.ts";
 import { descend, SET_BOUNDS } from "../../lib/access/lineage.ts";
 import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub } from "../../lib/testing/hub.ts";
-import { startMember, type TestMember } from "../../lib/testing/member.ts";
-import { until } from "../../lib/testing/until.ts";
-import { startTestAgent, type TestAgent } from "./testing/test-agent.ts";
+import { startTestAgent, type TestAgent } from "../../test/agent/test-agent.ts";
+import { startHub, type TestHub } from "../../test/hub.ts";
+import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
+import { until } from "../../test/until.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
 const HUB_NAMESPACE = "cluster-east";
@@ -19,13 +19,13 @@ const HUB_NAMESPACE = "cluster-east";
 jest.setTimeout(120_000);
 
 let hub: TestHub;
-let member: TestMember;
+let managed: TestManagedCluster;
 let agent: TestAgent;
 let project = "";
 let count = 0;
 
 beforeAll(async () => {
-  [hub, member] = await Promise.all([startHub(), startMember()]);
+  [hub, managed] = await Promise.all([startHub(), startManagedCluster()]);
   const pods = [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }];
   await hub.apply(
     { apiVersion: "v1", kind: "Namespace", metadata: { name: HUB_NAMESPACE, labels: { [LABEL.backsCluster]: "east" } } },
@@ -37,12 +37,12 @@ beforeAll(async () => {
   for (const name of ["reader", "writer", "external", "external-wide"]) await accept(name);
 }, 900_000);
 afterAll(async () => {
-  await Promise.all([hub?.stop(), member?.stop()]);
+  await Promise.all([hub?.stop(), managed?.stop()]);
 }, 120_000);
 beforeEach(async () => {
   project = `p${++count}`;
-  await member.apply(namespace(project, project));
-  agent = await startTestAgent(hub, member);
+  await managed.apply(namespace(project, project));
+  agent = await startTestAgent(hub, managed);
 }, 60_000);
 afterEach(async () => {
   await agent.stop();
@@ -99,20 +99,20 @@ const ofProject = () => `project-${project}`;
 const mayList = async (): Promise<boolean> => {
   const spec = { user: alice.name, resourceAttributes: { resource: "pods", verb: "list", namespace: project } };
   const body = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec };
-  const answer = await member.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
+  const answer = await managed.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
   return (answer as { status: { allowed: boolean } }).status.allowed;
 };
 const makeRole = (resource: string) =>
-  member.admin.create(ClusterRole, {
+  managed.admin.create(ClusterRole, {
     apiVersion: `${RBAC}/v1`,
     kind: "ClusterRole",
     metadata: { name: "made-later" },
     rules: [{ apiGroups: [""], resources: [resource], verbs: ["get", "list"] }],
   });
-const dropRole = () => member.admin.delete(ClusterRole, { name: "made-later" });
+const dropRole = () => managed.admin.delete(ClusterRole, { name: "made-later" });
 async function setCeiling(role: string): Promise<void> {
-  await member.admin.delete(ClusterRoleBinding, { name: "drover:agent" });
-  await member.apply(ceilingBinding(role));
+  await managed.admin.delete(ClusterRoleBinding, { name: "drover:agent" });
+  await managed.apply(ceilingBinding(role));
 }
 
 describe.each(["cluster-admin", "view"])("an external ClusterRole, with %s as the ceiling", (ceiling) => {
@@ -124,13 +124,13 @@ describe.each(["cluster-admin", "view"])("an external ClusterRole, with %s as th
     await says(ofProject(), "PartlyRefused", /ClusterRole made-later.*not exist/);
     expect(agent.access.report?.refused.map(({ message }) => message).join()).toContain("made-later");
     // The other template of the same set is granted meanwhile.
-    expect((await member.admin.list(RoleBinding, { namespace: project })).items.map(({ metadata }) => metadata.name)).toEqual([
+    expect((await managed.admin.list(RoleBinding, { namespace: project })).items.map(({ metadata }) => metadata.name)).toEqual([
       `drover:${project}:reader`,
     ]);
     const key = { namespace: project, name: `drover:${project}:external` };
     await makeRole("pods");
     const since = performance.now();
-    await until(async () => (await member.admin.find(RoleBinding, key)) !== undefined, "it is bound as soon as it is there", 10_000);
+    await until(async () => (await managed.admin.find(RoleBinding, key)) !== undefined, "it is bound as soon as it is there", 10_000);
     // Far from any retry: nothing but the watch can have told.
     expect(performance.now() - since).toBeLessThan(10_000);
     await says(ofProject(), "Applied");
@@ -155,7 +155,7 @@ test("an external ClusterRole beyond the ceiling is told, and bound as soon as i
     await makeRole("secrets");
     await put(bind("external"));
     await says(ofProject(), "PartlyRefused", /attempting to grant RBAC permissions not currently held/);
-    await member.admin.patch(
+    await managed.admin.patch(
       ClusterRole,
       { name: "made-later" },
       { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }] },
@@ -171,7 +171,7 @@ test("an external ClusterRole beyond the ceiling is told, and bound as soon as i
 
 describe("a set says Applied only when all of it is so:", () => {
   test("not while a namespace is kept from its project by the mark of an earlier one", async () => {
-    await member.admin.patch(
+    await managed.admin.patch(
       Namespace,
       { name: project },
       { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: "an-earlier-one" } } },
@@ -181,10 +181,10 @@ describe("a set says Applied only when all of it is so:", () => {
     await says(ofProject(), "PartlyRefused", /belonged to an earlier project/);
     await says("cluster", "Applied");
     for (const label of [null, project]) {
-      await member.admin.patch(Namespace, { name: project }, { metadata: { labels: { [LABEL.project]: label } } }, { type: "merge" });
+      await managed.admin.patch(Namespace, { name: project }, { metadata: { labels: { [LABEL.project]: label } } }, { type: "merge" });
       await until(
         async () =>
-          ((await member.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION] === undefined) ===
+          ((await managed.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION] === undefined) ===
           (label === null),
         "the mark follows",
       );
@@ -213,10 +213,10 @@ describe("a set says Applied only when all of it is so:", () => {
       metadata: policy.metadata,
       spec: { policyName: "test-keeps", validationActions: ["Deny"] },
     };
-    await member.apply(policy, bound);
+    await managed.apply(policy, bound);
     const key = { namespace: project, name: `drover:${project}:reader` };
     const isKept = () =>
-      member.admin.request("DELETE", `/apis/${RBAC}/v1/namespaces/${project}/rolebindings/${key.name}?dryRun=All`).then(
+      managed.admin.request("DELETE", `/apis/${RBAC}/v1/namespaces/${project}/rolebindings/${key.name}?dryRun=All`).then(
         () => false,
         () => true,
       );
@@ -227,8 +227,8 @@ describe("a set says Applied only when all of it is so:", () => {
       await putIndex([]);
       await says("cluster", "PartlyRefused", /kept by the test/);
     } finally {
-      await member.admin.request("DELETE", `/apis/${bound.apiVersion}/validatingadmissionpolicybindings/test-keeps`);
-      await member.admin.request("DELETE", `/apis/${bound.apiVersion}/validatingadmissionpolicies/test-keeps`);
+      await managed.admin.request("DELETE", `/apis/${bound.apiVersion}/validatingadmissionpolicybindings/test-keeps`);
+      await managed.admin.request("DELETE", `/apis/${bound.apiVersion}/validatingadmissionpolicies/test-keeps`);
     }
   });
 });
@@ -239,24 +239,24 @@ describe("an object that a foreign finalizer keeps in deletion grants nothing mo
 
   test("when the agent removes it, and when somebody else deleted it before", async () => {
     // The role stays bound elsewhere: with it would go what the binding gives.
-    await member.apply(namespace(`${project}-other`, `${project}-other`));
+    await managed.apply(namespace(`${project}-other`, `${project}-other`));
     const other = { scope: "Project", project: { name: `${project}-other`, uid: "other" }, bindings: bind("reader") };
     await putSet(`project-${project}-other`, other);
     await put(bind("reader"), [`project-${project}-other`]);
     await until(mayList, "alice may");
-    await member.admin.patch(RoleBinding, key(), keep, { type: "merge" });
+    await managed.admin.patch(RoleBinding, key(), keep, { type: "merge" });
     await putIndex([`project-${project}-other`]);
     await until(async () => !(await mayList()), "the agent's removal ends it");
-    const isGoing = async () => (await member.admin.get(RoleBinding, key())).metadata.deletionTimestamp !== undefined;
+    const isGoing = async () => (await managed.admin.get(RoleBinding, key())).metadata.deletionTimestamp !== undefined;
     await until(isGoing, "it is in deletion");
-    await member.admin.patch(RoleBinding, key(), { metadata: { finalizers: [] } }, { type: "merge" });
+    await managed.admin.patch(RoleBinding, key(), { metadata: { finalizers: [] } }, { type: "merge" });
 
     await put(bind("reader"), [`project-${project}-other`]);
     await until(mayList, "alice may again");
-    await member.admin.patch(RoleBinding, key(), keep, { type: "merge" });
-    await member.admin.delete(RoleBinding, key());
+    await managed.admin.patch(RoleBinding, key(), keep, { type: "merge" });
+    await managed.admin.delete(RoleBinding, key());
     await putIndex([`project-${project}-other`]);
     await until(async () => !(await mayList()), "what was in deletion already ends too");
-    await member.admin.patch(RoleBinding, key(), { metadata: { finalizers: [] } }, { type: "merge" });
+    await managed.admin.patch(RoleBinding, key(), { metadata: { finalizers: [] } }, { type: "merge" });
   });
 });

@@ -1,8 +1,9 @@
 // agent-guards
-// Keeps the guard policies in this cluster as lib/access/guards says, at once after any change, and knows by probing whether they are
+// Keeps the guard policies in this cluster as lib/guards says, at once after any change, and knows by probing whether they are
 // in force. Until a probe was refused, and from the moment on in which a policy was touched, the agent grants nothing new.
-import { memberGuards } from "../../lib/access/guards/bundle.ts";
+
 import { MANAGED_BY } from "../../lib/access/names.ts";
+import { managedClusterGuards } from "../../lib/guards/bundle.ts";
 import { pause } from "../../lib/kube/backoff.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
@@ -20,7 +21,7 @@ export interface GuardReport extends ProbeResult {
 }
 
 export interface GuardKeeperOptions {
-  readonly member: KubeClient;
+  readonly managed: KubeClient;
   /** A client that is ServiceAccount guard-probe. */
   readonly probe: KubeClient;
   readonly log: Log;
@@ -44,7 +45,7 @@ export class GuardKeeper {
   readonly #policies: Cache<ValidatingAdmissionPolicy>;
   readonly #bindings: Cache<ValidatingAdmissionPolicyBinding>;
   readonly #applier: Applier;
-  readonly #wanted = memberGuards();
+  readonly #wanted = managedClusterGuards();
   /** Generation of each object when it was last as wanted, by kind and name. */
   readonly #intact = new Map<string, string>();
   #report: GuardReport = { state: "Unknown", message: "not tried yet", probedAt: undefined };
@@ -55,14 +56,14 @@ export class GuardKeeper {
 
   constructor(options: GuardKeeperOptions) {
     this.#options = options;
-    const { member, log } = options;
+    const { managed, log } = options;
     const labelSelector = Object.entries(MANAGED_BY)
       .map(([key, value]) => `${key}=${value}`)
       .join(",");
-    this.#policies = new Cache(member, ValidatingAdmissionPolicy, { labelSelector, log });
-    this.#bindings = new Cache(member, ValidatingAdmissionPolicyBinding, { labelSelector, log });
-    const live = new KnownLive(member, (kind) => this.#cacheOf(kind));
-    this.#applier = new Applier({ client: member, fieldManager: FIELD_MANAGER, live });
+    this.#policies = new Cache(managed, ValidatingAdmissionPolicy, { labelSelector, log });
+    this.#bindings = new Cache(managed, ValidatingAdmissionPolicyBinding, { labelSelector, log });
+    const live = new KnownLive(managed, (kind) => this.#cacheOf(kind));
+    this.#applier = new Applier({ client: managed, fieldManager: FIELD_MANAGER, live });
     this.#queue = new Queue((_key, signal) => this.#keep(signal), {
       workers: 1,
       backoff: { baseMs: 100, capMs: 5_000 },

@@ -4,9 +4,9 @@ import { Cache } from "../../lib/kube/cache.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { ConfigMap } from "../../lib/kube/core.ts";
 import type { Log } from "../../lib/kube/log.ts";
-import { startControlPlane, type TestControlPlane } from "../../lib/testing/controlplane.ts";
-import { Relay } from "../../lib/testing/relay.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
+import { Relay } from "../../test/relay.ts";
+import { until } from "../../test/until.ts";
 import { HubTransport } from "./transport.ts";
 
 jest.setTimeout(120_000);

@@ -36,19 +36,19 @@ export class AgentKey {
 }
 
 /** The key that this cluster holds; made when there is none. Two agents that start at once end up with the same one. */
-export async function loadOrMakeKey(member: KubeClient, namespace: string, signal: AbortSignal): Promise<AgentKey> {
+export async function loadOrMakeKey(managed: KubeClient, namespace: string, signal: AbortSignal): Promise<AgentKey> {
   const at = { namespace, name: KEY_SECRET };
-  const found = await member.find(Secret, at, { signal });
+  const found = await managed.find(Secret, at, { signal });
   if (found !== undefined) return keyIn(found);
   const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const data = { [FIELD]: Buffer.from(pem).toString("base64") };
   try {
     return keyIn(
-      await member.create(Secret, { apiVersion: "v1", kind: "Secret", metadata: { ...at, labels: MANAGED_BY }, data }, { signal }),
+      await managed.create(Secret, { apiVersion: "v1", kind: "Secret", metadata: { ...at, labels: MANAGED_BY }, data }, { signal }),
     );
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return keyIn(await member.get(Secret, at, { signal }));
+    return keyIn(await managed.get(Secret, at, { signal }));
   }
 }
 

@@ -5,7 +5,7 @@ import { boundedAccess, MAX_ACCESS_BYTES } from "./bounded.ts";
 const text = (maxLength: number) => fc.string({ unit: fc.constantFrom("a", "é", "漢", "\u{1f600}", '"', "\n"), maxLength });
 const filled = (unit: string, length: number): string => unit.repeat(length);
 
-test("a report stays below what the proxy takes, whatever the member says, and keeps the first of each list", () => {
+test("a report stays below what the proxy takes, whatever the managed cluster says, and keeps the first of each list", () => {
   const named = fc.record({ set: text(100), epoch: fc.nat() });
   const refused = fc.record({ object: text(700), message: text(2_000) });
   const restored = fc.record({ object: text(400), epoch: fc.nat() });

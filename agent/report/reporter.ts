@@ -15,7 +15,7 @@ import { boundedAccess } from "./bounded.ts";
 
 export interface ReporterOptions {
   readonly hub: KubeClient;
-  readonly member: KubeClient;
+  readonly managed: KubeClient;
   /** The cluster's namespace on the hub. */
   readonly namespace: string;
   readonly agentVersion: string;
@@ -43,7 +43,7 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-    this.#nodes = new Cache(options.member, Node, { transform: onlyReadiness, log: options.log });
+    this.#nodes = new Cache(options.managed, Node, { transform: onlyReadiness, log: options.log });
     this.#queue = new Queue((_key, signal) => this.#write(signal), {
       workers: 1,
       backoff: { baseMs: 500, capMs: 30_000 },
@@ -77,11 +77,11 @@ export class Reporter {
   }
 
   async #checkHealth(signal: AbortSignal): Promise<void> {
-    const { member } = this.#options;
+    const { managed } = this.#options;
     const before = `${this.#healthy} ${this.#version}`;
     try {
-      this.#healthy = String(await member.request("GET", "/readyz", { signal })) === "ok";
-      this.#version = ((await member.request("GET", "/version", { signal })) as { gitVersion?: string }).gitVersion;
+      this.#healthy = String(await managed.request("GET", "/readyz", { signal })) === "ok";
+      this.#version = ((await managed.request("GET", "/version", { signal })) as { gitVersion?: string }).gitVersion;
     } catch {
       this.#healthy = false;
     }

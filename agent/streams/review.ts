@@ -5,11 +5,11 @@ import type { Person, Review } from "./table.ts";
 
 const PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
-/** `member`: a client that may create SubjectAccessReviews. */
-export function reviewAt(member: KubeClient): Review {
+/** `managed`: a client that may create SubjectAccessReviews. */
+export function reviewAt(managed: KubeClient): Review {
   return async (person, info, signal) => {
     const body = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec: specOf(person, info) };
-    const answer = (await member.request("POST", PATH, { body, signal })) as { status?: { allowed?: boolean } };
+    const answer = (await managed.request("POST", PATH, { body, signal })) as { status?: { allowed?: boolean } };
     return answer.status?.allowed === true;
   };
 }

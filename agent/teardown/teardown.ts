@@ -9,7 +9,7 @@ import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 export interface TeardownOptions {
   readonly cluster: string;
   readonly namespace: string;
-  readonly member: KubeClient;
+  readonly managed: KubeClient;
   /** In this order: what was granted, what guarded it, and word to the hub. Each may be called again. */
   readonly steps: readonly ((signal: AbortSignal) => Promise<void>)[];
   readonly log: Log;
@@ -40,14 +40,14 @@ export async function tearDown(options: TeardownOptions, signal: AbortSignal): P
   await untilDone((now) => leave(options, now), log, signal);
 }
 
-async function leave({ member, namespace }: TeardownOptions, signal: AbortSignal): Promise<void> {
-  for (const [kind, name] of FIRST) await ignoringAbsence(member.delete(kind, { name }, { signal }));
-  const home = await member.find(Namespace, { name: namespace }, { signal });
+async function leave({ managed, namespace }: TeardownOptions, signal: AbortSignal): Promise<void> {
+  for (const [kind, name] of FIRST) await ignoringAbsence(managed.delete(kind, { name }, { signal }));
+  const home = await managed.find(Namespace, { name: namespace }, { signal });
   if (home === undefined) return;
   const owner = { apiVersion: "v1", kind: "Namespace", name: namespace, uid: home.metadata.uid };
   const patch = { metadata: { ownerReferences: [owner] } };
-  for (const [kind, name] of LAST) await ignoringAbsence(member.patch(kind, { name }, patch, { type: "merge", signal }));
-  await ignoringAbsence(member.delete(Namespace, { name: namespace }, { signal }));
+  for (const [kind, name] of LAST) await ignoringAbsence(managed.patch(kind, { name }, patch, { type: "merge", signal }));
+  await ignoringAbsence(managed.delete(Namespace, { name: namespace }, { signal }));
 }
 
 async function ignoringAbsence(request: Promise<unknown>): Promise<void> {

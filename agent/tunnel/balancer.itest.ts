@@ -3,10 +3,10 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { silent } from "../../lib/kube/log.ts";
-import { Authority } from "../../lib/testing/certificates.ts";
-import { until } from "../../lib/testing/until.ts";
 import { REPLICA_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 import { Session } from "../../lib/tunnel/session.ts";
+import { Authority } from "../../test/certificates.ts";
+import { until } from "../../test/until.ts";
 import { Tunnels } from "./tunnels.ts";
 
 jest.setTimeout(120_000);

@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:tls";
 import { expect, test } from "@jest/globals";
-import { Authority } from "../../lib/testing/certificates.ts";
+import { Authority } from "../../test/certificates.ts";
 import { dial } from "./dial.ts";
 
 test.each([

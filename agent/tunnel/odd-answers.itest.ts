@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { allowedHeaders } from "../../lib/identity/answer-headers.ts";
-import { Authority } from "../../lib/testing/certificates.ts";
-import { comparable, ODD_ANSWERS, type OddServer, type ReadAnswer, startOddServer } from "../../lib/testing/odd-answers.ts";
 import { Session } from "../../lib/tunnel/session.ts";
+import { Authority } from "../../test/certificates.ts";
+import { comparable, ODD_ANSWERS, type OddServer, type ReadAnswer, startOddServer } from "../../test/odd-answers.ts";
 import { Forwarder } from "./forward.ts";
 
 const authority = Authority.create("odd test");

@@ -5,12 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, ConfigMap, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
-import { startMember, type TestMember } from "../../lib/testing/member.ts";
-import { until } from "../../lib/testing/until.ts";
 import { TunnelCode, type TunnelError } from "../../lib/tunnel/errors.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
+import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
+import { until } from "../../test/until.ts";
 import { impersonatorBinding, impersonatorRole } from "../access/impersonator.ts";
 import { requestInfo } from "../streams/request-info.ts";
 import { reviewAt } from "../streams/review.ts";
@@ -23,7 +23,7 @@ const OPS = "drover:group:corp:ops";
 
 jest.setTimeout(120_000);
 
-let member: TestMember;
+let managed: TestManagedCluster;
 let agentClient: KubeClient;
 let table: StreamTable;
 let forwarder: Forwarder;
@@ -32,25 +32,25 @@ let sockets: Socket[] = [];
 let stop: AbortController;
 
 beforeAll(async () => {
-  member = await startMember();
+  managed = await startManagedCluster();
   for (const object of [impersonatorRole([DEVS, OPS]), impersonatorBinding("drover-system")]) {
-    await member.admin.apply<KubeObject>(object.kind === "ClusterRole" ? ClusterRole : ClusterRoleBinding, object, {
+    await managed.admin.apply<KubeObject>(object.kind === "ClusterRole" ? ClusterRole : ClusterRoleBinding, object, {
       fieldManager: "test",
     });
   }
-  await member.admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
-  await member.admin.create(ClusterRole, {
+  await managed.admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+  await managed.admin.create(ClusterRole, {
     apiVersion: `${RBAC}/v1`,
     kind: "ClusterRole",
     metadata: { name: "writes" },
     rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create"] }],
   });
-  const connection = await member.connectionOf("agent");
+  const connection = await managed.connectionOf("agent");
   agentClient = new KubeClient(connection);
-  const token = (await (await member.connectionOf("impersonator")).token?.()) ?? "";
+  const token = (await (await managed.connectionOf("impersonator")).token?.()) ?? "";
   forwarder = new Forwarder({
     server: connection.server,
-    ca: member.plane.ca,
+    ca: managed.plane.ca,
     token: () => token,
     knowsGroup: (group) => [DEVS, OPS, "drover:authenticated"].includes(group),
     onBegin: ({ head, groups, end }) =>
@@ -66,7 +66,7 @@ beforeAll(async () => {
 afterAll(async () => {
   forwarder?.close();
   await agentClient?.close();
-  await member?.stop();
+  await managed?.stop();
 }, 60_000);
 
 beforeEach(async () => {
@@ -76,7 +76,7 @@ beforeEach(async () => {
   sockets = [near, far];
   proxy = new Session(near, { role: "opener" });
   new Session(far, { role: "acceptor", onStream: (stream) => forwarder.handle(stream) });
-  await member.admin.apply(RoleBinding, binding("alice"), { fieldManager: "test" });
+  await managed.admin.apply(RoleBinding, binding("alice"), { fieldManager: "test" });
 });
 afterEach(() => {
   stop.abort();
@@ -172,7 +172,7 @@ describe("a tunnelled request", () => {
     expect((await post("/api/v1/namespaces/shop/configmaps", object("undeclared"), { body: "chunked" })).status).toBe(201);
     const all = await ask(head("/api/v1/namespaces/shop/configmaps"));
     expect(all.text.length).toBeGreaterThan(1_800_000);
-    expect((await member.admin.get(ConfigMap, { namespace: "shop", name: "undeclared" })).data).toEqual(data);
+    expect((await managed.admin.get(ConfigMap, { namespace: "shop", name: "undeclared" })).data).toEqual(data);
   });
 
   test("for a person in a group that no set names gets through without that group", async () => {
@@ -194,7 +194,9 @@ describe("a tunnelled request", () => {
       "Sec-WebSocket-Key",
       "dGhlIHNhbXBsZSBub25jZQ==",
     ];
-    const stream = proxy.open(head("/api/v1/namespaces/shop/configmaps?watch=1", { headers: [...upgrade, "Origin", member.plane.server] }));
+    const stream = proxy.open(
+      head("/api/v1/namespaces/shop/configmaps?watch=1", { headers: [...upgrade, "Origin", managed.plane.server] }),
+    );
     const { status, headers } = await stream.head;
     expect(status).toBe(101);
     expect(headers.map((header) => header.toLowerCase())).toContain("sec-websocket-accept");
@@ -280,9 +282,9 @@ describe("attack 14: the tunnel leads to the own API server and nowhere else", (
 
 describe("open streams", () => {
   test("end when the right they rest on is withdrawn, and the others stay", async () => {
-    await member.admin.apply(RoleBinding, binding("bob"), { fieldManager: "test" });
+    await managed.admin.apply(RoleBinding, binding("bob"), { fieldManager: "test" });
     const [alice, bob] = await Promise.all([watchOf("alice"), watchOf("bob")]);
-    await member.admin.delete(RoleBinding, { namespace: "shop", name: "bob" });
+    await managed.admin.delete(RoleBinding, { namespace: "shop", name: "bob" });
     const ended = failureOf(bob);
     await table.recheck();
     expect((await ended).code).toBe(TunnelCode.Revoked);
@@ -296,7 +298,7 @@ describe("open streams", () => {
     await table.recheck();
     expect(alice.destroyed).toBe(false);
     const ended = failureOf(alice);
-    await member.admin.delete(RoleBinding, { namespace: "shop", name: "alice" });
+    await managed.admin.delete(RoleBinding, { namespace: "shop", name: "alice" });
     expect((await ended).code).toBe(TunnelCode.Revoked);
   });
 
@@ -332,12 +334,12 @@ describe("an API server that goes away", () => {
   test("breaks off what is open, and is found again when it is back", async () => {
     const watch = await watchOf("alice");
     const failed = failureOf(watch);
-    await member.plane.kill("apiserver");
+    await managed.plane.kill("apiserver");
     expect((await failed).code).toBe(TunnelCode.Unreachable);
     const refused = proxy.open(head("/api/v1/namespaces/shop/configmaps"));
     refused.end();
     expect((await failureOf(refused)).code).toBe(TunnelCode.Unreachable);
-    await member.plane.start("apiserver");
+    await managed.plane.start("apiserver");
     expect((await ask(head("/api/v1/namespaces/shop/configmaps"))).status).toBe(200);
   });
 });

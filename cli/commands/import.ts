@@ -28,9 +28,12 @@ interface Options extends HubOptions {
 export function addImport(program: Command): void {
   const command = program
     .command("import")
-    .description("print the manifest that makes an existing cluster a member; with the hub's kubeconfig")
+    .description("print the manifest that makes an existing cluster a managed cluster; with the hub's kubeconfig")
     .argument("<cluster>", "its name in Drover")
-    .option("--ceiling <clusterrole>", "ClusterRole in the member that bounds what Drover can grant there (default: cluster-admin)")
+    .option(
+      "--ceiling <clusterrole>",
+      "ClusterRole in the managed cluster that bounds what Drover can grant there (default: cluster-admin)",
+    )
     .option(
       "--group <provider:group>",
       "with a lower ceiling: a group whose members can use the cluster; may be repeated",
@@ -38,7 +41,7 @@ export function addImport(program: Command): void {
     )
     .option("--display-name <text>", "the name that people see")
     .option("--timeout <time>", "how long to wait for the manifest", duration, 120)
-    .addHelpText("after", "\nIn the member:\n  kubectl drover import east | kubectl --context <member> apply -f -\n");
+    .addHelpText("after", "\nIn the managed cluster:\n  kubectl drover import east | kubectl --context <its context> apply -f -\n");
   formatOption(hubOptions(command)).action(async (name: string, options: Options) => {
     const manifest = await withHub(options, async (hub) => {
       await ensureCluster(hub, name, options);

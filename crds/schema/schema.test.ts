@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { load } from "js-yaml";
-import { BAD_INPUT } from "../bad-input.ts";
+import { INVALID_OBJECTS } from "../../test/invalid-objects.ts";
 import { KINDS } from "../kinds.ts";
 import { AccessSet } from "../v1alpha1/accessset.ts";
 import { Cluster, Ready } from "../v1alpha1/cluster.ts";
@@ -104,7 +104,9 @@ describe("parse", () => {
   });
 
   test("agrees with the API server on what is wrong in structure", () => {
-    const structural = BAD_INPUT.filter(({ says }) => says.startsWith("unknown field") || says.startsWith("spec.") || says.startsWith('"'));
+    const structural = INVALID_OBJECTS.filter(
+      ({ says }) => says.startsWith("unknown field") || says.startsWith("spec.") || says.startsWith('"'),
+    );
     expect(structural.length).toBeGreaterThan(10);
     for (const { object: value, why } of structural) {
       const kind = KINDS.find((each) => each.kind === value.kind);

@@ -5,18 +5,18 @@ import type { Infer } from "../schema/schema.ts";
 import { SHORT_NAME } from "./names.ts";
 import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
 
-/** Applied: the agent made the member as this set says. */
-export const Applied = condition("Applied", "The agent made the member as this set says.", {
+/** Applied: the agent made the managed cluster as this set says. */
+export const Applied = condition("Applied", "The agent made the managed cluster as this set says.", {
   Applied: "Nothing to do.",
   Applying: "The agent has seen the set and works on it; passes by itself.",
   PartlyRefused:
-    "The member refused some of it, usually because it exceeds the ceiling. The ClusterReport lists what; raise the ceiling or grant less.",
-  GuardsNotEnforced: "The member's admission policies are not in force, so the agent grants nothing. The ClusterReport says why.",
+    "The managed cluster refused some of it, usually because it exceeds the ceiling. The ClusterReport lists what; raise the ceiling or grant less.",
+  GuardsNotEnforced: "The managed cluster's admission policies are not in force, so the agent grants nothing. The ClusterReport says why.",
   HubRestored:
     "The set does not go on from what the agent knows: the hub was restored from a backup. What the set withdraws is withdrawn, and nothing is granted. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
 });
 
-const subject = object("Who is bound, as the member sees it.", {
+const subject = object("Who is bound, as the managed cluster sees it.", {
   kind: choice("As in an RBAC subject.", ["User", "Group", "ServiceAccount"]),
   name: string("drover:user:<User>, drover:group:<provider>:<encoded group>, or a ServiceAccount's name.", {
     maxLength: 1101,

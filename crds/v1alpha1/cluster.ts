@@ -23,7 +23,7 @@ export const Registered = condition(
   "An agent's public key is on record: that agent, and no other, speaks for this cluster.",
   {
     Registered: "Nothing to do.",
-    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the member.",
+    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
     TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
     Unreadable: "The API server did not answer; retried by itself.",
@@ -33,8 +33,8 @@ export const Registered = condition(
 /** Connected: the agent's heartbeat is recent. */
 export const Connected = condition("Connected", "The agent's heartbeat is recent.", {
   Connected: "Nothing to do.",
-  NeverConnected: "No heartbeat was ever seen. Look at the agent's log in the member, namespace drover-system.",
-  HeartbeatLost: "The last heartbeat is too old. Access in the member stays as it is; look at the network and at the agent's log.",
+  NeverConnected: "No heartbeat was ever seen. Look at the agent's log in the managed cluster, namespace drover-system.",
+  HeartbeatLost: "The last heartbeat is too old. Access in the managed cluster stays as it is; look at the network and at the agent's log.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
@@ -44,9 +44,9 @@ export const Ready = condition("Ready", "The cluster can be used through Drover,
   NamespaceNotReady: "See condition NamespaceReady.",
   NotRegistered: "See condition Registered.",
   NotConnected: "See condition Connected.",
-  Unhealthy: "The agent says that the member's API server is not healthy. Look at the member.",
+  Unhealthy: "The agent says that the managed cluster's API server is not healthy. Look at the managed cluster.",
   GuardsNotEnforced:
-    "The admission policies that guard Drover's objects in the member are not in force, so nothing is granted. The message says why.",
+    "The admission policies that guard Drover's objects in the managed cluster are not in force, so nothing is granted. The message says why.",
   HubRestored:
     "The hub was restored from a backup: the agent withdraws what the hub withdraws and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
   AccessNotApplied: "The agent has not applied the current grants yet; passes by itself. If it lasts, see the ClusterReport.",
@@ -67,14 +67,15 @@ export const AccessCompiled = condition("AccessCompiled", "The cluster's AccessS
   TearingDown: "The cluster is being deleted: its agent is told to remove everything.",
 });
 
-/** TornDown: while a cluster is deleted, how far the member is cleaned up. */
+/** TornDown: while a cluster is deleted, how far the managed cluster is cleaned up. */
 export const TornDown = condition(
   "TornDown",
-  "While the cluster is being deleted: how far Drover's objects in the member are cleaned up.",
+  "While the cluster is being deleted: how far Drover's objects in the managed cluster are cleaned up.",
   {
-    Done: "Nothing of Drover is left in the member. Nothing to do.",
+    Done: "Nothing of Drover is left in the managed cluster. Nothing to do.",
     CleaningUp: "The agent is removing Drover's objects; passes by itself.",
-    LeftBehind: "The agent could not be reached within the grace period. The message says what is left in the member and how to remove it.",
+    LeftBehind:
+      "The agent could not be reached within the grace period. The message says what is left in the managed cluster and how to remove it.",
     NothingToDo: "No agent ever registered.",
     Unreadable: "The API server did not answer; retried by itself.",
   },
@@ -97,10 +98,11 @@ export const Cluster = kind({
     rke2: object("Drover makes the cluster on machines with RKE2.", {}).optional(),
     kind: object("Drover makes the cluster in containers with kind.", {}).optional(),
     gke: object("Drover makes the cluster at Google with GKE.", {}).optional(),
-    agent: object("What the agent may do in the member; rendered into its manifest at import.", {
-      ceiling: string("The ClusterRole that bounds what Drover can grant in the member.", { maxLength: 253, minLength: 1 }).default(
-        "cluster-admin",
-      ),
+    agent: object("What the agent may do in the managed cluster; rendered into its manifest at import.", {
+      ceiling: string("The ClusterRole that bounds what Drover can grant in the managed cluster.", {
+        maxLength: 253,
+        minLength: 1,
+      }).default("cluster-admin"),
       groups: array(
         "With a ceiling below cluster-admin: the only groups, written provider:group, whose members can use the cluster through Drover.",
         string("A group, written provider:group.", { maxLength: 576, minLength: 3 }).matching(
@@ -121,9 +123,12 @@ export const Cluster = kind({
     .rule(samePresence(ENGINES), "the engine of a cluster cannot be changed: make another Cluster"),
   status: {
     namespaceUID: string("The UID of the cluster's namespace on the hub, once it is ours.", { maxLength: 64 }).optional(),
-    kubernetesVersion: version("The version of the member's API server.").optional(),
+    kubernetesVersion: version("The version of the managed cluster's API server.").optional(),
     agentVersion: version("The version of its agent.").optional(),
-    nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
+    nodes: object("How many nodes the managed cluster has.", {
+      total: integer("All nodes."),
+      ready: integer("Nodes that are ready."),
+    }).optional(),
     lastHeartbeatTime: time("The agent's last heartbeat that was seen.").optional(),
   },
   conditions: [NamespaceReady, Registered, Connected, Ready, AccessCompiled, TornDown],

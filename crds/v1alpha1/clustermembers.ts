@@ -12,7 +12,7 @@ export const ClusterMembers = kind({
   spec: object("Who may reach the cluster; what they may do there the cluster itself decides.", {
     users: array("Names of Users, sorted.", string("A User.", { maxLength: 63, minLength: 1 }), { maxItems: 2000 }),
     groups: array(
-      "Groups as the member sees them, drover:group:<provider>:<encoded group>, sorted.",
+      "Groups as the managed cluster sees them, drover:group:<provider>:<encoded group>, sorted.",
       string("A group.", { maxLength: 1101, minLength: 1 }),
       {
         maxItems: 2000,

@@ -8,7 +8,7 @@ export const ClusterNode = kind({
   shortNames: ["dnode"],
   scope: "Namespaced",
   description:
-    "A node of a member cluster, as its agent sees it. Written by the agent only; lives in the cluster's namespace, named like the node.",
+    "A node of a managed cluster, as its agent sees it. Written by the agent only; lives in the cluster's namespace, named like the node.",
   spec: object("Nothing: what the agent sees is in the status.", {}),
   status: {
     ready: boolean("Whether the node is ready.").optional(),

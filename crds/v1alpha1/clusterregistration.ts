@@ -9,7 +9,7 @@ export const Registered = condition(
   "An agent proved that it knows the registration token, and its public key is on record.",
   {
     Registered: "Nothing to do.",
-    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the member.",
+    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
     TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
   },

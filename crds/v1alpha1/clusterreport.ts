@@ -20,13 +20,13 @@ const access = object("What became of the AccessSets.", {
     { maxItems: 200 },
   ).optional(),
   appliedAt: time("When grants were last brought into effect.").optional(),
-  objects: integer("How many RBAC objects Drover keeps in the member.").optional(),
+  objects: integer("How many RBAC objects Drover keeps in the managed cluster.").optional(),
   healed: integer("How many times an object had to be mended since the agent was installed.").optional(),
   refused: array(
-    "What the member refused, usually because it exceeds the ceiling.",
+    "What the managed cluster refused, usually because it exceeds the ceiling.",
     object("One refused object.", {
       object: string("Kind and name.", { maxLength: 300 }),
-      message: string("The member's answer.", { maxLength: 512 }),
+      message: string("The managed cluster's answer.", { maxLength: 512 }),
     }),
     { maxItems: 20 },
   ).optional(),
@@ -58,16 +58,19 @@ export const ClusterReport = kind({
   spec: object("Nothing: a report has no intent.", {}),
   status: {
     agentVersion: version("The agent's version.").optional(),
-    kubernetesVersion: version("The version of the member's API server.").optional(),
-    healthy: boolean("Whether the member's API server says that it is ready.").optional(),
-    nodes: object("How many nodes the member has.", { total: integer("All nodes."), ready: integer("Nodes that are ready.") }).optional(),
+    kubernetesVersion: version("The version of the managed cluster's API server.").optional(),
+    healthy: boolean("Whether the managed cluster's API server says that it is ready.").optional(),
+    nodes: object("How many nodes the managed cluster has.", {
+      total: integer("All nodes."),
+      ready: integer("Nodes that are ready."),
+    }).optional(),
     guards: guards.optional(),
     access: access.optional(),
     streams: object("Open streams of people: watches, logs, exec.", {
       open: integer("How many there are."),
       ended: integer("How many the agent ended because the right was gone, since it started."),
     }).optional(),
-    teardown: choice("Done: nothing of Drover is left in the member but the agent itself.", ["Done"]).optional(),
+    teardown: choice("Done: nothing of Drover is left in the managed cluster but the agent itself.", ["Done"]).optional(),
   },
   rules: [fixedName("agent")],
   columns: [

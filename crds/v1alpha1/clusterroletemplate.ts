@@ -36,7 +36,7 @@ export const ClusterRoleTemplate = kind({
   shortNames: ["crt"],
   scope: "Cluster",
   description:
-    "A named bundle of rights that bindings grant in a cluster or in a project. Written by people; in members it becomes the ClusterRole `drover:<name>`.",
+    "A named bundle of rights that bindings grant in a cluster or in a project. Written by people; in managed clusters it becomes the ClusterRole `drover:<name>`.",
   spec: object("What the template grants.", {
     displayName: displayName,
     description: string("What the template is for.", { maxLength: 2000 }).optional(),
@@ -59,12 +59,12 @@ export const ClusterRoleTemplate = kind({
       },
     ).default([]),
     externalClusterRole: nameOf(
-      "a ClusterRole that exists in the members already, bound instead of rules of the template's own",
+      "a ClusterRole that exists in the managed clusters already, bound instead of rules of the template's own",
     ).optional(),
     locked: boolean("true: no new binding shall name the template. Kept, and without effect in this version.").default(false),
   }).rule(
     "!has(self.externalClusterRole) || (self.rules.size() == 0 && self.capabilities.size() == 0 && self.inherits.size() == 0)",
-    "with `externalClusterRole` leave out `rules`, `capabilities` and `inherits`: the ClusterRole in the member says it all",
+    "with `externalClusterRole` leave out `rules`, `capabilities` and `inherits`: the ClusterRole in the managed cluster says it all",
   ),
   status: {
     rules: array("All rules, those inherited included: what agents apply.", policyRule, { maxItems: 500 }).optional(),

@@ -46,7 +46,7 @@ export const shortName = (what: string): ValidationRule => ({
   message: `name the ${what} with ${SHORT_NAME_RULE}: its namespaces on the hub are named after it`,
 });
 
-/** Kinds whose names become part of RBAC names and group names in members. */
+/** Kinds whose names become part of RBAC names and group names in managed clusters. */
 export const labelName = (what: string): ValidationRule => ({
   rule: `self.metadata.name.size() <= 63 && self.metadata.name.matches(r'${LABEL}')`,
   message: `name the ${what} with at most 63 lower-case letters, digits and '-', beginning and ending with a letter or digit`,

@@ -21,7 +21,7 @@ export const NamespaceReady = condition("NamespaceReady", "The project's namespa
 export const PolicyApplied = condition("PolicyApplied", "The project's podSecurity, quota, limits and isolation hold in its namespaces.", {
   NothingAsked: "Nothing to do: the project sets none of them.",
   Unsupported:
-    "This version of Drover keeps these fields and does not apply them in members. Until a newer one does, label and limit the namespaces in the member.",
+    "This version of Drover keeps these fields and does not apply them in managed clusters. Until a newer one does, label and limit the namespaces in the managed cluster.",
 });
 
 export const Project = kind({

@@ -7,7 +7,7 @@ const name = string("The User's name; the group's name as its provider writes it
   minLength: 1,
 });
 const provider = string("Of a Group: the AuthProvider that it comes from.", { maxLength: 63, minLength: 1 }).optional();
-const namespace = string("Of a ServiceAccount: its namespace in the member cluster.", { maxLength: 63, minLength: 1 }).optional();
+const namespace = string("Of a ServiceAccount: its namespace in the managed cluster.", { maxLength: 63, minLength: 1 }).optional();
 
 /** A person or a group. */
 export const personOrGroup = object("Who the binding is for.", {
@@ -18,10 +18,10 @@ export const personOrGroup = object("Who the binding is for.", {
   .rule("self.kind != 'User' || !has(self.provider)", "a User is named by `name` alone: leave out `provider`")
   .rule("self.kind != 'Group' || has(self.provider)", "a Group needs `provider`: the name of the AuthProvider that it comes from");
 
-/** In projects also a ServiceAccount of the member cluster, for things that run there. */
+/** In projects also a ServiceAccount of the managed cluster, for things that run there. */
 export const anySubject = object("Who the binding is for.", {
   kind: choice(
-    "User: one person, by the name of the User. Group: a group of a provider. ServiceAccount: an account of the member cluster.",
+    "User: one person, by the name of the User. Group: a group of a provider. ServiceAccount: an account of the managed cluster.",
     ["User", "Group", "ServiceAccount"],
   ),
   name,
@@ -38,7 +38,7 @@ export const anySubject = object("Who the binding is for.", {
   )
   .rule(
     "self.kind != 'ServiceAccount' || (has(self.__namespace__) && !has(self.provider))",
-    "a ServiceAccount needs `namespace`, where it lives in the member cluster, and no `provider`",
+    "a ServiceAccount needs `namespace`, where it lives in the managed cluster, and no `provider`",
   );
 
 export type Subject = Infer<typeof anySubject>;

@@ -1,10 +1,10 @@
-// What a member's owner applies to make his cluster a member: the agent, its accounts, and all the rights it will ever have.
+// What the owner of a cluster applies to make it a managed cluster: the agent, its accounts, and all the rights it will ever have.
 // Pure; `kubectl drover import` prints it.
 import { encodeGroup } from "../../lib/access/group-name.ts";
 import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
+import { agentPermissions, ceilingBinding, impersonatorPermissions, probePermissions } from "./permissions.ts";
 import { agentPod } from "./pod.ts";
-import { agentRights, ceilingBinding, impersonatorRights, probeRights } from "./rights.ts";
 
 export interface AgentManifestInput {
   /** Name of the Cluster. */
@@ -15,7 +15,7 @@ export interface AgentManifestInput {
   /** The authorities behind those URLs' certificates. */
   readonly caPEM: string;
   readonly registrationToken: string;
-  /** The ClusterRole that bounds what Drover can grant in the member. */
+  /** The ClusterRole that bounds what Drover can grant in the managed cluster. */
   readonly ceiling: string;
   /** provider:group; with a ceiling below cluster-admin the only groups whose members get in. */
   readonly groups: readonly string[];
@@ -35,11 +35,11 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
     systemNamespace(),
     serviceAccount("agent"),
     serviceAccount("impersonator"),
-    ...agentRights(),
+    ...agentPermissions(),
     ceilingBinding(input.ceiling),
     ...guardProbe(),
     // With cluster-admin the agent keeps this role itself, after the groups of its sets; otherwise RBAC lets it not.
-    ...(input.ceiling === UNBOUNDED ? [] : impersonatorRights([EVERYONE, ...input.groups.map(groupOf)])),
+    ...(input.ceiling === UNBOUNDED ? [] : impersonatorPermissions([EVERYONE, ...input.groups.map(groupOf)])),
     configMap(input),
     registrationSecret(input.registrationToken),
     agentPod(input.image),
@@ -47,9 +47,9 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
 }
 
 /** Account and rights of the probe that tries whether the guards refuse; the hub needs them before it has an agent. */
-export const guardProbe = (): readonly KubeObject[] => [serviceAccount("guard-probe"), ...probeRights()];
+export const guardProbe = (): readonly KubeObject[] => [serviceAccount("guard-probe"), ...probePermissions()];
 
-/** The same on the hub and in members. Drover's own pods keep to the strictest Pod Security level. */
+/** The same on the hub and in managed clusters. Drover's own pods keep to the strictest Pod Security level. */
 export const systemNamespace = (): KubeObject => ({
   apiVersion: "v1",
   kind: "Namespace",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Manifest, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { always, not, until } from "../harness/until.ts";
@@ -33,7 +33,7 @@ afterAll(async () => {
 
 const get = ["rolebinding", "drover:aa-web:aa-reader"];
 const subjects = async (): Promise<string[]> => {
-  const binding = await member("east").get<Manifest & { subjects?: { name: string }[] }>(...get, "-n", where.namespace);
+  const binding = await managed("east").get<Manifest & { subjects?: { name: string }[] }>(...get, "-n", where.namespace);
   return (binding.subjects ?? []).map(({ name }) => name).sort();
 };
 
@@ -51,7 +51,7 @@ test("an agent restarted without the hub prunes nothing, heals, and ends what en
   await dev("restart", "agent:east");
   expect(state().processes["agent:east"]?.pid).not.toBe(pid);
 
-  await member("east").must(["delete", ...get, "-n", where.namespace]);
+  await managed("east").must(["delete", ...get, "-n", where.namespace]);
   await until("the agent, alone, applies its copy again", async () => {
     const names = await subjects();
     return names.includes("drover:user:aa-heidi") ? true : not(names);

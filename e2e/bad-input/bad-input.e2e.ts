@@ -2,7 +2,7 @@
 // a condition with a documented reason, and nothing is applied.
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Manifest, managed } from "../harness/kubectl.ts";
 import { removePerson, userYAML } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
 
@@ -283,7 +283,7 @@ test.each(notAccepted)("%s is Accepted=False with its reason, and gives nothing"
       const accepted = status?.conditions?.find(({ type }) => type === "Accepted");
       return accepted?.status === "False" && accepted.reason === reason && accepted.message !== "" ? true : not(status ?? "no status");
     });
-    const { items } = await member("east").get<{ items: { subjects?: { name: string }[] }[] }>("rolebindings,clusterrolebindings", "-A");
+    const { items } = await managed("east").get<{ items: { subjects?: { name: string }[] }[] }>("rolebindings,clusterrolebindings", "-A");
     expect(items.flatMap(({ subjects = [] }) => subjects.map(({ name }) => name))).not.toContain("drover:user:bi-nobody");
   } finally {
     await hub().delete(...objects);

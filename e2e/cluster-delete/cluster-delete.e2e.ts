@@ -1,10 +1,10 @@
-// Deleting a cluster ends: with an agent that answers, nothing of Drover's is left in the member; with one that does not, the condition
-// says what was left, and the hub's side goes after the grace period. Both clusters are members of this story's own.
+// Deleting a cluster ends: with an agent that answers, nothing of Drover's is left in the managed cluster; with one that does not, the condition
+// says what was left, and the hub's side goes after the grace period. Both clusters are managed clusters of this story's own.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { isForbidden, untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Manifest, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { type Not, not, until } from "../harness/until.ts";
@@ -39,7 +39,7 @@ afterAll(async () => {
     await dev("stop", name);
 });
 
-/** Everything in a member that Drover made, by name, label or group. */
+/** Everything in a managed cluster that Drover made, by name, label or group. */
 async function remains(cluster: string): Promise<string[]> {
   const kinds = [
     "clusterroles",
@@ -52,7 +52,7 @@ async function remains(cluster: string): Promise<string[]> {
   const policies = ["resourcequotas", "limitranges", "networkpolicies"];
   const found: string[] = [];
   for (const kind of [...kinds, ...policies, "namespaces", "secrets", "serviceaccounts"]) {
-    const { items } = await member(cluster).get<{ items: Manifest[] }>(kind, "-A");
+    const { items } = await managed(cluster).get<{ items: Manifest[] }>(kind, "-A");
     for (const { metadata } of items) {
       const { labels = {} } = metadata as { labels?: Record<string, string> };
       const ours =
@@ -70,7 +70,7 @@ const isGone = (cluster: string) => async (): Promise<true | Not> => {
   return code === 1 && stderr.startsWith("Error from server (NotFound)") ? true : not(stderr || "still there");
 };
 
-test("deleting a cluster whose agent answers leaves nothing of Drover's in the member or on the hub", async () => {
+test("deleting a cluster whose agent answers leaves nothing of Drover's in the managed cluster or on the hub", async () => {
   expect((await remains(GONE)).length).toBeGreaterThan(0);
   await hub().must(["delete", "cluster", GONE, "--wait=false"]);
   await until("the Cluster is gone", isGone(GONE), 180_000);
@@ -78,16 +78,16 @@ test("deleting a cluster whose agent answers leaves nothing of Drover's in the m
   const { items } = await hub().get<{ items: Manifest[] }>("namespaces");
   const names = items.map(({ metadata }) => metadata.name);
   expect(names.filter((name) => name === `cluster-${GONE}` || name.startsWith(`project-${GONE}--`))).toEqual([]);
-  await until("nothing is left in the member", async () => {
+  await until("nothing is left in the managed cluster", async () => {
     const left = await remains(GONE);
     return left.length === 0 ? true : not(left);
   });
   expect(isForbidden(await kim.kubectl(GONE).run(["get", "pods", "-n", "cd-web"]))).toBe(true);
-  // What people had in the member stays theirs.
-  await member(GONE).get("namespace", "cd-web");
+  // What people had in the managed cluster stays theirs.
+  await managed(GONE).get("namespace", "cd-web");
 });
 
-test("deleting a cluster whose agent does not answer ends as well, and says what is left in the member", async () => {
+test("deleting a cluster whose agent does not answer ends as well, and says what is left in the managed cluster", async () => {
   const tornDown = '{.status.conditions[?(@.type=="TornDown")].reason}: {.status.conditions[?(@.type=="TornDown")].message}{"\\n"}';
   const watch = hub().start(["get", "cluster", LOST, "-w", "-o", `jsonpath=${tornDown}`]);
   try {

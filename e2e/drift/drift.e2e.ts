@@ -1,9 +1,9 @@
-// Somebody with every right in a member breaks what the agent applied: it is mended, nothing is merged into it, and it is counted.
+// Somebody with every right in a managed cluster breaks what the agent applied: it is mended, nothing is merged into it, and it is counted.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Manifest, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
 
@@ -36,7 +36,7 @@ interface Binding extends Manifest {
   readonly subjects?: readonly { readonly kind: string; readonly name: string }[];
 }
 
-const binding = (): Promise<Binding> => member("east").get<Binding>("rolebinding", NAME, "-n", where.namespace);
+const binding = (): Promise<Binding> => managed("east").get<Binding>("rolebinding", NAME, "-n", where.namespace);
 
 const healed = async (): Promise<number> => {
   const report = await hub().get<{ status?: { access?: { healed?: number } } }>("clusterreport", "agent", "-n", "cluster-east");
@@ -58,7 +58,7 @@ test("a deleted RoleBinding comes back", async () => {
   const { uid } = await binding();
   await mends(
     "the binding is back",
-    () => member("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]),
+    () => managed("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]),
     async () => ((await binding()).metadata.uid !== uid ? true : not("the old one")),
   );
   await untilAllowed(erin.kubectl("east"), ["get", "pods", "-n", where.namespace]);
@@ -68,7 +68,7 @@ test("a subject added to a RoleBinding is taken out again", async () => {
   const added = [{ op: "add", path: "/subjects/-", value: { kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" } }];
   await mends(
     "mallory is out",
-    () => member("east").must(["patch", "rolebinding", NAME, "-n", where.namespace, "--type=json", "-p", JSON.stringify(added)]),
+    () => managed("east").must(["patch", "rolebinding", NAME, "-n", where.namespace, "--type=json", "-p", JSON.stringify(added)]),
     async () => {
       const { subjects } = await binding();
       return subjects?.length === 1 && subjects[0]?.name === "drover:user:dr-erin" ? true : not(subjects);
@@ -89,8 +89,8 @@ test("a squatter of the name with another roleRef is replaced, not merged", asyn
     async () => {
       // Behind the agent's back: it would be faster than two requests.
       await dev("stop", "agent:east");
-      await member("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]);
-      await member("east").must(["create", "-f", "-"], { input: JSON.stringify(squatter) });
+      await managed("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]);
+      await managed("east").must(["create", "-f", "-"], { input: JSON.stringify(squatter) });
       await dev("start", "agent:east");
     },
     async () => {
@@ -104,11 +104,11 @@ test("a squatter of the name with another roleRef is replaced, not merged", asyn
 
 test("rules added to a template's ClusterRole are taken out, and a foreign aggregationRule with them", async () => {
   const role = () =>
-    member("east").get<{ rules: readonly { verbs: readonly string[] }[]; aggregationRule?: unknown }>("clusterrole", "drover:dr-reader");
+    managed("east").get<{ rules: readonly { verbs: readonly string[] }[]; aggregationRule?: unknown }>("clusterrole", "drover:dr-reader");
   const more = [{ op: "add", path: "/rules/-", value: { apiGroups: ["*"], resources: ["*"], verbs: ["*"] } }];
   await mends(
     "the wildcard is out",
-    () => member("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=json", "-p", JSON.stringify(more)]),
+    () => managed("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=json", "-p", JSON.stringify(more)]),
     async () => {
       const { rules } = await role();
       return rules.every(({ verbs }) => !verbs.includes("*")) ? true : not(rules);
@@ -117,7 +117,7 @@ test("rules added to a template's ClusterRole are taken out, and a foreign aggre
   const aggregation = { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { "kubernetes.io/bootstrapping": "rbac-defaults" } }] } };
   await mends(
     "the aggregationRule is gone",
-    () => member("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=merge", "-p", JSON.stringify(aggregation)]),
+    () => managed("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=merge", "-p", JSON.stringify(aggregation)]),
     async () => {
       const { aggregationRule, rules } = await role();
       return aggregationRule === undefined && rules.length === 1 ? true : not({ aggregationRule, rules });
@@ -126,13 +126,13 @@ test("rules added to a template's ClusterRole are taken out, and a foreign aggre
 });
 
 test("a deleted ClusterRoleBinding of a cluster-wide grant comes back", async () => {
-  const get = () => member("east").get("clusterrolebinding", "drover:cluster-viewer");
+  const get = () => managed("east").get("clusterrolebinding", "drover:cluster-viewer");
   await until("the binding is there", get);
-  await mends("the binding is back", () => member("east").must(["delete", "clusterrolebinding", "drover:cluster-viewer"]), get);
+  await mends("the binding is back", () => managed("east").must(["delete", "clusterrolebinding", "drover:cluster-viewer"]), get);
 });
 
 test("a RoleBinding to a drover: subject by somebody without the right is refused", async () => {
-  await member("east").apply(
+  await managed("east").apply(
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "owner", namespace: where.namespace } },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
@@ -145,12 +145,12 @@ test("a RoleBinding to a drover: subject by somebody without the right is refuse
   const create = ["create", "rolebinding", "back-door", "-n", where.namespace, "--clusterrole=view", "--user=drover:user:dr-erin"];
   const as = [`--as=system:serviceaccount:${where.namespace}:owner`];
   const refused = await until("the owner is refused by the guard", async () => {
-    const result = await member("east").run([...create, ...as]);
+    const result = await managed("east").run([...create, ...as]);
     return result.code !== 0 && result.stderr.includes("drover") ? result : not(result.stderr || result.stdout);
   });
   expect(refused.stderr).toMatch(/is forbidden: ValidatingAdmissionPolicy .*needs the right to use \/drover\.dev\/managed-objects/);
   // The same account may bind other subjects: the guard stands in nobody's way.
-  await member("east").must(["create", "rolebinding", "front-door", "-n", where.namespace, "--clusterrole=view", "--user=jane", ...as]);
+  await managed("east").must(["create", "rolebinding", "front-door", "-n", where.namespace, "--clusterrole=view", "--user=jane", ...as]);
 });
 
 test("a namespace's project label cannot be taken by somebody without the right on that project", async () => {
@@ -172,9 +172,9 @@ test("a namespace's project label cannot be taken by somebody without the right 
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "dr-labels" },
     subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" }],
   };
-  await member("east").apply(role, allows);
+  await managed("east").apply(role, allows);
   const patch = (labels: object, ...more: string[]) =>
-    member("east").run([
+    managed("east").run([
       "patch",
       "namespace",
       where.namespace,
@@ -196,5 +196,5 @@ test("a namespace's project label cannot be taken by somebody without the right 
       expect(stderr).toContain(`needs the right to use /drover.dev/projects/${project ?? "dr-web"}/namespaces`);
     }
   }
-  await member("east").delete(allows, role);
+  await managed("east").delete(allows, role);
 });

@@ -1,5 +1,5 @@
 // A binding gives access and its deletion ends it, seen with kubectl only: for a user who has nothing else in the cluster (the
-// proxy refuses), and for one who keeps another binding there (the member's own API server refuses).
+// proxy refuses), and for one who keeps another binding there (the managed cluster's own API server refuses).
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed, untilForbidden } from "../harness/answers.ts";
 import {
@@ -13,7 +13,7 @@ import {
   templateYAML,
   user,
 } from "../harness/fixtures.ts";
-import { hub, member } from "../harness/kubectl.ts";
+import { hub, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
 
@@ -37,7 +37,7 @@ afterAll(async () => {
   await removePerson("gr-bob");
   await web.remove();
   await shop.remove();
-  await member("east").delete(namespaceYAML("gr-late"));
+  await managed("east").delete(namespaceYAML("gr-late"));
   await hub().delete(template);
 });
 
@@ -53,7 +53,7 @@ test("a user with no binding in the cluster is not let in, then is, then is not 
   await untilForbidden(kubectl, pods(web));
 });
 
-test("for a user with another binding both answers come from the member's API server", async () => {
+test("for a user with another binding both answers come from the managed cluster's API server", async () => {
   const kubectl = alice.kubectl("east");
   const keeps = projectBinding(shop, "alice-keeps", "gr-reader", user("gr-alice"));
   await hub().apply(keeps);
@@ -77,12 +77,12 @@ test("a project's binding reaches a namespace that joins the project later, and 
   const binding = projectBinding(web, "alice-later", "gr-reader", user("gr-alice"));
   await hub().apply(binding);
   await untilAllowed(kubectl, pods(web));
-  await member("east").apply(namespaceYAML("gr-late", "gr-web"));
+  await managed("east").apply(namespaceYAML("gr-late", "gr-web"));
   await untilAllowed(kubectl, ["get", "pods", "-n", "gr-late"]);
   await untilForbidden(kubectl, ["get", "pods", "-A"]);
   await untilForbidden(kubectl, ["get", "pods", "-n", "kube-system"]);
   await untilForbidden(kubectl, ["delete", "pod", "front", "-n", web.namespace]);
-  await member("east").must(["label", "namespace", "gr-late", "drover.dev/project-"]);
+  await managed("east").must(["label", "namespace", "gr-late", "drover.dev/project-"]);
   await untilForbidden(kubectl, ["get", "pods", "-n", "gr-late"]);
   await hub().delete(binding);
 });
@@ -96,7 +96,7 @@ test("a cluster binding gives access to the whole of one cluster and to no other
   await untilForbidden(bob.kubectl("east"), ["get", "pods", "-A"]);
 });
 
-test("kubectl auth can-i and whoami answer as the member sees the user", async () => {
+test("kubectl auth can-i and whoami answer as the managed cluster sees the user", async () => {
   const binding = projectBinding(web, "alice-can", "gr-reader", user("gr-alice"));
   await hub().apply(binding);
   const kubectl = alice.kubectl("east");

@@ -1,5 +1,5 @@
-// What most stories need: a template, a project with a namespace in a member, a pod in it, bindings.
-import { hub, type Manifest, member } from "./kubectl.ts";
+// What most stories need: a template, a project with a namespace in a managed cluster, a pod in it, bindings.
+import { hub, type Manifest, managed } from "./kubectl.ts";
 import { not, until } from "./until.ts";
 
 const API = "drover.dev/v1alpha1";
@@ -7,7 +7,7 @@ const API = "drover.dev/v1alpha1";
 export interface Site {
   readonly cluster: string;
   readonly project: string;
-  /** The namespace in the member; it belongs to the project. */
+  /** The namespace in the managed cluster; it belongs to the project. */
   readonly namespace: string;
   /** Removes the project, and the namespace with all that is in it. */
   remove(): Promise<void>;
@@ -26,25 +26,25 @@ export const namespaceYAML = (name: string, project?: string): Manifest => ({
   metadata: { name, ...(project === undefined ? {} : { labels: { "drover.dev/project": project } }) },
 });
 
-/** Makes a project, and in the member a namespace of the same name that belongs to it. */
+/** Makes a project, and in the managed cluster a namespace of the same name that belongs to it. */
 export async function site(cluster: string, project: string): Promise<Site> {
   await hub().apply(projectYAML(cluster, project));
   await until(`the namespace of project ${project} on the hub`, () => hub().get("namespace", `project-${cluster}--${project}`));
-  await member(cluster).apply(namespaceYAML(project, project));
+  await managed(cluster).apply(namespaceYAML(project, project));
   return {
     cluster,
     project,
     namespace: project,
     async remove() {
-      await member(cluster).delete(namespaceYAML(project));
+      await managed(cluster).delete(namespaceYAML(project));
       await hub().delete(projectYAML(cluster, project));
     },
   };
 }
 
-/** A pod that is running, on one of the member's nodes. */
+/** A pod that is running, on one of the managed cluster's nodes. */
 export async function runningPod(where: Site, name: string): Promise<void> {
-  const kubectl = member(where.cluster);
+  const kubectl = managed(where.cluster);
   await until(`the ServiceAccount that pods in ${where.namespace} run as`, () =>
     kubectl.get("serviceaccount", "default", "-n", where.namespace),
   );

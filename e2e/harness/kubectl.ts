@@ -54,8 +54,8 @@ const list = (objects: readonly Manifest[]): string => JSON.stringify({ apiVersi
 /** The hub's API server itself, as its administrator: where YAML is applied. */
 export const hub = (): Kubectl => new Kubectl(state().hub.adminKubeconfig);
 
-/** A member's API server itself, as its administrator. */
-export function member(cluster: string): Kubectl {
+/** A managed cluster's API server itself, as its administrator. */
+export function managed(cluster: string): Kubectl {
   const found = state().clusters[cluster];
   if (!found) throw new Error(`there is no cluster ${cluster} in the environment`);
   return new Kubectl(found.adminKubeconfig);

@@ -1,10 +1,10 @@
-// The hub's API server is away for half a minute: kubectl through the proxy goes on for known tokens, what was granted in the members
+// The hub's API server is away for half a minute: kubectl through the proxy goes on for known tokens, what was granted in the managed clusters
 // stays and is healed, and whatever is applied afterwards arrives.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { isForbidden, untilAllowed, untilForbidden } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { projectBinding, readPods, runningPod, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, member } from "../harness/kubectl.ts";
+import { hub, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { always, not, until } from "../harness/until.ts";
 
@@ -41,8 +41,8 @@ test("people, members and healing go on without the hub, and everything arrives 
   expect((await hub().run(["get", "namespaces"])).code).toBe(1);
 
   const binding = ["rolebinding", "drover:ha-web:ha-reader", "-n", where.namespace];
-  await member("east").must(["delete", ...binding]);
-  await until("the deleted binding is healed without the hub", () => member("east").get(...binding));
+  await managed("east").must(["delete", ...binding]);
+  await until("the deleted binding is healed without the hub", () => managed("east").get(...binding));
   let turn = 0;
   await always(
     "frank reads pods through either replica, and grace does not",

@@ -7,7 +7,7 @@ import { isForbidden, untilAllowed } from "../harness/answers.ts";
 import { dev, drover } from "../harness/command.ts";
 import { projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { request } from "../harness/http.ts";
-import { hub, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Manifest, managed } from "../harness/kubectl.ts";
 import { kubectlWith, login, type Person, person, removePerson } from "../harness/people.ts";
 import { directory, scratch, state } from "../harness/state.ts";
 import { not, until } from "../harness/until.ts";
@@ -59,7 +59,7 @@ const acceptRestore = async (): Promise<{ tokensDeleted: number; clusters: strin
 const pods = () => ["get", "pods", "-n", where.namespace];
 const reads = (name: string) => projectBinding(where, `${name}-reads`, "rs-reader", user(name));
 const subjects = async (): Promise<string[]> => {
-  const binding = await member("east").get<Manifest & { subjects?: { name: string }[] }>(
+  const binding = await managed("east").get<Manifest & { subjects?: { name: string }[] }>(
     "rolebinding",
     "drover:rs-web:rs-reader",
     "-n",

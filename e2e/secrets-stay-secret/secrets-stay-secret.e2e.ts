@@ -1,12 +1,12 @@
 // A sentinel password and the token got with it are used in every way a person uses them, and then searched for in every output:
-// logs, audit logs, all objects of the hub and of a member, the processes' arguments.
+// logs, audit logs, all objects of the hub and of a managed cluster, the processes' arguments.
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { postJSON, request } from "../harness/http.ts";
-import { hub, type Kubectl, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Kubectl, type Manifest, managed } from "../harness/kubectl.ts";
 import { login, type Person, person, removePerson, userYAML } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { Not, not, until } from "../harness/until.ts";
@@ -103,7 +103,7 @@ async function outputs(): Promise<Map<string, string>> {
   all.set("audit log of east", readFileSync(state().clusters.east?.auditLog ?? "", "utf8"));
   for (const [name, kubectl] of [
     ["hub", hub()],
-    ["east", member("east")],
+    ["east", managed("east")],
   ] as const)
     for (const [kind, text] of await objects(kubectl)) all.set(`${kind} of ${name}`, text);
   return all;

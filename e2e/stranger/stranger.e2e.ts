@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { isForbidden, untilAllowed } from "../harness/answers.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { type Answer, request } from "../harness/http.ts";
-import { hub, member } from "../harness/kubectl.ts";
+import { hub, managed } from "../harness/kubectl.ts";
 import { kubectlWith, login, type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { Not, not, until } from "../harness/until.ts";
@@ -90,8 +90,8 @@ test("a token scoped to another cluster is refused with 403", async () => {
   expect((await ask("mine", "east", mine)).code).toBe(0);
 });
 
-test("tokens of ServiceAccounts are refused with 401, the member's and the hub's", async () => {
-  for (const kubectl of [member("east"), hub()]) {
+test("tokens of ServiceAccounts are refused with 401, the managed cluster's and the hub's", async () => {
+  for (const kubectl of [managed("east"), hub()]) {
     const token = (await kubectl.must(["create", "token", "default", "-n", "default"])).trim();
     expect((await ask("service-account", "east", token)).stderr).toBe(unauthorized);
   }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { untilAllowed } from "../harness/answers.ts";
 import type { Running } from "../harness/command.ts";
 import { execPods, projectBinding, readPods, runningPod, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
-import { hub, type Kubectl, type Manifest, member } from "../harness/kubectl.ts";
+import { hub, type Kubectl, type Manifest, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
 import { always, not, until } from "../harness/until.ts";
 
@@ -101,7 +101,7 @@ test("when the binding goes, open logs, exec and watches of it end, through both
   } finally {
     for (const stream of open) await stream.stop();
   }
-  expect((await member("east").run(["get", "rolebindings", "-n", where.namespace, "-o", "name"])).stdout).not.toContain(
+  expect((await managed("east").run(["get", "rolebindings", "-n", where.namespace, "-o", "name"])).stdout).not.toContain(
     "drover:st-web:st-operator",
   );
 });

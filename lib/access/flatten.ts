@@ -110,7 +110,7 @@ function refusalOfParent(heir: TemplateSource, parent: TemplateSource, chain: ()
   if (parent.spec.externalClusterRole !== undefined) {
     return refuse(
       "ParentExternal",
-      `inherits a template that names a ClusterRole of the members, whose rules the hub does not know: ${chain()}`,
+      `inherits a template that names a ClusterRole of the managed clusters, whose rules the hub does not know: ${chain()}`,
     );
   }
   const own = refusalOfOne(parent);

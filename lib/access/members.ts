@@ -6,7 +6,7 @@ import { type Item, pack } from "./packing.ts";
 type Spec = ClusterMembers["spec"];
 export type Members = Omit<Spec, "parts">;
 
-interface Member extends Item {
+interface ManagedCluster extends Item {
   readonly name: string;
   readonly isGroup: boolean;
 }
@@ -30,7 +30,7 @@ export function memberParts(
     for (const { key } of [...itemsOf(spec.users, false), ...itemsOf(spec.groups, true)]) homes.set(key, place);
   }
   const { parts, leftOut } = pack([...itemsOf(users, false), ...itemsOf(groups, true)], homes);
-  const names = (members: readonly Member[], areGroups: boolean) =>
+  const names = (members: readonly ManagedCluster[], areGroups: boolean) =>
     members.filter(({ isGroup }) => isGroup === areGroups).map(({ name }) => name);
   return {
     parts: parts.map((members, index) => ({
@@ -53,7 +53,7 @@ export function shutsOut(now: Spec, before: Spec | undefined): boolean {
   return (before.everyone && !now.everyone) || [...before.users, ...before.groups].some((name) => !inside.has(name));
 }
 
-const itemsOf = (names: readonly string[] = [], isGroup: boolean): readonly Member[] =>
+const itemsOf = (names: readonly string[] = [], isGroup: boolean): readonly ManagedCluster[] =>
   names.map((name) => ({ key: `${isGroup ? "g" : "u"} ${name}`, bytes: name.length + 3, name, isGroup }));
 
 /** By first part: what was made of it and the others. Objects of a cache never change. */

@@ -3,7 +3,7 @@
 export const GROUP = "drover.dev";
 export const VERSION = "drover.dev/v1alpha1";
 
-/** Where Drover itself lives, on the hub and in every member. */
+/** Where Drover itself lives, on the hub and in every managed cluster. */
 export const SYSTEM_NAMESPACE = "drover-system";
 /** On the hub: the Leases of the proxy's replicas, and nothing else, so that a right to write Leases there is a right to nothing else. */
 export const PROXY_NAMESPACE = "drover-proxies";
@@ -11,7 +11,7 @@ export const PROXY_NAMESPACE = "drover-proxies";
 export const MANAGED_BY = { "app.kubernetes.io/managed-by": "drover" } as const;
 
 export const LABEL = {
-  /** On a namespace of a member: the project it belongs to. */
+  /** On a namespace of a managed cluster: the project it belongs to. */
   project: "drover.dev/project",
   /** On hub namespaces: which cluster or project the namespace backs. */
   backsCluster: "drover.dev/backs-cluster",
@@ -20,7 +20,7 @@ export const LABEL = {
   hub: "drover.dev/hub",
 } as const;
 
-/** On a namespace of a member: the UID of the project whose member it became; a project made anew does not inherit it. */
+/** On a namespace of a managed cluster: the UID of the project whose member it became; a project made anew does not inherit it. */
 export const PROJECT_UID_ANNOTATION = "drover.dev/project-uid";
 
 /**
@@ -69,7 +69,7 @@ export const HUB_ROLE = {
   templateReaders: "drover:template-readers",
 } as const;
 
-/** Secrets in a cluster's namespace on the hub: the registration token (key `token`) and what to apply in the member (key `manifest.yaml`). */
+/** Secrets in a cluster's namespace on the hub: the registration token (key `token`) and what to apply in the managed cluster (key `manifest.yaml`). */
 export const REGISTRATION_SECRET = "agent-registration";
 export const MANIFEST_SECRET = "agent-manifest";
 

@@ -1,8 +1,8 @@
-// Which namespaces of a member belong to which project. The label says what somebody with the right wants, the annotation which
+// Which namespaces of a managed cluster belong to which project. The label says what somebody with the right wants, the annotation which
 // project (by UID) it became part of: a project deleted and made anew under its old name does not inherit them.
 import { LABEL, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE } from "./names.ts";
 
-export interface MemberNamespace {
+export interface ManagedNamespace {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -34,13 +34,13 @@ export interface Refused {
 const NEVER: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE, PROXY_NAMESPACE]);
 
 /** False for the namespaces that no project ever gets, whatever labels they carry. */
-export function mayBelongToProject(namespace: Pick<MemberNamespace, "name" | "labels">): boolean {
+export function mayBelongToProject(namespace: Pick<ManagedNamespace, "name" | "labels">): boolean {
   if (NEVER.has(namespace.name)) return false;
   return namespace.labels[LABEL.backsCluster] === undefined && namespace.labels[LABEL.backsProject] === undefined;
 }
 
 /** `projects`: UID by name, of the projects that the cluster has now. */
-export function membership(namespaces: readonly MemberNamespace[], projects: ReadonlyMap<string, string>): Membership {
+export function membership(namespaces: readonly ManagedNamespace[], projects: ReadonlyMap<string, string>): Membership {
   const byProject = new Map<string, string[]>();
   const claims: Claim[] = [];
   const refused: Refused[] = [];

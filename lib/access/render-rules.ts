@@ -1,4 +1,4 @@
-// What a template's rules become in a member: what a project template cannot give is left out and named, and Drover's own
+// What a template's rules become in a managed cluster: what a project template cannot give is left out and named, and Drover's own
 // paths are given by capabilities only, whatever wildcards a template holds.
 import type { PolicyRule } from "../kube/object.ts";
 import { PATH } from "./names.ts";
@@ -14,13 +14,13 @@ export interface KnownTemplate {
 }
 
 /** Rules as applied, and in words what of the template they leave out. */
-export interface MemberRules {
+export interface ManagedClusterRules {
   readonly rules: readonly PolicyRule[];
   readonly skipped: readonly string[];
 }
 
 /**
- * Names of Drover's own fixed ClusterRoles (`drover:<name>`) on members and on the hub. A template of such a name would be
+ * Names of Drover's own fixed ClusterRoles (`drover:<name>`) on managed clusters and on the hub. A template of such a name would be
  * applied over them, so none is ever rendered. A test in deploy/ holds this list against what is deployed.
  */
 export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
@@ -43,7 +43,7 @@ const HTTP_VERBS = ["get", "head", "post", "put", "patch", "delete", "options"];
 const OWN_PATHS = "/drover.dev/";
 
 /** Rules of a template that is bound cluster-wide, with the paths that its capabilities stand for. */
-export function clusterRules(template: KnownTemplate): MemberRules {
+export function clusterRules(template: KnownTemplate): ManagedClusterRules {
   const rules = [...template.rules.flatMap(withoutOwnPaths), ...capabilityRules(template.capabilities)];
   return { rules, skipped: [] };
 }
@@ -52,7 +52,7 @@ export function clusterRules(template: KnownTemplate): MemberRules {
  * Rules of a template that is bound in the namespaces of projects. A RoleBinding gives nothing on cluster-scoped resources
  * and paths: those are left out and named. `namespaces` stay: reading or changing one namespace counts as inside it.
  */
-export function projectRules(template: KnownTemplate, clusterScoped: ReadonlySet<string>): MemberRules {
+export function projectRules(template: KnownTemplate, clusterScoped: ReadonlySet<string>): ManagedClusterRules {
   const lost = new Set<string>();
   const rules = template.rules.flatMap((rule) => {
     for (const url of rule.nonResourceURLs ?? []) lost.add(url);

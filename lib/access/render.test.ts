@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { LABEL, PROJECT_UID_ANNOTATION } from "./names.ts";
 import { groupsIn, type KnownSet, MAX_NAMESPACES, type RenderInput, render } from "./render.ts";
-import type { MemberNamespace } from "./render-namespaces.ts";
+import type { ManagedNamespace } from "./render-namespaces.ts";
 import type { KnownTemplate } from "./render-rules.ts";
 import type { SetSubject } from "./render-subjects.ts";
 
@@ -39,13 +39,13 @@ const clusterSet = (bindings: KnownSet["bindings"], more: Partial<KnownSet> = {}
   bindings,
   ...more,
 });
-const namespace = (name: string, project?: string, uid?: string, labels: Record<string, string> = {}): MemberNamespace => ({
+const namespace = (name: string, project?: string, uid?: string, labels: Record<string, string> = {}): ManagedNamespace => ({
   name,
   labels: { ...labels, ...(project ? { [LABEL.project]: project } : {}) },
   annotations: uid ? { [PROJECT_UID_ANNOTATION]: uid } : {},
   terminating: false,
 });
-const input = (sets: KnownSet[], templates: KnownTemplate[], namespaces: MemberNamespace[] = [], now = NOW): RenderInput => ({
+const input = (sets: KnownSet[], templates: KnownTemplate[], namespaces: ManagedNamespace[] = [], now = NOW): RenderInput => ({
   sets,
   templates: new Map(templates.map((t) => [t.name, t])),
   namespaces,

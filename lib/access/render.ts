@@ -1,12 +1,12 @@
 // From compiled access to RBAC objects: the pure heart of the agent, also asked by `why` and what-if.
 import type { KubeObject, PolicyRule } from "../kube/object.ts";
 import { clusterBinding, MANAGED_BY, projectBinding, templateRole } from "./names.ts";
-import { type Claim, type MemberNamespace, membership, type Refused } from "./render-namespaces.ts";
+import { type Claim, type ManagedNamespace, membership, type Refused } from "./render-namespaces.ts";
 import {
   clusterRules,
   createNamespacesRules,
   type KnownTemplate,
-  type MemberRules,
+  type ManagedClusterRules,
   projectRules,
   RESERVED_TEMPLATES,
 } from "./render-rules.ts";
@@ -25,10 +25,10 @@ export interface RenderInput {
   /** Exactly the sets that the index lists. */
   readonly sets: readonly KnownSet[];
   readonly templates: ReadonlyMap<string, KnownTemplate>;
-  readonly namespaces: readonly MemberNamespace[];
-  /** "<group>/<plural>" of every cluster-scoped resource that the member serves. */
+  readonly namespaces: readonly ManagedNamespace[];
+  /** "<group>/<plural>" of every cluster-scoped resource that the managed cluster serves. */
   readonly clusterScoped: ReadonlySet<string>;
-  /** Names of the ClusterRoles in the member: an external one that is not there is not bound, and told. */
+  /** Names of the ClusterRoles in the managed cluster: an external one that is not there is not bound, and told. */
   readonly clusterRoles: { has(name: string): boolean };
   readonly now: Date;
 }
@@ -173,7 +173,7 @@ class Output {
   readonly waiting = new Set<string>();
 
   /** The name of the ClusterRole to bind for a template; rendered when first bound, so that it exists only while something is. */
-  templateRole(template: KnownTemplate, rules: () => MemberRules): string {
+  templateRole(template: KnownTemplate, rules: () => ManagedClusterRules): string {
     if (template.externalClusterRole !== undefined) return template.externalClusterRole;
     const name = templateRole(template.name);
     if (!this.#roles.has(name)) {

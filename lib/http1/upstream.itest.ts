@@ -5,8 +5,8 @@ import { createServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { expect, jest, test } from "@jest/globals";
-import { Authority } from "../testing/certificates.ts";
-import { startOutboundProxy } from "../testing/outbound-proxy.ts";
+import { Authority } from "../../test/certificates.ts";
+import { startOutboundProxy } from "../../test/outbound-proxy.ts";
 import { Upstream } from "./upstream.ts";
 
 const NAME = "api.drover.test";

@@ -6,8 +6,8 @@ import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
-import { until } from "../testing/until.ts";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
+import { until } from "../../test/until.ts";
 import { Cache } from "./cache.ts";
 import {
   ApiError,

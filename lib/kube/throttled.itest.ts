@@ -1,8 +1,8 @@
 // The client against a real API server that handles one request at a time and refuses every other with 429 and Retry-After.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
-import { until } from "../testing/until.ts";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
+import { until } from "../../test/until.ts";
 import { Cache } from "./cache.ts";
 import { ApiError, KubeClient, TimeoutError } from "./client.ts";
 import { ClusterRoleBinding, ConfigMap, Namespace } from "./core.ts";

@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { createServer as createTCPServer } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { Authority } from "../testing/certificates.ts";
-import { type OutboundProxy, startOutboundProxy } from "../testing/outbound-proxy.ts";
-import { until } from "../testing/until.ts";
+import { Authority } from "../../test/certificates.ts";
+import { type OutboundProxy, startOutboundProxy } from "../../test/outbound-proxy.ts";
+import { until } from "../../test/until.ts";
 import { openTLS, requestOver } from "./connect.ts";
 
 const NAME = "api.drover.test";

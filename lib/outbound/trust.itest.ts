@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { expect, test } from "@jest/globals";
-import { Authority, type KeyPair } from "../testing/certificates.ts";
-import { binaries } from "../testing/controlplane.ts";
+import { Authority, type KeyPair } from "../../test/certificates.ts";
+import { binaries } from "../../test/controlplane.ts";
 import { tlsOptions } from "./trust.ts";
 
 const root = Authority.create("root");

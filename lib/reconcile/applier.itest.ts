@@ -1,11 +1,11 @@
 // The applier against a real API server: what it skips would have changed nothing, and what apply cannot mend is made anew.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
 import { Cache } from "../kube/cache.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ClusterRole, ConfigMap, Namespace, ResourceQuota, Role, RoleBinding } from "../kube/core.ts";
 import type { Kind, KubeObject } from "../kube/object.ts";
-import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
 import { Applier } from "./applier.ts";
 import { isUndrifted } from "./drift.ts";
 import { Live } from "./live.ts";

@@ -13,7 +13,7 @@ export interface Reconciler<Subject extends KubeObject, Observed, Status> {
   readonly looksAt?: readonly View[];
   readonly owns: { readonly conditions: readonly string[]; readonly kinds: readonly Kind<KubeObject>[] };
   /** Becomes part of the process's role.yaml, and is all that it may do. */
-  readonly access: readonly PolicyRule[];
+  readonly permissions: readonly PolicyRule[];
   observe(subject: Subject, read: Reader, signal: AbortSignal): Promise<Observed>;
   /** Pure and total: planning twice on the same input gives the same bytes. */
   plan(subject: Subject, observed: Observed, now: Date): Plan<Status>;

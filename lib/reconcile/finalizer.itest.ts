@@ -1,12 +1,12 @@
 // Finalizers against a real API server: many writers of one list, none of whom may lose what another one put there.
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { auditedWrites } from "../../test/audit.ts";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
+import { until } from "../../test/until.ts";
+import { Widget, widgetDefinition } from "../../test/widget.ts";
 import { ApiError, isInvalid, KubeClient } from "../kube/client.ts";
 import { CustomResourceDefinition, Namespace, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../kube/core.ts";
 import type { KubeObject } from "../kube/object.ts";
-import { auditedWrites } from "../testing/audit.ts";
-import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
-import { until } from "../testing/until.ts";
-import { Widget, widgetDefinition } from "../testing/widget.ts";
 import { Finalizer } from "./finalizer.ts";
 
 jest.setTimeout(120_000);

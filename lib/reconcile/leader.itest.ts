@@ -1,11 +1,11 @@
 // Leader election through a real API server, over connections that break and fall silent.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
+import { Relay } from "../../test/relay.ts";
+import { until } from "../../test/until.ts";
 import { FencedError, KubeClient } from "../kube/client.ts";
 import { ConfigMap, Lease, Namespace } from "../kube/core.ts";
 import { silent } from "../kube/log.ts";
-import { startControlPlane, type TestControlPlane } from "../testing/controlplane.ts";
-import { Relay } from "../testing/relay.ts";
-import { until } from "../testing/until.ts";
 import { LeaderElection } from "./leader.ts";
 
 // Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.

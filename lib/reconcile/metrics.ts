@@ -2,17 +2,17 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 type Depth = readonly [reconciler: string, waiting: number, running: number];
 
-const made = new WeakMap<Registry, EngineMetrics>();
+const made = new WeakMap<Registry, ManagerMetrics>();
 
 /** The engine's metrics. A process that wins its lease again starts a new engine, which goes on counting in the same ones. */
-export function metricsIn(registry: Registry, depths: () => Iterable<Depth>): EngineMetrics {
-  const metrics = made.get(registry) ?? new EngineMetrics(registry);
+export function metricsIn(registry: Registry, depths: () => Iterable<Depth>): ManagerMetrics {
+  const metrics = made.get(registry) ?? new ManagerMetrics(registry);
   metrics.depths = depths;
   made.set(registry, metrics);
   return metrics;
 }
 
-export class EngineMetrics {
+export class ManagerMetrics {
   depths: () => Iterable<Depth> = () => [];
   readonly reconciles: Counter<"reconciler" | "outcome">;
   readonly duration: Histogram<"reconciler">;

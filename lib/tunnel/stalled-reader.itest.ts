@@ -5,7 +5,7 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Authority } from "../testing/certificates.ts";
+import { Authority } from "../../test/certificates.ts";
 import type { RequestHead } from "./head.ts";
 import { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";

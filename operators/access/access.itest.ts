@@ -18,8 +18,8 @@ import { readHistory } from "../../lib/access/guard-history.ts";
 import { clusterNamespace } from "../../lib/access/names.ts";
 import { ConfigMap, Namespace, ValidatingAdmissionPolicyBinding } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 jest.setTimeout(180_000);
 

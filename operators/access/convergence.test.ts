@@ -14,7 +14,7 @@ import { Project } from "../../crds/v1alpha1/project.ts";
 import { ProjectRoleTemplateBinding } from "../../crds/v1alpha1/projectroletemplatebinding.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
 import { type Key, type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
-import { Rehearsal } from "../../lib/reconcile/rehearsal.ts";
+import { InMemoryWorld } from "../../test/in-memory-world.ts";
 import { cacheOptions, reconcilersWith } from "./reconcilers.ts";
 
 jest.setTimeout(60_000);
@@ -59,10 +59,10 @@ const COMPLETE = [
 ];
 
 function rehearsal() {
-  return new Rehearsal({ reconcilers: reconcilersWith(() => ({ is: "Enforced" })), cacheOptions, now: () => NOW });
+  return new InMemoryWorld({ reconcilers: reconcilersWith(() => ({ is: "Enforced" })), cacheOptions, now: () => NOW });
 }
 
-const grantsIn = (world: Rehearsal): string[] =>
+const grantsIn = (world: InMemoryWorld): string[] =>
   world
     .list(AccessSet)
     .flatMap(({ metadata, spec }) =>
@@ -71,7 +71,7 @@ const grantsIn = (world: Rehearsal): string[] =>
     .sort();
 
 /** Sets and templates without their history, members and conditions: what must not depend on how it came about. */
-function outcome(world: Rehearsal): string {
+function outcome(world: InMemoryWorld): string {
   const sets = world
     .list(AccessSet)
     .map(({ metadata, spec: { epoch: _, history: __, ...content } }) => [metadata.namespace, metadata.name, content]);

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { hubGuards } from "../../lib/access/guards/bundle.ts";
+import { hubGuards } from "../../lib/guards/bundle.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { fingerprint, guardFaults } from "./guard-state.ts";
 

@@ -1,7 +1,7 @@
 // Whether the hub's guards stand as they were written: pure, over what was read. That they are in force is found out by probing.
 import { createHash } from "node:crypto";
 import type { Gap } from "../../lib/access/guard-history.ts";
-import { hubGuards } from "../../lib/access/guards/bundle.ts";
+import { hubGuards } from "../../lib/guards/bundle.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 
 /** What is known about the hub's own admission policies. Only while it is "Enforced" may anything new be granted. */

@@ -26,7 +26,7 @@ const CONFIRM_MS = 300;
 const TRUST_MS = 90_000;
 
 /** What the process needs besides what its reconcilers declare. */
-export const guardAccess: {
+export const guardPermissions: {
   readonly cluster: readonly PolicyRule[];
   readonly namespaced: Readonly<Record<string, readonly PolicyRule[]>>;
 } = {

@@ -7,7 +7,7 @@ import { globalRoleBindingStatus } from "./globalrolebinding-status/reconciler.t
 import type { GuardState } from "./guard-watch.ts";
 import { templateFlatten } from "./template-flatten/reconciler.ts";
 
-export { guardAccess } from "./guard-watch.ts";
+export { guardPermissions } from "./guard-watch.ts";
 export { cacheOptions } from "./wake.ts";
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */

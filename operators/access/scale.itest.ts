@@ -11,8 +11,8 @@ import { wholeMembers } from "../../lib/access/members.ts";
 import { clusterNamespace, LABEL, projectNamespace } from "../../lib/access/names.ts";
 import { Namespace } from "../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 jest.setTimeout(180_000);
 

@@ -12,8 +12,8 @@ import { clusterNamespace, projectNamespace } from "../../lib/access/names.ts";
 import { type ApiError, isForbidden, KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRoleBinding, ConfigMap, Event, Lease, Namespace, RoleBinding, Secret, ServiceAccount } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 jest.setTimeout(120_000);
 /** Kubernetes takes five seconds and more for a namespace, and a busy machine some time. */

@@ -9,7 +9,7 @@ import { Project } from "../../crds/v1alpha1/project.ts";
 import { Lease, Namespace, RoleBinding, Secret, ServiceAccount } from "../../lib/kube/core.ts";
 import { type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
 import type { Effect } from "../../lib/reconcile/contract.ts";
-import { Rehearsal } from "../../lib/reconcile/rehearsal.ts";
+import { InMemoryWorld } from "../../test/in-memory-world.ts";
 import { MADE_FROM, type PrepareRegistration, TOKEN_HASH } from "./cluster-registration/plan.ts";
 import { cacheOptions, reconcilersWith } from "./reconcilers.ts";
 
@@ -38,11 +38,11 @@ function withDefaults(object: KubeObject): KubeObject {
 class Hub {
   now = START;
   readonly agents: ReadonlySet<string>;
-  readonly world: Rehearsal;
+  readonly world: InMemoryWorld;
 
   constructor(agents: readonly string[]) {
     this.agents = new Set(agents);
-    this.world = new Rehearsal({
+    this.world = new InMemoryWorld({
       reconcilers: reconcilersWith(settings),
       cacheOptions,
       effect: (effect) => this.#prepared(effect),

@@ -12,8 +12,8 @@ import { clusterNamespace } from "../../lib/access/names.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { ConfigMap, Lease, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 jest.setTimeout(180_000);
 /** Kubernetes takes five seconds and more for a namespace, and a busy machine some time. */

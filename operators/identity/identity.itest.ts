@@ -9,8 +9,8 @@ import { tokenHash } from "../../lib/identity/token.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../../lib/kube/connection.ts";
 import { Secret } from "../../lib/kube/core.ts";
-import { startHub, type TestHub, type TestProcess } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { startHub, type TestHub, type TestProcess } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 const SYSTEM = "drover-system";
 const PASSWORD = "sentinel-77aa-horse battery";

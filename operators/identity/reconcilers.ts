@@ -15,7 +15,7 @@ import { userAccount } from "./user-account/reconciler.ts";
 export const reconcilers = [userAccount, authproviderConfig, tokenExpiry] as unknown as readonly AnyReconciler[];
 
 /** Secrets of Drover's own namespace only: a Role there, no ClusterRole. */
-export const namespacedAccess: Readonly<Record<string, readonly PolicyRule[]>> = {
+export const namespacedPermissions: Readonly<Record<string, readonly PolicyRule[]>> = {
   [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch", "update"] }],
 };
 

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { isNotFound } from "../../lib/kube/client.ts";
 import { ConfigMap } from "../../lib/kube/core.ts";
-import { agentTokenOf, putKeyOnRecord, registerAgent, withdrawKey } from "../../lib/testing/agent.ts";
-import { startHub, type TestHub } from "../../lib/testing/hub.ts";
-import { until } from "../../lib/testing/until.ts";
+import { agentTokenOf, putKeyOnRecord, registerAgent, withdrawKey } from "../../test/agent.ts";
+import { startHub, type TestHub } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
 
 jest.setTimeout(120_000);
 

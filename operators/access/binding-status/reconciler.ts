@@ -21,7 +21,7 @@ export const clusterBindingStatus = (guards: () => GuardState): Reconciler<Clust
   watches: bindingWakers(ClusterRoleTemplateBinding, clusterBindingsOf),
   looksAt: looksAt(ClusterRoleTemplateBinding, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: accessFor(ClusterRoleTemplateBinding.plural),
+  permissions: accessFor(ClusterRoleTemplateBinding.plural),
   observe: (binding, read) => observeClusterBinding(binding, read, guards()),
   plan,
 });
@@ -32,7 +32,7 @@ export const projectBindingStatus = (guards: () => GuardState): Reconciler<Proje
   watches: [...bindingWakers(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWaker],
   looksAt: looksAt(ProjectRoleTemplateBinding, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: accessFor(ProjectRoleTemplateBinding.plural),
+  permissions: accessFor(ProjectRoleTemplateBinding.plural),
   observe: (binding, read) => observeProjectBinding(binding, read, guards()),
   plan,
 });

@@ -24,7 +24,7 @@ export function clusterAccess(guards: () => GuardState): Reconciler<Cluster, Obs
     watches: clusterWakers,
     looksAt: looksAt(Cluster, AccessCompiled.type),
     owns: { conditions: [AccessCompiled.type], kinds: [AccessSet, ClusterMembers] },
-    access: [
+    permissions: [
       { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },
       { apiGroups: [GROUP], resources: ["accesssets", "clustermembers"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
       { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },

@@ -13,7 +13,7 @@ export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
   watches: globalRoleWakers,
   looksAt: looksAt(GlobalRole, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalroles/status"], verbs: ["get", "patch"] },
   ],

@@ -17,7 +17,7 @@ export const globalRoleBindingStatus = (guards: () => GuardState): Reconciler<Gl
   watches: globalBindingWakers,
   looksAt: looksAt(GlobalRoleBinding, Accepted.type),
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalrolebindings/status"], verbs: ["get", "patch"] },
   ],

@@ -26,7 +26,7 @@ export const templateFlatten: Reconciler<ClusterRoleTemplate, Observed, Status> 
   subject: ClusterRoleTemplate,
   watches: [heirs, acceptance],
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["clusterroletemplates", "clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusterroletemplates/status"], verbs: ["get", "patch"] },
   ],

@@ -24,7 +24,7 @@ export const clusterAgentRights: Reconciler<Cluster, Observed, never> = {
     inClusterNamespace(ClusterRegistration),
   ],
   owns: { conditions: [], kinds: [ServiceAccount, RoleBinding, Lease, ClusterReport] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["serviceaccounts"], verbs: ["get", "list", "watch"] },

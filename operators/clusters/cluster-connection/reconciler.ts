@@ -15,7 +15,7 @@ export const clusterConnection: Reconciler<Cluster, Observed, Status> = {
   subject: Cluster,
   watches: [inClusterNamespace(Lease), inClusterNamespace(ClusterReport)],
   owns: { conditions: [Connected.type, Ready.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["clusters", "clusterreports"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
     { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [AGENT], verbs: ["get", "list", "watch"] },

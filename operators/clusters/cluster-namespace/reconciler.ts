@@ -30,7 +30,7 @@ export const clusterNamespaceReconciler: Reconciler<Cluster, Observed, Status> =
     ...goingObjects,
   ],
   owns: { conditions: [NamespaceReady.type], kinds: [Namespace] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch", "patch"] },
     { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },

@@ -26,7 +26,7 @@ export interface RetireRegistration extends Effect {
 export const MADE_FROM = `${GROUP}/made-from`;
 export const TOKEN_HASH = `${GROUP}/token-hash`;
 
-const WAITING = "apply the output of this in the member: kubectl drover import";
+const WAITING = "apply the output of this in the managed cluster: kubectl drover import";
 /** Never so late that somebody is handed a token that is about to run out. */
 const RENEW_BEFORE_MS = 60_000;
 const LONGEST_WAIT_MS = 6 * 3600_000;

@@ -1,6 +1,6 @@
 // cluster-registration
 // Prepares the registration of each cluster's agent: a token whose hash lies in ClusterRegistration/agent, and the manifest to apply in
-// the member, as a Secret. Makes a new token when the old one ran out unused, and takes both away once an agent is on record.
+// the managed cluster, as a Secret. Makes a new token when the old one ran out unused, and takes both away once an agent is on record.
 import { Cluster, Registered } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { AGENT, GROUP, MANIFEST_SECRET, PATH, REGISTRATION_SECRET } from "../../../lib/access/names.ts";
@@ -24,7 +24,7 @@ export function clusterRegistration(settings: () => string): Reconciler<Cluster,
     subject: Cluster,
     watches: [ownNamespaceWatch, inClusterNamespace(ClusterRegistration), inClusterNamespace(Secret)],
     owns: { conditions: [Registered.type], kinds: [] },
-    access: [
+    permissions: [
       { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
       { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
       { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },

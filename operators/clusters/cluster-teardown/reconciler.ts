@@ -1,5 +1,5 @@
 // cluster-teardown
-// Keeps a Cluster that is being deleted until its agent has removed what is Drover's in the member, or could not be reached for the
+// Keeps a Cluster that is being deleted until its agent has removed what is Drover's in the managed cluster, or could not be reached for the
 // grace period: deleting a cluster always ends, and the condition says what was left.
 import { Cluster, TornDown } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
@@ -17,7 +17,7 @@ export function clusterTeardown(graceSeconds: number): Reconciler<Cluster, Obser
     subject: Cluster,
     watches: [inClusterNamespace(Lease), inClusterNamespace(ClusterReport), inClusterNamespace(ClusterRegistration)],
     owns: { conditions: [TornDown.type], kinds: [] },
-    access: [
+    permissions: [
       { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch", "patch"] },
       { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
       { apiGroups: [GROUP], resources: ["clusterreports", "clusterregistrations"], verbs: ["get", "list", "watch"] },

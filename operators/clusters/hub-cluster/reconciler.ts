@@ -13,7 +13,7 @@ export const hubCluster: Reconciler<Namespace, Reading<Cluster>, never> = {
   subject: Namespace,
   watches: [systemNamespaceFor(Cluster, ({ metadata }) => metadata.name === HUB)],
   owns: { conditions: [], kinds: [Cluster] },
-  access: [
+  permissions: [
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusters"], resourceNames: [HUB], verbs: ["create", "patch"] },

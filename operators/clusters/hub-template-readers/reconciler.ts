@@ -19,7 +19,7 @@ export const hubTemplateReaders: Reconciler<Namespace, Observed, never> = {
   subject: Namespace,
   watches: [systemNamespaceFor(Cluster)],
   owns: { conditions: [], kinds: [ClusterRoleBinding] },
-  access: [
+  permissions: [
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     {

@@ -29,7 +29,7 @@ export const projectNamespaceReconciler: Reconciler<Project, Observed, Status> =
     clusterChanged,
   ],
   owns: { conditions: [NamespaceReady.type], kinds: [Namespace] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["projects"], verbs: ["get", "list", "watch", "patch"] },
     { apiGroups: [GROUP], resources: ["projects/status"], verbs: ["get", "patch"] },
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },

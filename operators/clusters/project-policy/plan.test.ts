@@ -15,7 +15,7 @@ test.each<[string, Project["spec"], string, string]>([
     "a project that asks for policies is told that they do not hold",
     { podSecurity: { enforce: "baseline" }, isolation: { enabled: true } },
     PolicyApplied.Unsupported,
-    "not applied in the member by this version: podSecurity, isolation",
+    "not applied in the managed cluster by this version: podSecurity, isolation",
   ],
 ])("%s", (_, spec, reason, message) => {
   expect(plan(project(spec)).conditions).toEqual([

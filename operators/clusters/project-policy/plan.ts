@@ -11,7 +11,7 @@ export function plan({ spec }: Project): Plan<never> {
       : {
           status: "False" as const,
           reason: PolicyApplied.Unsupported,
-          message: `not applied in the member by this version: ${asked.join(", ")}`,
+          message: `not applied in the managed cluster by this version: ${asked.join(", ")}`,
         };
   return { conditions: [{ type: PolicyApplied.type, ...condition }], finalizer: "none" };
 }

@@ -10,7 +10,7 @@ export const projectPolicy: Reconciler<Project, undefined, never> = {
   subject: Project,
   watches: [],
   owns: { conditions: [PolicyApplied.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["projects"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["projects/status"], verbs: ["get", "patch"] },
   ],

@@ -10,7 +10,7 @@ export const authproviderConfig: Reconciler<AuthProvider, undefined, never> = {
   subject: AuthProvider,
   watches: [],
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["authproviders"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["authproviders/status"], verbs: ["get", "patch"] },
   ],

@@ -21,7 +21,7 @@ export const tokenExpiry: Reconciler<Token, Observed, never> = {
     { kind: AuthProvider, toSubjects: (provider, read) => found(read, BY_PROVIDER, provider.metadata.name) },
   ],
   owns: { conditions: [], kinds: [Token] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["tokens"], verbs: ["get", "list", "watch", "delete"] },
     { apiGroups: [GROUP], resources: ["users", "authproviders"], verbs: ["get", "list", "watch"] },
   ],

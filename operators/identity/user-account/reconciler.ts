@@ -26,7 +26,7 @@ export const userAccount: Reconciler<User, Observed, AccountStatus> = {
   subject: User,
   watches: [whoseSecret, whoHasPassword],
   owns: { conditions: [Accepted.type], kinds: [] },
-  access: [
+  permissions: [
     { apiGroups: [GROUP], resources: ["users"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["users/status"], verbs: ["get", "patch"] },
     { apiGroups: [GROUP], resources: ["authproviders"], verbs: ["get", "list", "watch"] },

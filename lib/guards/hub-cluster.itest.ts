@@ -1,0 +1,151 @@
+// What nobody may do on the hub, whatever his rights: delete the Cluster `hub`. All of it is tried as the administrator of everything.
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { startHub, type TestHub } from "../../test/hub.ts";
+import { until } from "../../test/until.ts";
+import { HUB, LABEL } from "../access/names.ts";
+import { type ApiError, KubeClient } from "../kube/client.ts";
+import type { Kind, KubeObject } from "../kube/object.ts";
+
+jest.setTimeout(120_000);
+
+let hub: TestHub;
+beforeAll(async () => {
+  hub = await startHub({ controllerManager: true });
+}, 900_000);
+afterAll(async () => {
+  await hub?.stop();
+}, 60_000);
+
+type AnyKind = Kind<KubeObject>;
+type Written = KubeObject & { readonly spec: object };
+
+const object = (kind: AnyKind, name: string, spec: object): Written => ({
+  apiVersion: kind.apiVersion,
+  kind: kind.kind,
+  metadata: { name, ...(kind.namespaced && { namespace: "default" }) },
+  spec,
+});
+const apply = (kind: AnyKind, wanted: KubeObject, dryRun = false) => hub.admin.apply(kind, wanted, { fieldManager: "people", dryRun });
+
+/** Refused by that guard: 403 with reason Forbidden, and a message that says so. */
+const refused = async (action: Promise<unknown>, policy: string, says: string): Promise<void> => {
+  const error: unknown = await action.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toMatchObject({ code: 403, reason: "Forbidden" });
+  expect((error as ApiError).message).toContain(`ValidatingAdmissionPolicy '${policy}'`);
+  expect((error as ApiError).message).toContain(says);
+};
+
+/** Waits until the action fares as it is to; it is tried again and again. */
+const eventually = (what: string, action: () => Promise<unknown>): Promise<void> => until(() => action().then(() => true), what);
+
+describe("the Cluster `hub`, with which everybody's access to the hub would go", () => {
+  const cluster = (name: string, more: object = {}) => ({
+    ...object(Cluster, name, { import: {} }),
+    metadata: { name, labels: { fleet: "a", ...(name === HUB && { [LABEL.hub]: "true" }) }, ...more },
+  });
+  const says = "the Cluster `hub` is the hub itself";
+  const DELETED = "drover-hub-cluster";
+  const there = () => hub.admin.find(Cluster, { name: HUB });
+
+  beforeAll(async () => {
+    for (const name of [HUB, "east", "west"]) await apply(Cluster, cluster(name));
+    await eventually("the hub is guarded", () => refused(hub.admin.delete(Cluster, { name: HUB }, { dryRun: true }), DELETED, says));
+  });
+
+  test("is not deleted by an administrator of everything", async () => {
+    await refused(hub.admin.delete(Cluster, { name: HUB }), DELETED, says);
+    await refused(hub.admin.delete(Cluster, { name: HUB }, { propagationPolicy: "Foreground" }), DELETED, says);
+    expect((await there())?.metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test("is not deleted among others", async () => {
+    await refused(hub.admin.request("DELETE", "/apis/drover.dev/v1alpha1/clusters?labelSelector=fleet%3Da"), DELETED, says);
+    expect((await there())?.metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test("is not deleted by the garbage collector for somebody who gives it an owner that is gone", async () => {
+    const owner = { apiVersion: "drover.dev/v1alpha1", kind: "GlobalRole", name: "gone", uid: randomUUID() };
+    await hub.admin.patch(Cluster, { name: HUB }, { metadata: { ownerReferences: [owner] } }, { type: "merge" });
+    await until(collectorRefused, "the garbage collector tried, and was refused");
+    expect((await there())?.metadata.deletionTimestamp).toBeUndefined();
+    await hub.admin.patch(Cluster, { name: HUB }, { metadata: { ownerReferences: null } }, { type: "merge" });
+  });
+
+  test("other clusters are deleted as before", async () => {
+    await apply(Cluster, cluster("east"));
+    await hub.admin.delete(Cluster, { name: "east" });
+    expect(await hub.admin.find(Cluster, { name: "east" })).toBeUndefined();
+  });
+
+  test("goes with its kind, so that Drover can be taken away without touching the guards", async () => {
+    await hub.kubectl(["delete", "crd", "clusters.drover.dev", "--timeout=60s"]);
+    await hub.kubectl(["apply", "--server-side", "-k", join(import.meta.dirname, "../../../crds/manifests")]);
+    await hub.kubectl(["wait", "--for=condition=Established", "crd", "clusters.drover.dev", "--timeout=60s"]);
+    await until(async () => (await there()) === undefined, "the kind is served again, without the Cluster");
+  });
+});
+
+describe("what lets agents give back rights that were withdrawn after a backup", () => {
+  const ACCEPTED = "drover-restore-acceptance";
+  const accept = (as: KubeClient, name = HUB) =>
+    as.apply(Cluster, object(Cluster, name, { restoreAcceptedAt: "2026-06-01T00:00:00.000Z" }), { fieldManager: "someone" });
+  let editor: KubeClient;
+
+  beforeAll(async () => {
+    await apply(Cluster, {
+      ...object(Cluster, HUB, { import: {} }),
+      metadata: { name: HUB, labels: { [LABEL.hub]: "true" } },
+    });
+    await hub.apply(
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRole",
+        metadata: { name: "everything" },
+        rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }],
+      },
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: "everything" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "everything" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "editor" }],
+      },
+    );
+    editor = new KubeClient({ ...hub.plane.adminConnection(), headers: { "impersonate-user": "editor" } });
+  });
+  afterAll(() => editor?.close());
+
+  test("is refused to whoever may write everything but lacks the path, also by taking it away, while other changes pass", async () => {
+    await eventually("the acceptance is guarded", () => refused(accept(editor), ACCEPTED, "/drover.dev/accept-restore"));
+    await editor.apply(Cluster, object(Cluster, HUB, { displayName: "Hub" }), { fieldManager: "editor" });
+    await accept(hub.admin);
+    await editor.apply(Cluster, object(Cluster, HUB, { displayName: "The hub" }), { fieldManager: "editor" });
+    const removal = editor.patch(Cluster, { name: HUB }, { spec: { restoreAcceptedAt: null } }, { type: "merge" });
+    await refused(removal, ACCEPTED, "/drover.dev/accept-restore");
+  });
+
+  test("stands on the hub only", async () => {
+    await apply(Cluster, object(Cluster, "north", { import: {} }));
+    await expect(accept(hub.admin, "north")).rejects.toMatchObject({ code: 422 });
+  });
+});
+
+/** From the API server's audit log: the collector tried to delete the Cluster and was answered 403. */
+function collectorRefused(): boolean {
+  return readFileSync(hub.plane.auditLog, "utf8")
+    .split("\n")
+    .some(
+      (line) =>
+        line.includes('"verb":"delete"') &&
+        line.includes("system:serviceaccount:kube-system:generic-garbage-collector") &&
+        line.includes('"resource":"clusters","name":"hub"') &&
+        line.includes('"code":403'),
+    );
+}

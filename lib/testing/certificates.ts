@@ -1,2 +1,0 @@
-// Certificates for tests that speak TLS without a control plane.
-export { Authority, type KeyPair, selfSigned } from "../../dev/pki.ts";

@@ -1,0 +1,46 @@
+// The real kubectl for tests that need no control plane, only somebody who speaks to a server as people do.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { controlPlane } from "../dev/controlplane.ts";
+import { type CommandResult, runCommand } from "../dev/kubectl.ts";
+
+export interface Context {
+  readonly name: string;
+  readonly server: string;
+}
+
+export interface TestKubectl {
+  /** Runs kubectl, whatever comes of it; ends it when the signal is aborted. */
+  run(args: readonly string[], signal?: AbortSignal): Promise<CommandResult>;
+  remove(): Promise<void>;
+}
+
+/** kubectl with one bearer token for all contexts, of which the first is the current one, and with a home of its own. */
+export async function kubectlWith(
+  contexts: readonly Context[],
+  ca: string,
+  token: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestKubectl> {
+  const binaries = await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+  const home = await mkdtemp(join(tmpdir(), "drover-kubectl-"));
+  const kubeconfig = join(home, "config");
+  const authority = Buffer.from(ca).toString("base64");
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: contexts.map(({ name, server }) => ({ name, cluster: { server, "certificate-authority-data": authority } })),
+    users: [{ name: "person", user: { token } }],
+    contexts: contexts.map(({ name }) => ({ name, context: { cluster: name, user: "person" } })),
+    "current-context": contexts[0]?.name,
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+  return {
+    run: (args, signal) => {
+      const options = { env: { KUBECONFIG: kubeconfig, HOME: home, PATH: "/usr/bin:/bin", ...env }, ...(signal ? { signal } : {}) };
+      return runCommand(join(binaries, "kubectl"), args, options);
+    },
+    remove: () => rm(home, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,26 @@
+// deploy/bases/guards: the hub's admission policies as YAML, and the account that tries whether they refuse.
+import { guardProbe } from "../../deploy/agent/manifest.ts";
+import { GUARD_HISTORY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { hubGuards } from "../../lib/guards/bundle.ts";
+import { type Generator, yamlFile } from "./file.ts";
+
+const FOLDER = "deploy/bases/guards";
+
+export const guards: Generator = {
+  owns: [FOLDER],
+  files: () => [
+    yamlFile(`${FOLDER}/guards.yaml`, "lib/guards", hubGuards()),
+    // Without data, which the access operator keeps: applying it again forgets nothing.
+    yamlFile(`${FOLDER}/history.yaml`, "tools/generators/guards.ts", [
+      {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: GUARD_HISTORY, namespace: SYSTEM_NAMESPACE, labels: { "app.kubernetes.io/part-of": "drover" } },
+      },
+    ]),
+    yamlFile(`${FOLDER}/probe.yaml`, "deploy/agent/manifest.ts", guardProbe()),
+    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/guards.ts", [
+      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["guards.yaml", "history.yaml", "probe.yaml"] },
+    ]),
+  ],
+};

@@ -1,0 +1,50 @@
+// deploy/components/name-references: what kustomize has to know of Drover's kinds so that namePrefix, nameSuffix and the like rename an
+// object together with what names it.
+import { KINDS } from "../../crds/kinds.ts";
+import { MADE_BY_MACHINES, REFERENCES } from "../../crds/references.ts";
+import { GROUP } from "../../lib/access/names.ts";
+import { type Generator, yamlFile } from "./file.ts";
+
+const FOLDER = "deploy/components/name-references";
+const SOURCE = "crds/references.ts";
+const VERSION = "v1alpha1";
+
+const nameReference = [...new Set(REFERENCES.map(({ to }) => to))].map((kind) => ({
+  kind,
+  ...(kind === "Secret" ? { version: "v1" } : { group: GROUP }),
+  fieldSpecs: REFERENCES.filter(({ to }) => to === kind).map(({ from, path }) => ({ path, group: GROUP, kind: from })),
+}));
+
+/** Without it kustomize takes every kind that it does not know for a namespaced one, and finds nothing across namespaces. */
+const scopes = {
+  swagger: "2.0",
+  info: { title: `Generated from ${SOURCE} by tools/generate.ts: the scopes of Drover's kinds`, version: VERSION },
+  paths: Object.fromEntries(
+    KINDS.filter(({ kind }) => !MADE_BY_MACHINES.includes(kind)).map(({ kind, plural, namespaced }) => [
+      `/apis/${GROUP}/${VERSION}/${namespaced ? "namespaces/{namespace}/" : ""}${plural}/{name}`,
+      {
+        get: {
+          "x-kubernetes-action": "get",
+          "x-kubernetes-group-version-kind": { group: GROUP, kind, version: VERSION },
+          responses: {},
+        },
+      },
+    ]),
+  ),
+};
+
+export const nameReferences: Generator = {
+  owns: [FOLDER],
+  files: () => [
+    yamlFile(`${FOLDER}/name-references.yaml`, SOURCE, [{ nameReference }]),
+    { path: `${FOLDER}/scopes.json`, content: `${JSON.stringify(scopes, null, 2)}\n` },
+    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/name-references.ts", [
+      {
+        apiVersion: "kustomize.config.k8s.io/v1alpha1",
+        kind: "Component",
+        configurations: ["name-references.yaml"],
+        openapi: { path: "scopes.json" },
+      },
+    ]),
+  ],
+};

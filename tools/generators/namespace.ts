@@ -1,0 +1,20 @@
+// deploy/bases/namespace: drover-system, the same as in a managed cluster's manifest, and that of the proxies' Leases.
+
+import { systemNamespace } from "../../deploy/agent/manifest.ts";
+import { PROXY_NAMESPACE } from "../../lib/access/names.ts";
+import { type Generator, yamlFile } from "./file.ts";
+
+const FOLDER = "deploy/bases/namespace";
+
+export const namespace: Generator = {
+  owns: [FOLDER],
+  files: () => [
+    yamlFile(`${FOLDER}/namespace.yaml`, "deploy/agent/manifest.ts", [systemNamespace()]),
+    yamlFile(`${FOLDER}/proxies.yaml`, "tools/generators/namespace.ts", [
+      { ...systemNamespace(), metadata: { ...systemNamespace().metadata, name: PROXY_NAMESPACE } },
+    ]),
+    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/namespace.ts", [
+      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["namespace.yaml", "proxies.yaml"] },
+    ]),
+  ],
+};
