@@ -1,7 +1,7 @@
 # Everything a person does with this checkout. Needs git, make, Go >= 1.26 and any Node >= 20 with npm.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build verify format test-packages test test-pure test-integration test-e2e test-long demo bench clean
+.PHONY: help setup build verify format test-packages test test-pure test-integration test-e2e test-long demo bench bench-against clean
 
 node := tools/node
 modules := node_modules/.package-lock.json
@@ -44,6 +44,9 @@ demo: setup ## hub, two clusters, and a short story of access coming and going (
 
 bench: setup ## measure; prints a table and writes bench/results/latest.json (COLD=1 adds a build from nothing)
 	@$(node) bench/main.ts
+
+bench-against: setup ## measure this checkout and another commit by turns: make bench-against BASE=<commit>
+	@$(node) bench/against.ts
 
 clean: ## remove what was built here; the per-user cache stays
 	rm -rf dist .drover node_modules

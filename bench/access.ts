@@ -9,7 +9,7 @@ import { Client, type Target } from "./client.ts";
 import { type Distribution, distribution } from "./statistics.ts";
 import { account, serverOf } from "./target.ts";
 
-const ROUNDS = 150;
+export const ROUNDS = 150;
 const ASK_EVERY_MS = 5;
 const GIVE_UP_MS = 30_000;
 const PERSON = "bench-anna";
@@ -23,7 +23,7 @@ export interface AccessTimes {
   readonly revoke: Distribution;
 }
 
-export async function measureAccess(): Promise<AccessTimes> {
+export async function measureAccess(rounds = ROUNDS): Promise<AccessTimes> {
   await hub().apply(templateYAML(TEMPLATE, [readPods]));
   const [keeps, where] = [await site("east", "bench-keeps"), await site("east", "bench-web")];
   const anna = await person(PERSON);
@@ -42,7 +42,7 @@ export async function measureAccess(): Promise<AccessTimes> {
   const [writer, reader] = [new Client({ url: bindings, ...asAdmin }, 1), new Client(pods, 1)];
   const [grants, revocations]: [number[], number[]] = [[], []];
   try {
-    for (let i = 0; i < ROUNDS; i++) {
+    for (let i = 0; i < rounds; i++) {
       await expectStatus(writer.send("POST", { url: bindings, ...asAdmin }, binding), 201);
       grants.push(await timeUntil(reader, pods, 200));
       await expectStatus(writer.send("DELETE", { url: `${bindings}/${binding.metadata.name}`, ...asAdmin }), 200);
@@ -57,7 +57,7 @@ export async function measureAccess(): Promise<AccessTimes> {
     await hub().delete(templateYAML(TEMPLATE, []));
     await admin.remove();
   }
-  return { rounds: ROUNDS, grant: distribution(grants), revoke: distribution(revocations) };
+  return { rounds, grant: distribution(grants), revoke: distribution(revocations) };
 }
 
 async function timeUntil(client: Client, target: Target, status: number): Promise<number> {

@@ -1,11 +1,11 @@
 // The table that `make bench` prints.
 import type { AccessTimes } from "./access.ts";
-import type { Way } from "./requests.ts";
+import type { RequestTimes } from "./requests.ts";
 import { round } from "./statistics.ts";
 
 export interface Results {
   readonly access: AccessTimes;
-  readonly requests: { readonly bytes: number; readonly connections: number; readonly direct: Way; readonly tunnel: Way };
+  readonly requests: RequestTimes;
   readonly memoryMiB: { readonly idle: Readonly<Record<string, number>>; readonly afterLoad: Readonly<Record<string, number>> };
   readonly demoSeconds: { readonly warm?: number; readonly cold?: number };
 }
@@ -65,7 +65,7 @@ function compare(baseline: number, other: number, how: "×" | "+"): string[] {
   return [String(round(baseline, 2)), String(round(other, 2)), relation];
 }
 
-function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return `${title}: not measured`;
   const all = [[title, ...head.slice(1)], ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));

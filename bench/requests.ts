@@ -29,7 +29,14 @@ export interface Way {
   readonly cpuMicrosPerRequest: Readonly<Record<string, number>>;
 }
 
-export async function measureRequests(): Promise<{ bytes: number; connections: number; direct: Way; tunnel: Way }> {
+export interface RequestTimes {
+  readonly bytes: number;
+  readonly connections: number;
+  readonly direct: Way;
+  readonly tunnel: Way;
+}
+
+export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> {
   const reads = { apiGroups: [""], resources: ["configmaps"], verbs: ["get"] };
   await hub().apply(templateYAML(TEMPLATE, [reads]));
   const where = await site("east", "bench-requests");
@@ -50,7 +57,7 @@ export async function measureRequests(): Promise<{ bytes: number; connections: n
     await only(tunnel);
     for (const target of [direct, tunnel]) await load(target, WARM_UP_MS);
     const turns: { direct: Turn; tunnel: Turn }[] = [];
-    for (let i = 0; i < TURNS; i++) turns.push({ direct: await turn(direct), tunnel: await turn(tunnel) });
+    for (let i = 0; i < turnCount; i++) turns.push({ direct: await turn(direct), tunnel: await turn(tunnel) });
     return { bytes, connections: CONNECTIONS, direct: sum(turns.map((t) => t.direct)), tunnel: sum(turns.map((t) => t.tunnel)) };
   } finally {
     await removePerson(PERSON);
