@@ -3,7 +3,7 @@ import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
-import { type Connection, connectionFromKubeconfig, placeOf } from "../lib/kube/connection.ts";
+import { type Connection, connectionFromKubeconfig, endpointOf } from "../lib/kube/connection.ts";
 import type { Log } from "../lib/kube/log.ts";
 import { caFile } from "../lib/outbound/ca-file.ts";
 import type { Authorities } from "../lib/outbound/trust.ts";
@@ -49,7 +49,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
   const impersonator = serviceAccountToken(managed, config.namespace, IMPERSONATOR, log);
   const probeToken = serviceAccountToken(managed, config.namespace, GUARD_PROBE, log);
-  const probe = new KubeClient({ ...placeOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
+  const probe = new KubeClient({ ...endpointOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
 
   const streams = new StreamTable({ review: reviewAt(managed), signal });
   const teardown = Promise.withResolvers<void>();
@@ -87,7 +87,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
     log,
   });
   const forwarder = new Forwarder({
-    ...placeOf(connection),
+    ...endpointOf(connection),
     token: () => impersonator.get(),
     knowsGroup: (group) => access.knowsGroup(group),
     onBegin: (begun) => track(streams, begun),

@@ -1,6 +1,6 @@
 // Talks to auth over verified TLS. Redirects are not followed: a password goes to the host that was named, or nowhere.
 import { certificateProblem, isUntrusted } from "../lib/outbound/certificate.ts";
-import { requestOver } from "../lib/outbound/connect.ts";
+import { httpsRequest } from "../lib/outbound/connect.ts";
 import { CliError, EXIT } from "./failure.ts";
 
 export interface AuthServer {
@@ -34,7 +34,7 @@ export function call(server: AuthServer, { method, path, token, body }: Call): P
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
     };
-    const outgoing = requestOver(`${server.url}${path}`, { ca: server.ca }, { method, timeout: TIMEOUT_MS, headers });
+    const outgoing = httpsRequest(`${server.url}${path}`, { ca: server.ca }, { method, timeout: TIMEOUT_MS, headers });
     outgoing.on("response", (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;

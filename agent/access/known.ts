@@ -3,17 +3,17 @@
 // replaces it (takeover.ts).
 import type { Version } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET } from "../../lib/access/names.ts";
-import type { KnownSet } from "../../lib/access/render.ts";
-import type { KnownTemplate } from "../../lib/access/render-rules.ts";
+import type { CompiledSet } from "../../lib/access/render.ts";
+import type { FlattenedTemplate } from "../../lib/access/render-rules.ts";
 import { reduceSet, reduceTemplate, withoutGrants } from "./reduce.ts";
 import { latestEpoch, type Offered, showsRestore, type Taken, takeOver, withdrawn } from "./takeover.ts";
 
-export interface SeenSet extends KnownSet, Offered {
+export interface SeenSet extends CompiledSet, Offered {
   /** On the set `cluster` only: names of all sets, and whether the cluster is being given up. */
   readonly index?: { readonly sets: readonly string[]; readonly teardown: boolean };
 }
 
-export interface SeenTemplate extends KnownTemplate, Offered {}
+export interface SeenTemplate extends FlattenedTemplate, Offered {}
 
 /** Serialised as it stands into the agent's own copy. */
 export interface Known {

@@ -322,7 +322,7 @@ export class AccessLoop {
     this.#options.onReport(this.#last);
     if (failed) throw pass.failed[0];
     const waits = [
-      ...(rendered.again === undefined ? [] : [Math.min(Date.parse(rendered.again) - pass.now.getTime() + 1, CLOCK_CHECK_MS)]),
+      ...(rendered.nextEnd === undefined ? [] : [Math.min(Date.parse(rendered.nextEnd) - pass.now.getTime() + 1, CLOCK_CHECK_MS)]),
       ...(refused.length > 0 ? [AGAIN_REFUSED_MS] : []),
     ];
     return waits.length === 0 ? undefined : { againAfterMs: Math.min(...waits) };

@@ -1,9 +1,9 @@
 // The way to the hub: through any of several proxies. One that does not answer is left for the next. What failed is not repeated here,
 // because whoever asked (caches, queues) tries again anyway, and then at the next one.
 import { type Connection, ConnectionError, TimeoutError } from "../../lib/kube/client.ts";
-import { type Answer, type Carrier, Transport } from "../../lib/kube/transport.ts";
+import { type ClientTransport, Transport, type TransportResponse } from "../../lib/kube/transport.ts";
 
-export class HubTransport implements Carrier {
+export class HubTransport implements ClientTransport {
   readonly #transports: readonly Transport[];
   #at = 0;
 
@@ -13,14 +13,14 @@ export class HubTransport implements Carrier {
     this.#transports = connections.map((connection) => new Transport(connection));
   }
 
-  send(...request: Parameters<Carrier["send"]>): ReturnType<Carrier["send"]> {
+  send(...request: Parameters<ClientTransport["send"]>): ReturnType<ClientTransport["send"]> {
     return this.#through(
       (transport) => transport.send(...request),
       ({ status }) => status,
     );
   }
 
-  stream(...request: Parameters<Carrier["stream"]>): ReturnType<Carrier["stream"]> {
+  stream(...request: Parameters<ClientTransport["stream"]>): ReturnType<ClientTransport["stream"]> {
     return this.#through(
       (transport) => transport.stream(...request),
       ({ head }) => head.status,
@@ -36,7 +36,7 @@ export class HubTransport implements Carrier {
     await Promise.all(this.#transports.map((transport) => transport.close()));
   }
 
-  async #through<T>(ask: (transport: Transport) => Promise<T>, statusOf: (answer: T) => Answer["status"]): Promise<T> {
+  async #through<T>(ask: (transport: Transport) => Promise<T>, statusOf: (answer: T) => TransportResponse["status"]): Promise<T> {
     const at = this.#at;
     try {
       const answer = await ask(this.#transports[at] as Transport);

@@ -1,5 +1,5 @@
 // The three things that an agent asks of `auth`. TLS is always verified against the CA of the manifest.
-import { requestOver } from "../../lib/outbound/connect.ts";
+import { httpsRequest } from "../../lib/outbound/connect.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
 import type { AgentKey } from "./key.ts";
 
@@ -67,7 +67,7 @@ function postJson(
   const payload = Buffer.from(JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "content-length": payload.length };
-    const req = requestOver(url, { ca: o.ca }, { method: "POST", headers, signal: o.signal });
+    const req = httpsRequest(url, { ca: o.ca }, { method: "POST", headers, signal: o.signal });
     req.on("response", (res) => {
       const pieces: Buffer[] = [];
       let size = 0;

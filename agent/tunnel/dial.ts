@@ -1,6 +1,6 @@
 // One tunnel to one proxy: an HTTP/1.1 Upgrade on TLS that is always verified.
 import type { Duplex } from "node:stream";
-import { requestOver } from "../../lib/outbound/connect.ts";
+import { httpsRequest } from "../../lib/outbound/connect.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
 import { REPLICA_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 
@@ -35,7 +35,7 @@ export function dial({ proxyURL, ca, cluster, token, signal }: DialOptions): Pro
   const url = `${proxyURL.replace(/\/+$/, "")}/agents/${cluster}/tunnel`;
   return new Promise((resolve, reject) => {
     const headers = { connection: "Upgrade", upgrade: UPGRADE_TOKEN, authorization: `Bearer ${token}` };
-    const req = requestOver(url, { ca }, { headers, signal });
+    const req = httpsRequest(url, { ca }, { headers, signal });
     const timer = setTimeout(() => req.destroy(new Error(`GET ${url}: no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     req.once("close", () => clearTimeout(timer));
     req.on("error", (error) => {

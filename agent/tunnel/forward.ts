@@ -2,8 +2,8 @@
 // the server is fixed when the agent starts, the request only says a path.
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Outgoing } from "../../lib/http1/head.ts";
-import { FramingError, type Sent, Upstream } from "../../lib/http1/upstream.ts";
+import type { OutgoingRequest } from "../../lib/http1/head.ts";
+import { FramingError, type PendingRequest, Upstream } from "../../lib/http1/upstream.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
 import { TunnelCode } from "../../lib/tunnel/errors.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
@@ -68,7 +68,7 @@ export class Forwarder {
       return;
     }
     const groups = head.groups.filter(this.#options.knowsGroup);
-    let outgoing: Outgoing;
+    let outgoing: OutgoingRequest;
     try {
       outgoing = outgoingRequest(head, groups, this.#options.token());
     } catch {
@@ -84,11 +84,11 @@ export class Forwarder {
     this.#upstream.close();
   }
 
-  #send(stream: Stream, outgoing: Outgoing, mayRetry: boolean): void {
+  #send(stream: Stream, outgoing: OutgoingRequest, mayRetry: boolean): void {
     let answered = false;
     let again = false;
     const hasBody = outgoing.body !== "none" && outgoing.upgrade === undefined;
-    let req: Sent;
+    let req: PendingRequest;
     try {
       req = this.#upstream.send(outgoing, IMPERSONATOR, hasBody ? stream : undefined);
     } catch {
@@ -127,7 +127,7 @@ export class Forwarder {
   }
 }
 
-function answer(stream: Stream, req: Sent, res: IncomingMessage, prefix: string): void {
+function answer(stream: Stream, req: PendingRequest, res: IncomingMessage, prefix: string): void {
   if (stream.destroyed) return void req.destroy();
   const status = res.statusCode ?? 502;
   try {

@@ -1,6 +1,6 @@
 // Headers on their way to and from the API server. Pairs stay pairs, in order: merging repeated Impersonate-Group lines would
 // make one group of many.
-import { type Outgoing, WRITERS_OWN } from "../../lib/http1/head.ts";
+import { type OutgoingRequest, RESERVED_HEADERS } from "../../lib/http1/head.ts";
 import { allowedHeaders } from "../../lib/identity/answer-headers.ts";
 import type { RawHeaders, RequestHead } from "../../lib/tunnel/head.ts";
 
@@ -8,7 +8,7 @@ import type { RawHeaders, RequestHead } from "../../lib/tunnel/head.ts";
 const PROXYS: ReadonlySet<string> = new Set(["proxy-authenticate", "proxy-authorization"]);
 
 /** The request as the API server gets it: the client's own headers, the impersonator's token, and the person's identity. */
-export function outgoingRequest(head: RequestHead, groups: readonly string[], token: string): Outgoing {
+export function outgoingRequest(head: RequestHead, groups: readonly string[], token: string): OutgoingRequest {
   const headers: string[] = [];
   let upgrade: string | undefined;
   for (let i = 0; i < head.headers.length; i += 2) {
@@ -16,7 +16,7 @@ export function outgoingRequest(head: RequestHead, groups: readonly string[], to
     const value = head.headers[i + 1] ?? "";
     const lower = name.toLowerCase();
     if (lower === "upgrade") upgrade = value;
-    if (!WRITERS_OWN.has(lower) && !PROXYS.has(lower)) headers.push(name, value);
+    if (!RESERVED_HEADERS.has(lower) && !PROXYS.has(lower)) headers.push(name, value);
   }
   headers.push("Authorization", `Bearer ${token}`, "Impersonate-User", head.user);
   if (head.uid !== "") headers.push("Impersonate-Uid", head.uid);

@@ -57,7 +57,7 @@ export interface Facts extends Sources {
 export type Refusal = Exclude<ReasonOf<typeof BindingAccepted> | ReasonOf<typeof GlobalAccepted>, "Accepted" | "Unreadable">;
 
 /** Accepted: the subject as clusters see it. Refused: the reason of the condition, and a sentence. */
-export type Judgement =
+export type Evaluation =
   | { readonly accepted: true; readonly subject: SetSubject }
   | { readonly accepted: false; readonly reason: Refusal; readonly message: string };
 
@@ -65,30 +65,30 @@ export type Judgement =
 export const MAX_SINGLE_SUBJECTS = 2000;
 
 /** Of a cluster binding or project binding, wherever it lies. */
-export function judgeBinding({ metadata, spec }: BindingSource, context: Context, facts: Facts): Judgement {
+export function evaluateBinding({ metadata, spec }: BindingSource, context: Context, facts: Facts): Evaluation {
   const onHub = context === "Cluster" && metadata.namespace === clusterNamespace(HUB);
   return (
-    judgeTemplate(spec.template, context, facts) ??
-    (onHub ? judgeOnHub(spec.template, facts) : undefined) ??
-    judgeTime(metadata, facts) ??
-    judgeSubject(spec.subject, context, spec.expiresAt, facts)
+    refusalOfTemplate(spec.template, context, facts) ??
+    (onHub ? refusalOnHub(spec.template, facts) : undefined) ??
+    refusalOfTime(metadata, facts) ??
+    evaluateSubject(spec.subject, context, spec.expiresAt, facts)
   );
 }
 
 /** A binding to a role of which some grants are refused gives the others: losing one template must not lock out a fleet's admins. */
-export function judgeGlobalBinding({ metadata, spec }: GlobalBindingSource, facts: Facts): Judgement {
+export function evaluateGlobalBinding({ metadata, spec }: GlobalBindingSource, facts: Facts): Evaluation {
   const role = existing(facts.globalRole(spec.globalRole));
   if (!role) return refuse("RoleNotFound", `there is no GlobalRole ${spec.globalRole}`);
-  const refusals = role.spec.grants.flatMap((grant) => judgeGrant(grant, facts) ?? []);
+  const refusals = role.spec.grants.flatMap((grant) => refusalOfGrant(grant, facts) ?? []);
   if (refusals.length > 0 && refusals.length === role.spec.grants.length) {
     return refuse("RoleNotAccepted", `nothing that GlobalRole ${spec.globalRole} grants is accepted: ${refusals[0]?.message}`);
   }
-  return judgeTime(metadata, facts) ?? judgeSubject(spec.subject, "Cluster", spec.expiresAt, facts);
+  return refusalOfTime(metadata, facts) ?? evaluateSubject(spec.subject, "Cluster", spec.expiresAt, facts);
 }
 
 /** Why a grant of a GlobalRole gives nothing, or undefined. */
-export const judgeGrant = ({ template, clusterSelector }: GrantSource, facts: Facts): (Judgement & { accepted: false }) | undefined =>
-  judgeTemplate(template, "Cluster", facts) ?? (namesHub(clusterSelector) ? judgeOnHub(template, facts) : undefined);
+export const refusalOfGrant = ({ template, clusterSelector }: GrantSource, facts: Facts): (Evaluation & { accepted: false }) | undefined =>
+  refusalOfTemplate(template, "Cluster", facts) ?? (namesHub(clusterSelector) ? refusalOnHub(template, facts) : undefined);
 
 /** Names of the bindings beyond the limit, of all those in one namespace. Groups do not count. */
 export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SINGLE_SUBJECTS): ReadonlySet<string> {
@@ -105,7 +105,7 @@ export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SING
   return beyond;
 }
 
-export const tooMany = (template: string, limit = MAX_SINGLE_SUBJECTS): Judgement & { accepted: false } =>
+export const tooMany = (template: string, limit = MAX_SINGLE_SUBJECTS): Evaluation & { accepted: false } =>
   refuse("TooManySubjects", `${limit} older bindings give ${template} to single subjects here: bind a group instead`);
 
 /** Where facts come from: lists in tests, caches in the operator. */
@@ -135,7 +135,7 @@ export function factsOf(sources: Sources, now: Date): Facts {
   };
 }
 
-function judgeTemplate(name: string, context: Context, facts: Facts): (Judgement & { accepted: false }) | undefined {
+function refusalOfTemplate(name: string, context: Context, facts: Facts): (Evaluation & { accepted: false }) | undefined {
   const template = existing(facts.template(name));
   const flattened = facts.flattened(name);
   if (!template || !flattened) return refuse("TemplateNotFound", `there is no ClusterRoleTemplate ${name}`);
@@ -153,7 +153,7 @@ function judgeTemplate(name: string, context: Context, facts: Facts): (Judgement
  * On the hub a wildcard includes what Drover itself stands on: the Secrets and tokens of its processes, and the guards. No right on a path
  * keeps anybody from that, so a template must say that it is meant. Of an external ClusterRole nobody here knows the rules.
  */
-function judgeOnHub(name: string, facts: Facts): (Judgement & { accepted: false }) | undefined {
+function refusalOnHub(name: string, facts: Facts): (Evaluation & { accepted: false }) | undefined {
   const flattened = facts.flattened(name);
   if (!flattened?.accepted || flattened.capabilities.includes("AdministerHub")) return undefined;
   const isWide = flattened.rules.some(
@@ -168,7 +168,7 @@ function judgeOnHub(name: string, facts: Facts): (Judgement & { accepted: false 
 }
 
 /** What was written while nobody was refused anything counts when somebody says so who is refused what they may not. */
-function judgeTime(metadata: ObjectMeta, facts: Facts): (Judgement & { accepted: false }) | undefined {
+function refusalOfTime(metadata: ObjectMeta, facts: Facts): (Evaluation & { accepted: false }) | undefined {
   const gap = unguarded(metadata, facts.gaps);
   if (gap === undefined) return undefined;
   const what = "written while the hub's admission policies were not in force";
@@ -179,7 +179,7 @@ function judgeTime(metadata: ObjectMeta, facts: Facts): (Judgement & { accepted:
   );
 }
 
-function judgeSubject(subject: SubjectSource, context: Context, expiresAt: string | undefined, facts: Facts): Judgement {
+function evaluateSubject(subject: SubjectSource, context: Context, expiresAt: string | undefined, facts: Facts): Evaluation {
   const encoded = encodeSubject(subject, context, facts);
   if ("accepted" in encoded) return encoded;
   if (expiresAt === undefined) return { accepted: true, subject: encoded };
@@ -189,7 +189,7 @@ function judgeSubject(subject: SubjectSource, context: Context, expiresAt: strin
   return { accepted: true, subject: { ...encoded, expiresAt: new Date(end).toISOString() } };
 }
 
-function encodeSubject(subject: SubjectSource, context: Context, facts: Facts): SetSubject | (Judgement & { accepted: false }) {
+function encodeSubject(subject: SubjectSource, context: Context, facts: Facts): SetSubject | (Evaluation & { accepted: false }) {
   const { kind, name, provider, namespace } = subject;
   if (kind === "User") {
     const user = existing(facts.user(name));

@@ -7,12 +7,12 @@ import {
   type BindingSource,
   beyondLimit,
   type Context,
+  evaluateBinding,
+  evaluateGlobalBinding,
   type Facts,
   type GlobalBindingSource,
-  judgeBinding,
-  judgeGlobalBinding,
-  judgeGrant,
   type Refusal,
+  refusalOfGrant,
 } from "./compile-binding.ts";
 import { type Grant, grantKey, partition, type SetSpec } from "./compile-parts.ts";
 import { descend, notBefore, SET_BOUNDS } from "./lineage.ts";
@@ -93,12 +93,12 @@ export function compileCluster(input: CompileInput): Compiled {
 /** A withdrawal waits for nothing. What is added waits for those, and is listed in the index after it is there. */
 function inWritingOrder(sets: Compiled["sets"], previous: ReadonlyMap<string, PreviousSet>): Compiled["sets"] {
   const rank = ({ name, spec }: Compiled["sets"][number]): number =>
-    (withdraws(spec, previous.get(name)?.spec) ? 0 : 2) + Number(name === CLUSTER_SET);
+    (revokes(spec, previous.get(name)?.spec) ? 0 : 2) + Number(name === CLUSTER_SET);
   return [...sets].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }
 
 /** Whether a set gives less than it did, or for a shorter time; or lists less. */
-export function withdraws(now: SetSpec, before: SetSpec | undefined): boolean {
+export function revokes(now: SetSpec, before: SetSpec | undefined): boolean {
   if (before === undefined || before.epoch === now.epoch) return false;
   const listed = new Set(now.index?.sets);
   if (before.index?.sets.some((name) => !listed.has(name))) return true;
@@ -180,23 +180,23 @@ function addBindings(scope: Scope, bindings: readonly BindingSource[], context: 
   const beyond = beyondLimit(live);
   for (const binding of live) {
     if (beyond.has(binding.metadata.name)) continue;
-    const judgement = judgeBinding(binding, context, facts);
-    if (judgement.accepted) scope.add({ template: binding.spec.template, subject: judgement.subject });
-    else scope.noteRefusal(judgement.reason);
+    const evaluation = evaluateBinding(binding, context, facts);
+    if (evaluation.accepted) scope.add({ template: binding.spec.template, subject: evaluation.subject });
+    else scope.noteRefusal(evaluation.reason);
   }
 }
 
 function addGlobal(scope: Scope, { cluster, globalBindings, facts }: CompileInput): void {
   for (const binding of globalBindings) {
     if (binding.metadata.deletionTimestamp) continue;
-    const judgement = judgeGlobalBinding(binding, facts);
-    if (!judgement.accepted) {
-      scope.noteRefusal(judgement.reason);
+    const evaluation = evaluateGlobalBinding(binding, facts);
+    if (!evaluation.accepted) {
+      scope.noteRefusal(evaluation.reason);
       continue;
     }
     for (const grant of facts.globalRole(binding.spec.globalRole)?.spec.grants ?? []) {
-      if (!selects(grant.clusterSelector, cluster.metadata) || judgeGrant(grant, facts)) continue;
-      scope.add({ template: grant.template, subject: judgement.subject });
+      if (!selects(grant.clusterSelector, cluster.metadata) || refusalOfGrant(grant, facts)) continue;
+      scope.add({ template: grant.template, subject: evaluation.subject });
     }
   }
 }

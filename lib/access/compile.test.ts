@@ -2,10 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   type BindingSource,
+  evaluateBinding,
   factsOf,
   type GlobalBindingSource,
   type GlobalRoleSource,
-  judgeBinding,
   type UserSource,
 } from "./compile-binding.ts";
 import { type Compiled, type CompileInput, compileCluster } from "./compile-cluster.ts";
@@ -220,7 +220,8 @@ describe("compiling a cluster", () => {
 });
 
 describe("a binding grants nothing", () => {
-  const judged = (b: BindingSource, context: "Cluster" | "Project", world: World = BASE) => judgeBinding(b, context, inputOf(world).facts);
+  const judged = (b: BindingSource, context: "Cluster" | "Project", world: World = BASE) =>
+    evaluateBinding(b, context, inputOf(world).facts);
   const inCluster = (to: string, subject: Subject, expiresAt?: string) => binding("cluster-east", "b", to, subject, expiresAt);
 
   test.each<[string, string, BindingSource, "Cluster" | "Project", World]>([
@@ -492,7 +493,7 @@ describe("whatever people wrote", () => {
                 (b) =>
                   b.spec.template === to &&
                   b.spec.subject.name === name &&
-                  judgeBinding(b, spec.scope === "Cluster" ? "Cluster" : "Project", facts).accepted,
+                  evaluateBinding(b, spec.scope === "Cluster" ? "Cluster" : "Project", facts).accepted,
               );
               expect(why).not.toEqual([]);
               expect(world.users.some((u) => u.spec.enabled === false && subject.name === `drover:user:${u.metadata.name}`)).toBe(false);

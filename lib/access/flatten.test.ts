@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { PolicyRule } from "../kube/object.ts";
-import { flatten, heirsOf, type TemplateSource } from "./flatten.ts";
+import { dependentsOf, flatten, type TemplateSource } from "./flatten.ts";
 
 const rule = (resource: string, ...verbs: string[]): PolicyRule => ({
   apiGroups: [""],
@@ -110,8 +110,8 @@ describe("flattening a template", () => {
       template("d", { inherits: ["c", "d"] }),
       template("e"),
     ];
-    expect(heirsOf("a", all)).toEqual(["a", "b", "c", "d"]);
-    expect(heirsOf("gone", [template("x", { inherits: ["gone"] })])).toEqual(["gone", "x"]);
+    expect(dependentsOf("a", all)).toEqual(["a", "b", "c", "d"]);
+    expect(dependentsOf("gone", [template("x", { inherits: ["gone"] })])).toEqual(["gone", "x"]);
   });
 });
 
@@ -136,7 +136,7 @@ describe("whatever the templates", () => {
         for (const one of known.values()) {
           const result = flatten(one, known);
           if (!result.accepted) continue;
-          const reached = names.filter((name) => heirsOf(name, known.values()).includes(one.metadata.name));
+          const reached = names.filter((name) => dependentsOf(name, known.values()).includes(one.metadata.name));
           expect(reached.every((name) => known.get(name)?.spec.context === one.spec.context)).toBe(true);
           const rules = new Set(reached.flatMap((name) => known.get(name)?.spec.rules ?? []).map((r) => JSON.stringify(r)));
           expect(new Set(result.rules.map((r) => JSON.stringify(r)))).toEqual(rules);

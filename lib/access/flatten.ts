@@ -59,7 +59,7 @@ export function flatten(template: TemplateSource, templates: Templates): Flatten
 }
 
 /** Names of all templates whose flattening reads the given one: itself, and what inherits it at any distance. */
-export function heirsOf(name: string, templates: Iterable<TemplateSource>): readonly string[] {
+export function dependentsOf(name: string, templates: Iterable<TemplateSource>): readonly string[] {
   const children = new Map<string, string[]>();
   for (const { metadata, spec } of templates) {
     for (const parent of spec.inherits ?? []) children.set(parent, [...(children.get(parent) ?? []), metadata.name]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { factsOf, judgeBinding, judgeGlobalBinding, judgeGrant } from "./compile-binding.ts";
+import { evaluateBinding, evaluateGlobalBinding, factsOf, refusalOfGrant } from "./compile-binding.ts";
 import { compileCluster } from "./compile-cluster.ts";
 import type { TemplateSource } from "./flatten.ts";
 import { LABEL } from "./names.ts";
@@ -111,24 +111,24 @@ describe("on the hub a wildcard is everything, Drover's own Secrets and guards i
     ["external", false],
     ["stated", true],
   ])("template %s counts there: %s; elsewhere it does", (name, counts) => {
-    expect(judgeBinding(bound("cluster-hub", name), "Cluster", facts).accepted).toBe(counts);
-    expect(judgeBinding(bound("cluster-east", name), "Cluster", facts).accepted).toBe(true);
-    expect(judgeGrant({ template: name, clusterSelector: onHub }, facts) === undefined).toBe(counts);
-    expect(judgeGrant({ template: name, clusterSelector: {} }, facts)).toBeUndefined();
+    expect(evaluateBinding(bound("cluster-hub", name), "Cluster", facts).accepted).toBe(counts);
+    expect(evaluateBinding(bound("cluster-east", name), "Cluster", facts).accepted).toBe(true);
+    expect(refusalOfGrant({ template: name, clusterSelector: onHub }, facts) === undefined).toBe(counts);
+    expect(refusalOfGrant({ template: name, clusterSelector: {} }, facts)).toBeUndefined();
   });
 
   test("the refusal says what to do", () => {
-    const judged = judgeBinding(bound("cluster-hub", "owner"), "Cluster", facts);
+    const judged = evaluateBinding(bound("cluster-hub", "owner"), "Cluster", facts);
     expect(judged).toMatchObject({ accepted: false, reason: "TooBroadForHub", message: expect.stringContaining("AdministerHub") });
   });
 
   test("in a project of the hub a wildcard holds in the project's namespaces only, and counts", () => {
-    expect(judgeBinding(bound("project-hub--web", "in-project"), "Project", facts).accepted).toBe(true);
+    expect(evaluateBinding(bound("project-hub--web", "in-project"), "Project", facts).accepted).toBe(true);
   });
 
   test("what is compiled for the hub holds no such grant, and the others of the same role", () => {
     const globalBindings = [{ metadata: { name: "g" }, spec: { globalRole: "r", subject: alice } }];
-    expect(judgeGlobalBinding(globalBindings[0] as (typeof globalBindings)[number], facts).accepted).toBe(true);
+    expect(evaluateGlobalBinding(globalBindings[0] as (typeof globalBindings)[number], facts).accepted).toBe(true);
     const { sets } = compileCluster({
       cluster: { metadata: HUB },
       facts,

@@ -6,7 +6,7 @@ import { type Item, pack } from "./packing.ts";
 type Spec = ClusterMembers["spec"];
 export type Members = Omit<Spec, "parts">;
 
-interface ManagedCluster extends Item {
+interface Member extends Item {
   readonly name: string;
   readonly isGroup: boolean;
 }
@@ -30,7 +30,7 @@ export function memberParts(
     for (const { key } of [...itemsOf(spec.users, false), ...itemsOf(spec.groups, true)]) homes.set(key, place);
   }
   const { parts, leftOut } = pack([...itemsOf(users, false), ...itemsOf(groups, true)], homes);
-  const names = (members: readonly ManagedCluster[], areGroups: boolean) =>
+  const names = (members: readonly Member[], areGroups: boolean) =>
     members.filter(({ isGroup }) => isGroup === areGroups).map(({ name }) => name);
   return {
     parts: parts.map((members, index) => ({
@@ -47,13 +47,13 @@ export function memberParts(
 }
 
 /** Whether a part lets in fewer than it did. */
-export function shutsOut(now: Spec, before: Spec | undefined): boolean {
+export function removesMembers(now: Spec, before: Spec | undefined): boolean {
   if (before === undefined) return false;
   const inside = new Set([...now.users, ...now.groups]);
   return (before.everyone && !now.everyone) || [...before.users, ...before.groups].some((name) => !inside.has(name));
 }
 
-const itemsOf = (names: readonly string[] = [], isGroup: boolean): readonly ManagedCluster[] =>
+const itemsOf = (names: readonly string[] = [], isGroup: boolean): readonly Member[] =>
   names.map((name) => ({ key: `${isGroup ? "g" : "u"} ${name}`, bytes: name.length + 3, name, isGroup }));
 
 /** By first part: what was made of it and the others. Objects of a cache never change. */

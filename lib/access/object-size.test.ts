@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import { type BindingSource, factsOf } from "./compile-binding.ts";
-import { type Compiled, type CompileInput, compileCluster, MAX_SETS, withdraws } from "./compile-cluster.ts";
+import { type Compiled, type CompileInput, compileCluster, MAX_SETS, revokes } from "./compile-cluster.ts";
 import { flatten } from "./flatten.ts";
 import { memberParts, wholeMembers } from "./members.ts";
 import { MAX_PARTS, PART_BYTES, pack } from "./packing.ts";
@@ -123,7 +123,7 @@ describe("sets", () => {
       fc.property(world, world, (before, after) => {
         const first = compiled(before);
         const next = compiled(after, asPrevious(first));
-        const lost = next.sets.map(({ name, spec }) => withdraws(spec, first.sets.find((set) => set.name === name)?.spec));
+        const lost = next.sets.map(({ name, spec }) => revokes(spec, first.sets.find((set) => set.name === name)?.spec));
         expect(lost).toEqual([...lost].sort((a, b) => Number(b) - Number(a)));
         const held = (c: Compiled) =>
           new Set(c.sets.flatMap(({ spec }) => spec.bindings.flatMap((b) => b.subjects.map((s) => `${spec.project?.name} ${s.name}`))));

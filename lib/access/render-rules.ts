@@ -4,7 +4,7 @@ import type { PolicyRule } from "../kube/object.ts";
 import { PATH } from "./names.ts";
 
 /** A template as the hub accepted it: rules are flattened already. */
-export interface KnownTemplate {
+export interface FlattenedTemplate {
   readonly name: string;
   readonly context: "Cluster" | "Project";
   readonly accepted: boolean;
@@ -14,7 +14,7 @@ export interface KnownTemplate {
 }
 
 /** Rules as applied, and in words what of the template they leave out. */
-export interface ManagedClusterRules {
+export interface RenderedRules {
   readonly rules: readonly PolicyRule[];
   readonly skipped: readonly string[];
 }
@@ -43,7 +43,7 @@ const HTTP_VERBS = ["get", "head", "post", "put", "patch", "delete", "options"];
 const OWN_PATHS = "/drover.dev/";
 
 /** Rules of a template that is bound cluster-wide, with the paths that its capabilities stand for. */
-export function clusterRules(template: KnownTemplate): ManagedClusterRules {
+export function clusterRules(template: FlattenedTemplate): RenderedRules {
   const rules = [...template.rules.flatMap(withoutOwnPaths), ...capabilityRules(template.capabilities)];
   return { rules, skipped: [] };
 }
@@ -52,7 +52,7 @@ export function clusterRules(template: KnownTemplate): ManagedClusterRules {
  * Rules of a template that is bound in the namespaces of projects. A RoleBinding gives nothing on cluster-scoped resources
  * and paths: those are left out and named. `namespaces` stay: reading or changing one namespace counts as inside it.
  */
-export function projectRules(template: KnownTemplate, clusterScoped: ReadonlySet<string>): ManagedClusterRules {
+export function projectRules(template: FlattenedTemplate, clusterScoped: ReadonlySet<string>): RenderedRules {
   const lost = new Set<string>();
   const rules = template.rules.flatMap((rule) => {
     for (const url of rule.nonResourceURLs ?? []) lost.add(url);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { LABEL, PROJECT_UID_ANNOTATION } from "./names.ts";
-import { groupsIn, type KnownSet, MAX_NAMESPACES, type RenderInput, render } from "./render.ts";
+import { type CompiledSet, groupsIn, MAX_NAMESPACES, type RenderInput, render } from "./render.ts";
 import type { ManagedNamespace } from "./render-namespaces.ts";
-import type { KnownTemplate } from "./render-rules.ts";
+import type { FlattenedTemplate } from "./render-rules.ts";
 import type { SetSubject } from "./render-subjects.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const CLUSTER_SCOPED = new Set(["/nodes", "/namespaces", "/persistentvolumes", "storage.k8s.io/storageclasses"]);
 const pods = { apiGroups: [""], resources: ["pods", "pods/log"], verbs: ["get", "list", "watch"] };
 
-const template = (name: string, more: Partial<KnownTemplate> = {}): KnownTemplate => ({
+const template = (name: string, more: Partial<FlattenedTemplate> = {}): FlattenedTemplate => ({
   name,
   context: "Project",
   accepted: true,
@@ -24,7 +24,7 @@ const user = (name: string, expiresAt?: string): SetSubject => ({
   ...(expiresAt ? { expiresAt } : {}),
 });
 const group = (name: string): SetSubject => ({ kind: "Group", name: `drover:group:corp:${name}` });
-const projectSet = (project: string, bindings: KnownSet["bindings"], more: Partial<KnownSet> = {}): KnownSet => ({
+const projectSet = (project: string, bindings: CompiledSet["bindings"], more: Partial<CompiledSet> = {}): CompiledSet => ({
   name: `project-${project}`,
   scope: "Project",
   project: { name: project, uid: `uid-${project}` },
@@ -32,7 +32,7 @@ const projectSet = (project: string, bindings: KnownSet["bindings"], more: Parti
   bindings,
   ...more,
 });
-const clusterSet = (bindings: KnownSet["bindings"], more: Partial<KnownSet> = {}): KnownSet => ({
+const clusterSet = (bindings: CompiledSet["bindings"], more: Partial<CompiledSet> = {}): CompiledSet => ({
   name: "cluster",
   scope: "Cluster",
   part: 1,
@@ -45,7 +45,7 @@ const namespace = (name: string, project?: string, uid?: string, labels: Record<
   annotations: uid ? { [PROJECT_UID_ANNOTATION]: uid } : {},
   terminating: false,
 });
-const input = (sets: KnownSet[], templates: KnownTemplate[], namespaces: ManagedNamespace[] = [], now = NOW): RenderInput => ({
+const input = (sets: CompiledSet[], templates: FlattenedTemplate[], namespaces: ManagedNamespace[] = [], now = NOW): RenderInput => ({
   sets,
   templates: new Map(templates.map((t) => [t.name, t])),
   namespaces,
@@ -128,7 +128,7 @@ describe("render", () => {
     ]);
     const out = render(input([set], [template("view", { context: "Cluster" })]));
     expect(out.bindings[0]?.subjects.map((s) => s.name)).toEqual(["drover:user:b", "drover:user:c", "drover:user:d"]);
-    expect(out.again).toBe("2026-01-01T00:00:05.000Z");
+    expect(out.nextEnd).toBe("2026-01-01T00:00:05.000Z");
   });
 
   test("gives nothing for a template that is missing or not accepted", () => {

@@ -5,15 +5,15 @@ import { type Claim, type ManagedNamespace, membership, type Refused } from "./r
 import {
   clusterRules,
   createNamespacesRules,
-  type KnownTemplate,
-  type ManagedClusterRules,
+  type FlattenedTemplate,
   projectRules,
   RESERVED_TEMPLATES,
+  type RenderedRules,
 } from "./render-rules.ts";
 import { liveSubjects, type RbacSubject, type SetSubject } from "./render-subjects.ts";
 
 /** One AccessSet, as last known: what of it decides about RBAC. */
-export interface KnownSet {
+export interface CompiledSet {
   readonly name: string;
   readonly scope: "Cluster" | "Project" | "Hub";
   readonly project?: { readonly name: string; readonly uid: string };
@@ -23,8 +23,8 @@ export interface KnownSet {
 
 export interface RenderInput {
   /** Exactly the sets that the index lists. */
-  readonly sets: readonly KnownSet[];
-  readonly templates: ReadonlyMap<string, KnownTemplate>;
+  readonly sets: readonly CompiledSet[];
+  readonly templates: ReadonlyMap<string, FlattenedTemplate>;
   readonly namespaces: readonly ManagedNamespace[];
   /** "<group>/<plural>" of every cluster-scoped resource that the managed cluster serves. */
   readonly clusterScoped: ReadonlySet<string>;
@@ -52,7 +52,7 @@ export interface Rendered {
   /** Names of sets of which a template is not known yet, or not accepted: that passes by itself. */
   readonly waiting: readonly string[];
   /** RFC 3339; when the first end date passes and all this must be rendered again. */
-  readonly again?: string;
+  readonly nextEnd?: string;
 }
 
 const RBAC = "rbac.authorization.k8s.io";
@@ -91,7 +91,7 @@ export const MAX_NAMESPACES = 500;
 export const createNamespacesRole = (project: string): string => `drover:${project}:create-namespaces`;
 
 /** The groups that sets name: the only ones that the impersonator needs. */
-export function groupsIn(sets: readonly KnownSet[]): readonly string[] {
+export function groupsIn(sets: readonly CompiledSet[]): readonly string[] {
   const groups = new Set<string>();
   for (const set of sets) {
     for (const { subjects } of set.bindings) for (const { kind, name } of subjects) if (kind === "Group") groups.add(name);
@@ -99,7 +99,7 @@ export function groupsIn(sets: readonly KnownSet[]): readonly string[] {
   return [...groups].sort();
 }
 
-function projectUids(sets: readonly KnownSet[]): Map<string, string> {
+function projectUids(sets: readonly CompiledSet[]): Map<string, string> {
   const uids = new Map<string, string>();
   for (const { scope, project } of sets) if (scope === "Project" && project) uids.set(project.name, project.uid);
   return uids;
@@ -107,11 +107,11 @@ function projectUids(sets: readonly KnownSet[]): Map<string, string> {
 
 /** The template, if this set may bind it; what the hub should never have compiled is refused and reported here again. */
 function usable(
-  set: KnownSet,
+  set: CompiledSet,
   name: string,
   { templates, clusterRoles }: Pick<RenderInput, "templates" | "clusterRoles">,
   out: Output,
-): KnownTemplate | undefined {
+): FlattenedTemplate | undefined {
   const refuse = (message: string) => void out.refuse({ object: `AccessSet ${set.name}`, message });
   if (set.scope === "Hub") return refuse("scope Hub has no meaning in this cluster");
   const template = templates.get(name);
@@ -131,14 +131,14 @@ function usable(
   return template;
 }
 
-function bindCluster(set: KnownSet, template: KnownTemplate, subjects: readonly RbacSubject[], out: Output): void {
+function bindCluster(set: CompiledSet, template: FlattenedTemplate, subjects: readonly RbacSubject[], out: Output): void {
   const role = out.templateRole(template, () => clusterRules(template));
   out.bind(clusterBinding(template.name, set.part), undefined, role, subjects);
 }
 
 interface ProjectPart {
-  readonly set: KnownSet;
-  readonly template: KnownTemplate;
+  readonly set: CompiledSet;
+  readonly template: FlattenedTemplate;
   readonly subjects: readonly RbacSubject[];
   readonly namespaces: ReadonlyMap<string, readonly string[]>;
   readonly clusterScoped: ReadonlySet<string>;
@@ -173,7 +173,7 @@ class Output {
   readonly waiting = new Set<string>();
 
   /** The name of the ClusterRole to bind for a template; rendered when first bound, so that it exists only while something is. */
-  templateRole(template: KnownTemplate, rules: () => ManagedClusterRules): string {
+  templateRole(template: FlattenedTemplate, rules: () => RenderedRules): string {
     if (template.externalClusterRole !== undefined) return template.externalClusterRole;
     const name = templateRole(template.name);
     if (!this.#roles.has(name)) {
@@ -212,7 +212,7 @@ class Output {
       skipped: sorted(this.#skipped),
       refused: sorted(this.#refused),
       waiting: [...this.waiting].sort(),
-      ...(Number.isFinite(this.nextEnd) ? { again: new Date(this.nextEnd).toISOString() } : {}),
+      ...(Number.isFinite(this.nextEnd) ? { nextEnd: new Date(this.nextEnd).toISOString() } : {}),
     };
   }
 }

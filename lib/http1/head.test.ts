@@ -1,7 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Framing, framingOf, headerLines, type Outgoing } from "./head.ts";
+import { type Framing, framingOf, headerLines, type OutgoingRequest } from "./head.ts";
 
-const outgoing = (over: Partial<Outgoing> = {}): Outgoing => ({ method: "GET", path: "/api", headers: [], body: "none", ...over });
+const outgoing = (over: Partial<OutgoingRequest> = {}): OutgoingRequest => ({
+  method: "GET",
+  path: "/api",
+  headers: [],
+  body: "none",
+  ...over,
+});
 
 describe("the head of a request", () => {
   test.each<[string, Framing, string[]]>([
@@ -38,7 +44,7 @@ describe("the head of a request", () => {
     expect(() => headerLines(outgoing({ ...upgrade, body: "chunked" }), "h")).toThrow(TypeError);
   });
 
-  test.each<[string, Partial<Outgoing>]>([
+  test.each<[string, Partial<OutgoingRequest>]>([
     ["a length of its own", { headers: ["content-LENGTH", "3"] }],
     ["a framing of its own", { headers: ["Transfer-Encoding", "chunked"] }],
     ["another host", { headers: ["Host", "other"] }],

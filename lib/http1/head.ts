@@ -4,7 +4,7 @@
 /** How a request's body is framed: not there at all, in chunks, or so many bytes (0: a Content-Length of 0). */
 export type Framing = "none" | "chunked" | number;
 
-export interface Outgoing {
+export interface OutgoingRequest {
   readonly method: string;
   /** The request target, from "/" on. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface Outgoing {
 }
 
 /** They speak about one connection, or about where a body ends (RFC 9112). */
-export const WRITERS_OWN: ReadonlySet<string> = new Set([
+export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "expect",
@@ -38,7 +38,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
 
 /** All header lines, names and values in turn. Throws TypeError for what cannot be said in one request with one meaning. */
-export function headerLines({ method, path, headers, body, upgrade }: Outgoing, host: string): string[] {
+export function headerLines({ method, path, headers, body, upgrade }: OutgoingRequest, host: string): string[] {
   if (!/^[A-Z]+$/.test(method)) throw new TypeError("the method is not one");
   if (!TARGET.test(path)) throw new TypeError("the path cannot be written as a request target");
   const lines = ["Host", host];
@@ -46,7 +46,7 @@ export function headerLines({ method, path, headers, body, upgrade }: Outgoing, 
     const name = headers[i] ?? "";
     const value = headers[i + 1];
     if (value === undefined || !TOKEN.test(name) || !VALUE.test(value)) throw new TypeError("a header cannot be written");
-    if (WRITERS_OWN.has(name.toLowerCase())) throw new TypeError(`the header ${name} is the writer's own`);
+    if (RESERVED_HEADERS.has(name.toLowerCase())) throw new TypeError(`the header ${name} is the writer's own`);
     lines.push(name, value);
   }
   if (upgrade !== undefined) {

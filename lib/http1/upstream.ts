@@ -4,24 +4,24 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, type AgentOptions, type RequestOptions, request } from "node:https";
 import type { Duplex, Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { openTCP, proxyOnTheWay, type Way } from "../outbound/connect.ts";
+import { openTCP, outboundProxy, type Route } from "../outbound/connect.ts";
 import { tlsOptions } from "../outbound/trust.ts";
-import { type Framing, headerLines, type Outgoing } from "./head.ts";
+import { type Framing, headerLines, type OutgoingRequest } from "./head.ts";
 
 export interface UpstreamOptions {
   /** Base URL, https only; may have a path prefix. */
   readonly server: string;
-  readonly ca?: Way["ca"];
-  readonly serverName?: Way["serverName"];
+  readonly ca?: Route["ca"];
+  readonly serverName?: Route["serverName"];
   /** The outbound proxy to go through; absent: what HTTPS_PROXY and NO_PROXY say. */
-  readonly proxyURL?: Way["proxyURL"];
+  readonly proxyURL?: Route["proxyURL"];
   /** Connections that requests of one identity may use at once, and keep open while idle. */
   readonly socketsPerIdentity: number;
   readonly idlePerIdentity: number;
 }
 
 /** A request under way. Its body cannot be written to from outside. */
-export type Sent = Pick<ClientRequest, "on" | "once" | "destroy" | "destroyed" | "reusedSocket">;
+export type PendingRequest = Pick<ClientRequest, "on" | "once" | "destroy" | "destroyed" | "reusedSocket">;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Below the 90 s after which an API server ends idle connections, so that we do not write into one that is being closed. */
@@ -35,15 +35,15 @@ export class Upstream {
   readonly prefix: string;
   readonly #url: URL;
   readonly #pools: Pools;
-  readonly #way: Way;
+  readonly #route: Route;
 
   constructor({ server, ca, serverName, proxyURL, socketsPerIdentity, idlePerIdentity }: UpstreamOptions) {
     this.#url = new URL(server);
     if (this.#url.protocol !== "https:") throw new Error(`the server must be reached over https, not ${server}`);
     this.host = this.#url.host;
     this.prefix = this.#url.pathname.replace(/\/+$/, "");
-    this.#way = { ca, serverName, proxyURL };
-    const proxy = proxyOnTheWay(this.#url, this.#way);
+    this.#route = { ca, serverName, proxyURL };
+    const proxy = outboundProxy(this.#url, this.#route);
     this.#pools = new Pools(this.#url, proxy, {
       keepAlive: true,
       keepAliveMsecs: 15_000,
@@ -57,7 +57,7 @@ export class Upstream {
    * Begins a request. `identity`: whose it is; its connection was and will be used for requests of the same identity only. `body` is read
    * when the framing says that there is one, and only then. Throws TypeError when it cannot be written as one request.
    */
-  send(outgoing: Outgoing, identity: string, body?: Readable | Buffer): Sent {
+  send(outgoing: OutgoingRequest, identity: string, body?: Readable | Buffer): PendingRequest {
     if (body === undefined ? outgoing.body !== "none" && outgoing.body !== 0 : outgoing.body === "none")
       throw new TypeError("a body and its framing belong together");
     const path = this.prefix + outgoing.path;
@@ -70,7 +70,7 @@ export class Upstream {
       agent: outgoing.upgrade === undefined ? this.#pools : this.#pools.single(),
       maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
       identity,
-      ...tlsOptions(this.#way),
+      ...tlsOptions(this.#route),
     };
     const req = request(options);
     limitConnect(req);

@@ -1,5 +1,5 @@
 // Which of a client's headers go on, and which end the request. What could be read as an identity is refused, never cleaned away.
-import { WRITERS_OWN } from "../http1/head.ts";
+import { RESERVED_HEADERS } from "../http1/head.ts";
 
 export type Judged =
   | {
@@ -21,7 +21,7 @@ export type Judged =
 const CREDENTIALS = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"];
 /** What the client claims about the way that the request took. */
 const CLAIMS = ["forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"];
-const DROPPED: ReadonlySet<string> = new Set([...WRITERS_OWN, ...CREDENTIALS, ...CLAIMS]);
+const DROPPED: ReadonlySet<string> = new Set([...RESERVED_HEADERS, ...CREDENTIALS, ...CLAIMS]);
 
 /** All that `Connection` may name. Anything else asks to have a header taken away on the way. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection"]);

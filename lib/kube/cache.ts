@@ -114,8 +114,8 @@ export class Cache<T extends KubeObject> {
   }
 
   /** Whether an object, which need not be in here, would be found under this value of the index. */
-  isUnder(index: string, value: string, object: T): boolean {
-    return this.#store.isUnder(index, value, object);
+  hasIndexValue(index: string, value: string, object: T): boolean {
+    return this.#store.hasIndexValue(index, value, object);
   }
 
   /** Called after the store has changed, synchronously, also for what the first list brought. Returns how to stop. */
@@ -184,7 +184,7 @@ const isSame = (a: KubeObject, b: KubeObject | undefined): boolean =>
   b !== undefined && a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion;
 
 /** True when `object` as the server returned it is not yet (and may still come to be) in the cache. */
-export function isAhead(object: KubeObject, cache: { readonly resourceVersion: string | undefined }): boolean {
+export function isNewerThanCache(object: KubeObject, cache: { readonly resourceVersion: string | undefined }): boolean {
   const { resourceVersion } = object.metadata;
   return (
     resourceVersion !== undefined &&

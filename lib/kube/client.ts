@@ -3,7 +3,7 @@ import { type ApiError, errorFromStatus, FencedError, isNotFound } from "./error
 import { lines } from "./lines.ts";
 import { type Key, type Kind, type KubeObject, keyOf } from "./object.ts";
 import { collectionPath, objectPath, type Query, withQuery } from "./paths.ts";
-import { type Answer, type Carrier, type Connection, Transport } from "./transport.ts";
+import { type ClientTransport, type Connection, Transport, type TransportResponse } from "./transport.ts";
 
 export {
   ApiError,
@@ -56,12 +56,12 @@ const LEAST_MS_TO_WRITE = 250;
 
 /** A typed client for one API server. Safe to share; all methods may run concurrently. Errors: ApiError, ConnectionError, TimeoutError, FencedError. */
 export class KubeClient {
-  readonly #transport: Carrier;
+  readonly #transport: ClientTransport;
   readonly #timeoutMs: number;
   readonly #userAgent: string;
   #fence: Fence | undefined;
 
-  constructor(connection: Connection | Carrier, options: { userAgent?: string; timeoutMs?: number } = {}) {
+  constructor(connection: Connection | ClientTransport, options: { userAgent?: string; timeoutMs?: number } = {}) {
     this.#transport = "send" in connection ? connection : new Transport(connection);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#userAgent = options.userAgent ?? "drover";
@@ -278,7 +278,7 @@ function retryMs(error: ApiError): number | undefined {
   return error.retryAfterSeconds * 1000 + Math.random() * 250;
 }
 
-function errorOf(answer: Answer, request: string): ApiError {
+function errorOf(answer: TransportResponse, request: string): ApiError {
   const retryAfter = answer.headers["retry-after"];
   return errorFromStatus(answer.status, parsed(answer.text), request, typeof retryAfter === "string" ? retryAfter : undefined);
 }

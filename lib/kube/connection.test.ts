@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ConnectionError, KubeClient } from "./client.ts";
-import { connectionFromKubeconfig, placeOf, tokenFrom } from "./connection.ts";
+import { connectionFromKubeconfig, endpointOf, tokenFromFile } from "./connection.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -36,7 +36,7 @@ test("server with its path prefix, authority, server name, static token and impe
 test("the place of a server is the whole way to it, its outbound proxy included, and nobody's credentials", async () => {
   const cluster = { server, "certificate-authority-data": Buffer.from(PEM).toString("base64"), "tls-server-name": "hub" };
   const whole = kubeconfig({ ...cluster, "proxy-url": "http://proxy.example:3128" }, { token: "secret", as: "alice" });
-  const place = placeOf(await connectionFromKubeconfig(await file("place", whole)));
+  const place = endpointOf(await connectionFromKubeconfig(await file("place", whole)));
   expect(place).toEqual({ server, ca: PEM, serverName: "hub", proxyURL: expect.stringMatching(/^http:\/\/proxy\.example:3128/) });
 });
 
@@ -83,7 +83,7 @@ test("a token file is named relative to its kubeconfig", async () => {
 test("a token file is read again after a few seconds, and while it cannot be read the last token stays in use", async () => {
   let now = 0;
   const path = await file("rotating", "first");
-  const token = tokenFrom(path, undefined, () => now);
+  const token = tokenFromFile(path, undefined, () => now);
   expect(await token()).toBe("first");
   await file("rotating", "second");
   expect(await token()).toBe("first");
@@ -94,7 +94,7 @@ test("a token file is read again after a few seconds, and while it cannot be rea
   expect(await token()).toBe("second");
   await file("rotating", "third");
   expect(await token()).toBe("third");
-  await expect(tokenFrom(join(directory, "never"))()).rejects.toThrow("ENOENT");
+  await expect(tokenFromFile(join(directory, "never"))()).rejects.toThrow("ENOENT");
 });
 
 test("a client certificate that cannot be used, as while it and its key are being replaced, fails the request and nothing else", async () => {

@@ -5,13 +5,25 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { caFile } from "../outbound/ca-file.ts";
 import { ExecPlugin } from "./exec-plugin.ts";
-import { type Chosen, choose, type Impersonated, type Material, mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
+import {
+  type Impersonation,
+  mergeKubeconfigs,
+  type PemSource,
+  parseKubeconfig,
+  type ResolvedContext,
+  resolveContext,
+} from "./kubeconfig.ts";
 import type { Connection } from "./transport.ts";
 
 export type { Connection } from "./transport.ts";
 
 /** Where the API server is and the way to it, without anything by which somebody proves who they are. */
-export function placeOf({ server, ca, serverName, proxyURL }: Connection): Pick<Connection, "server" | "ca" | "serverName" | "proxyURL"> {
+export function endpointOf({
+  server,
+  ca,
+  serverName,
+  proxyURL,
+}: Connection): Pick<Connection, "server" | "ca" | "serverName" | "proxyURL"> {
   return {
     server,
     ...(ca === undefined ? {} : { ca }),
@@ -33,18 +45,18 @@ export async function connectionFromKubeconfig(path?: string, context?: string):
   const files = path !== undefined ? [path] : defaultFiles();
   if (files.length === 0) return inCluster();
   const configs = await Promise.all(files.map(async (file) => parseKubeconfig(await readFile(file, "utf8"), file)));
-  let chosen: Chosen;
+  let resolved: ResolvedContext;
   try {
-    chosen = choose(mergeKubeconfigs(configs), context);
+    resolved = resolveContext(mergeKubeconfigs(configs), context);
   } catch (error) {
     throw new Error(`${files.join(", ")}: ${(error as Error).message}`);
   }
-  return connectionOf(chosen);
+  return connectionOf(resolved);
 }
 
-function connectionOf(chosen: Chosen): Connection {
-  const { server, serverName, proxyURL, token, tokenFile, certificate, exec, impersonate } = chosen;
-  const ca = chosen.ca === undefined ? undefined : "file" in chosen.ca ? caFile(chosen.ca.file) : chosen.ca.pem;
+function connectionOf(resolved: ResolvedContext): Connection {
+  const { server, serverName, proxyURL, token, tokenFile, certificate, exec, impersonate } = resolved;
+  const ca = resolved.ca === undefined ? undefined : "file" in resolved.ca ? caFile(resolved.ca.file) : resolved.ca.pem;
   const base = {
     server,
     ...(ca === undefined ? {} : { ca }),
@@ -68,13 +80,13 @@ function connectionOf(chosen: Chosen): Connection {
   }
   return {
     ...base,
-    ...(tokenFile !== undefined ? { token: tokenFrom(tokenFile, token) } : token !== undefined ? { token: async () => token } : {}),
+    ...(tokenFile !== undefined ? { token: tokenFromFile(tokenFile, token) } : token !== undefined ? { token: async () => token } : {}),
     ...(certificate === undefined ? {} : certificateOf(certificate)),
   };
 }
 
 /** Impersonate-Group and each Impersonate-Extra are headers of their own for every value; values are bytes of UTF-8. */
-function impersonationHeaders({ user, uid, groups, extra }: Impersonated): Record<string, string | string[]> {
+function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Record<string, string | string[]> {
   const bytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
   const name = (key: string): string => [...Buffer.from(key, "utf8")].map((byte) => escaped(String.fromCharCode(byte), byte)).join("");
   const extras = Object.entries(extra).map(([key, values]) => [`impersonate-extra-${name(key)}`, values.map(bytes)] as const);
@@ -90,9 +102,10 @@ function impersonationHeaders({ user, uid, groups, extra }: Impersonated): Recor
 const escaped = (character: string, byte: number): string =>
   /[-!#$&'*+.^_`|~0-9A-Za-z]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 
-function certificateOf({ cert, key }: { cert: Material; key: Material }): Pick<Connection, "cert" | "key" | "certificate"> {
+function certificateOf({ cert, key }: { cert: PemSource; key: PemSource }): Pick<Connection, "cert" | "key" | "certificate"> {
   if ("pem" in cert && "pem" in key) return { cert: cert.pem, key: key.pem };
-  const read = async (material: Material): Promise<string> => ("pem" in material ? material.pem : await readFile(material.file, "utf8"));
+  const read = async (pemSource: PemSource): Promise<string> =>
+    "pem" in pemSource ? pemSource.pem : await readFile(pemSource.file, "utf8");
   return {
     certificate: async () => {
       const [certPEM, keyPEM] = await Promise.all([read(cert), read(key)]);
@@ -107,7 +120,7 @@ function inCluster(): Connection {
   return {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     ca: caFile(join(SERVICE_ACCOUNT, "ca.crt")),
-    token: tokenFrom(join(SERVICE_ACCOUNT, "token")),
+    token: tokenFromFile(join(SERVICE_ACCOUNT, "token")),
   };
 }
 
@@ -119,7 +132,7 @@ function defaultFiles(): string[] {
 }
 
 /** A file that cannot be read for a moment (it is being replaced) leaves the last token in use; `first` is that until it was read once. */
-export function tokenFrom(file: string, first?: string, now: () => number = () => performance.now()): () => Promise<string> {
+export function tokenFromFile(file: string, first?: string, now: () => number = () => performance.now()): () => Promise<string> {
   let last: { token: string; at: number } | undefined = first === undefined ? undefined : { token: first, at: Number.NEGATIVE_INFINITY };
   return async () => {
     if (last !== undefined && now() - last.at < TOKEN_FILE_MS) return last.token;

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { choose, mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
+import { mergeKubeconfigs, parseKubeconfig, resolveContext } from "./kubeconfig.ts";
 
 const FILE = "/home/alice/.kube/config";
 const server = "https://hub.example:6443";
@@ -97,8 +97,8 @@ test.each(fields)("the field %s is taken over, or refused by its name", (field) 
   const found = becomes[field];
   expect(found).toBeDefined();
   const { given, to } = found as NonNullable<typeof found>;
-  if (to instanceof RegExp) expect(() => choose(config(...given))).toThrow(to);
-  else expect(choose(config(...given))).toMatchObject(to);
+  if (to instanceof RegExp) expect(() => resolveContext(config(...given))).toThrow(to);
+  else expect(resolveContext(config(...given))).toMatchObject(to);
 });
 
 test.each([
@@ -117,10 +117,10 @@ test.each([
   ["a password in the server's URL", [{}, { server: "https://alice:secret@hub.example" }], /a user or a password in its server/],
   ["a proxy by SOCKS", [{}, { "proxy-url": "socks5://user:secret@proxy.example" }], /proxy-url that is neither/],
 ] as [string, [object, object?], RegExp][])("%s is refused in one line that shows no value of a credential", (_, given, message) => {
-  expect(() => choose(config(...given))).toThrow(message);
+  expect(() => resolveContext(config(...given))).toThrow(message);
   const text = (() => {
     try {
-      return String(choose(config(...given)));
+      return String(resolveContext(config(...given)));
     } catch (error) {
       return (error as Error).message;
     }
@@ -130,12 +130,12 @@ test.each([
 
 test("null and empty texts count as absent, as with kubectl", () => {
   const user = { token: "t", tokenFile: "", as: "", exec: null, "auth-provider": null, "client-certificate": "" };
-  expect(choose(config(user, { "certificate-authority": "", "proxy-url": "" }))).toEqual({ server, token: "t" });
+  expect(resolveContext(config(user, { "certificate-authority": "", "proxy-url": "" }))).toEqual({ server, token: "t" });
 });
 
 test("data wins over the file, and a plugin is asked only when nothing else says who one is", () => {
   const both = { ...certificate, "client-certificate": "a.crt", "client-key": "a.key" };
-  expect(choose(config({ ...both, exec }))).toEqual({ server, certificate: { cert: { pem: PEM }, key: { pem: PEM } } });
+  expect(resolveContext(config({ ...both, exec }))).toEqual({ server, certificate: { cert: { pem: PEM }, key: { pem: PEM } } });
 });
 
 test("of several files the first that names something wins, and paths stay relative to their own file", () => {
@@ -144,8 +144,8 @@ test("of several files the first that names something wins, and paths stay relat
     config({ token: "second" }, { server: "https://second.example" }, {}, "/b/config"),
     parseKubeconfig(JSON.stringify({ contexts: [{ name: "y", context: { cluster: "c", user: "u" } }], "current-context": "y" }), "/c"),
   ]);
-  expect(choose(merged)).toEqual({ server, tokenFile: "/a/t" });
-  expect(choose(merged, "y")).toEqual({ server, tokenFile: "/a/t" });
+  expect(resolveContext(merged)).toEqual({ server, tokenFile: "/a/t" });
+  expect(resolveContext(merged, "y")).toEqual({ server, tokenFile: "/a/t" });
 });
 
 test.each([
@@ -160,5 +160,5 @@ test.each([
 });
 
 test("an empty file is a kubeconfig without contexts", () => {
-  expect(() => choose(parseKubeconfig("", FILE))).toThrow("there is no current context");
+  expect(() => resolveContext(parseKubeconfig("", FILE))).toThrow("there is no current context");
 });

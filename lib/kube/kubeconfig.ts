@@ -17,7 +17,7 @@ export interface Kubeconfig {
 }
 
 /** PEM that stands in the kubeconfig, or the absolute path of a file with it. */
-export type Material = { readonly pem: string } | { readonly file: string };
+export type PemSource = { readonly pem: string } | { readonly file: string };
 
 export interface ExecConfig {
   readonly apiVersion: string;
@@ -33,20 +33,20 @@ export interface ExecConfig {
 }
 
 /** All that a context says about how to reach a server and as whom. */
-export interface Chosen {
+export interface ResolvedContext {
   readonly server: string;
   readonly serverName?: string;
-  readonly ca?: Material;
+  readonly ca?: PemSource;
   /** http or https; may hold a user and a password. */
   readonly proxyURL?: string;
   readonly token?: string;
   readonly tokenFile?: string;
-  readonly certificate?: { readonly cert: Material; readonly key: Material };
+  readonly certificate?: { readonly cert: PemSource; readonly key: PemSource };
   readonly exec?: ExecConfig;
-  readonly impersonate?: Impersonated;
+  readonly impersonate?: Impersonation;
 }
 
-export interface Impersonated {
+export interface Impersonation {
   readonly user: string;
   readonly uid: string;
   readonly groups: readonly string[];
@@ -129,23 +129,23 @@ export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
 }
 
 /** What the named context (or else the current one) says. Throws an Error with one line when it cannot be honoured as it stands. */
-export function choose(config: Kubeconfig, context?: string): Chosen {
+export function resolveContext(config: Kubeconfig, context?: string): ResolvedContext {
   const name = context ?? config.currentContext;
-  const chosen = config.contexts.get(name);
-  if (chosen === undefined) throw new Error(name === "" ? "there is no current context" : `there is no context "${name}"`);
-  const { cluster = "", user = "" } = checked(chosen.fields, CONTEXT, `context "${name}"`) as { cluster?: string; user?: string };
+  const resolved = config.contexts.get(name);
+  if (resolved === undefined) throw new Error(name === "" ? "there is no current context" : `there is no context "${name}"`);
+  const { cluster = "", user = "" } = checked(resolved.fields, CONTEXT, `context "${name}"`) as { cluster?: string; user?: string };
   const place = config.clusters.get(cluster);
   if (place === undefined) throw new Error(`context "${name}" names no cluster with a server`);
   const person = config.users.get(user);
   if (person === undefined && user !== "") throw new Error(`context "${name}" names the user "${user}", who is not there`);
   const fields = checked(place.fields, CLUSTER, `cluster "${cluster}"`);
   return {
-    ...placeOf(fields, place.file, `cluster "${cluster}"`),
-    ...(person === undefined ? {} : personOf(person, `user "${user}"`, extensionOf(fields))),
+    ...clusterFields(fields, place.file, `cluster "${cluster}"`),
+    ...(person === undefined ? {} : userFields(person, `user "${user}"`, extensionOf(fields))),
   };
 }
 
-function placeOf(fields: Fields, file: string, where: string): Pick<Chosen, "server" | "serverName" | "ca" | "proxyURL"> {
+function clusterFields(fields: Fields, file: string, where: string): Pick<ResolvedContext, "server" | "serverName" | "ca" | "proxyURL"> {
   const server = string(fields, "server");
   if (server === "") throw new Error(`${where} has no server`);
   if (fields["insecure-skip-tls-verify"] === true)
@@ -156,14 +156,14 @@ function placeOf(fields: Fields, file: string, where: string): Pick<Chosen, "ser
   if (username !== "" || password !== "")
     throw new Error(`${where} has a user or a password in its server; use a token, a client certificate or exec`);
   const serverName = string(fields, "tls-server-name");
-  const ca = material(fields, "certificate-authority", { file, where });
+  const ca = pemSource(fields, "certificate-authority", { file, where });
   const proxyURL = string(fields, "proxy-url");
   if (proxyURL !== "" && !/^https?:$/.test(URL.canParse(proxyURL) ? new URL(proxyURL).protocol : ""))
     throw new Error(`${where} has a proxy-url that is neither http:// nor https://; Drover supports no other`);
   return { server, ...(serverName && { serverName }), ...(ca && { ca }), ...(proxyURL && { proxyURL }) };
 }
 
-function personOf(entry: Entry, where: string, clusterExtension: unknown): Omit<Chosen, "server"> {
+function userFields(entry: Entry, where: string, clusterExtension: unknown): Omit<ResolvedContext, "server"> {
   const { file } = entry;
   const fields = checked(entry.fields, USER, where);
   if (string(fields, "username") !== "" || string(fields, "password") !== "")
@@ -172,11 +172,11 @@ function personOf(entry: Entry, where: string, clusterExtension: unknown): Omit<
     throw new Error(`${where} has an auth-provider, which Drover does not support; use an exec plugin instead`);
   const token = string(fields, "token");
   const tokenFile = path(file, string(fields, "tokenFile"));
-  const cert = material(fields, "client-certificate", { file, where });
-  const key = material(fields, "client-key", { file, where });
+  const cert = pemSource(fields, "client-certificate", { file, where });
+  const key = pemSource(fields, "client-key", { file, where });
   if ((cert === undefined) !== (key === undefined)) throw new Error(`${where} has only one of client-certificate and client-key`);
   const exec = fields.exec == null ? undefined : execOf(fields.exec as Fields, { file, where }, clusterExtension);
-  const impersonate = impersonated(fields, where);
+  const impersonate = impersonationOf(fields, where);
   // As kubectl does: a plugin is asked only when nothing else says who one is.
   const asks = exec !== undefined && token === "" && tokenFile === "" && cert === undefined;
   return {
@@ -188,7 +188,7 @@ function personOf(entry: Entry, where: string, clusterExtension: unknown): Omit<
   };
 }
 
-function impersonated(fields: Fields, where: string): Impersonated | undefined {
+function impersonationOf(fields: Fields, where: string): Impersonation | undefined {
   const user = string(fields, "as");
   const uid = string(fields, "as-uid");
   const groups = (fields["as-groups"] ?? []) as string[];
@@ -199,7 +199,7 @@ function impersonated(fields: Fields, where: string): Impersonated | undefined {
   return undefined;
 }
 
-function execOf(exec: Fields, { file, where }: Place, clusterExtension: unknown): ExecConfig {
+function execOf(exec: Fields, { file, where }: Location, clusterExtension: unknown): ExecConfig {
   const fields = checked(exec, EXEC, `exec of ${where}`);
   const apiVersion = string(fields, "apiVersion");
   const old = apiVersion === "client.authentication.k8s.io/v1beta1";
@@ -222,14 +222,14 @@ function execOf(exec: Fields, { file, where }: Place, clusterExtension: unknown)
   };
 }
 
-interface Place {
+interface Location {
   readonly file: string;
   readonly where: string;
 }
 type Fields = Readonly<Record<string, unknown>>;
 
 /** `<name>-data`, which wins as with kubectl, or the file that `<name>` names. */
-function material(fields: Fields, name: string, { file, where }: Place): Material | undefined {
+function pemSource(fields: Fields, name: string, { file, where }: Location): PemSource | undefined {
   const data = string(fields, `${name}-data`);
   if (data !== "") {
     const pem = Buffer.from(data, "base64").toString("utf8");

@@ -52,5 +52,5 @@ test("lists and indexes say the same as looking through everything, after any ch
 test("an index that was not declared is an error that names those that were", () => {
   const store = new Store<Thing>({ tag: ({ tags }) => tags });
   expect(() => store.byIndex("colour", "red")).toThrow('no index "colour" was declared; there are: tag');
-  expect(store.isUnder("tag", "x", thing("a", undefined, ["x"]))).toBe(true);
+  expect(store.hasIndexValue("tag", "x", thing("a", undefined, ["x"]))).toBe(true);
 });

@@ -67,7 +67,7 @@ export class Store<T extends KubeObject> {
   }
 
   /** Whether an object, which need not be in here, would be found under this value of the index. */
-  isUnder(index: string, value: string, object: T): boolean {
+  hasIndexValue(index: string, value: string, object: T): boolean {
     return this.#index(index).keys(object).includes(value);
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { buildConnector, type Dispatcher, Pool } from "undici";
-import { openTCP, proxyOnTheWay } from "../outbound/connect.ts";
+import { openTCP, outboundProxy } from "../outbound/connect.ts";
 import { type Authorities, type TLSOptions, tlsOptions } from "../outbound/trust.ts";
 import { ConnectionError, TimeoutError } from "./errors.ts";
 import { describe } from "./log.ts";
@@ -29,13 +29,13 @@ export interface Connection {
   readonly onUnauthorized?: () => void;
 }
 
-export interface Answer {
+export interface TransportResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
 }
 
-export interface Outgoing {
+export interface TransportRequest {
   readonly method: string;
   /** From "/api" or "/apis" on, with the query. */
   readonly path: string;
@@ -46,7 +46,7 @@ export interface Outgoing {
 }
 
 /** What a client sends its requests with. */
-export type Carrier = Pick<Transport, "send" | "stream" | "renew" | "close">;
+export type ClientTransport = Pick<Transport, "send" | "stream" | "renew" | "close">;
 
 /**
  * HTTP to one API server. Watches have connections of their own, so that any number of them never keeps a unary request waiting;
@@ -88,7 +88,7 @@ export class Transport {
   }
 
   /** One request with its whole answer. `timeoutMs` bounds everything from the queue for a connection to the last byte. */
-  async send(request: Outgoing): Promise<Answer> {
+  async send(request: TransportRequest): Promise<TransportResponse> {
     const limit = new Limit(request.signal, request.timeoutMs);
     try {
       const answer = await this.#request(this.#unary, request, limit.signal, request.timeoutMs);
@@ -107,8 +107,8 @@ export class Transport {
 
   /** One request whose answer has no end of its own; only the signal ends it. `timeoutMs` bounds the wait for the answer's head. */
   async stream(
-    request: Outgoing & { readonly signal: AbortSignal },
-  ): Promise<{ head: Omit<Answer, "text">; body: Dispatcher.ResponseData["body"] }> {
+    request: TransportRequest & { readonly signal: AbortSignal },
+  ): Promise<{ head: Omit<TransportResponse, "text">; body: Dispatcher.ResponseData["body"] }> {
     try {
       const answer = await this.#request(this.#streams, request, request.signal, 0);
       // Whoever reads the body gets its error; when it breaks while nobody reads, that must not end the process.
@@ -119,7 +119,7 @@ export class Transport {
     }
   }
 
-  async #request(pool: Pool, request: Outgoing, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+  async #request(pool: Pool, request: TransportRequest, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
     const token = await orAborted(signal, Promise.resolve(this.#connection.token?.()));
     const answer = pool.request({
       method: request.method as Dispatcher.HttpMethod,
@@ -141,7 +141,7 @@ export class Transport {
     if (this.#connection.certificate !== undefined) this.renew();
   }
 
-  #explain(request: Outgoing, error: unknown): Error {
+  #explain(request: TransportRequest, error: unknown): Error {
     if (request.signal?.aborted) return error instanceof Error ? error : new Error(String(error));
     return new ConnectionError(`${request.method} ${this.#connection.server}${request.path}: ${describe(error)}`, error);
   }
@@ -207,7 +207,7 @@ function connector(connection: Connection): buildConnector.connector {
     const key = JSON.stringify(tls);
     // Sessions are resumed only with the same authorities and the same certificate: what is resumed is not verified again.
     if (last?.key !== key) last = { key, connect: connectorWith(tls) };
-    const proxy = proxyOnTheWay(server, connection);
+    const proxy = outboundProxy(server, connection);
     return { connect: last.connect, ...(proxy === undefined ? {} : { httpSocket: await openTCP(server, proxy) }) };
   };
   return (options, callback) => {

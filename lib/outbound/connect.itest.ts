@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { Authority } from "../../test/certificates.ts";
 import { type OutboundProxy, startOutboundProxy } from "../../test/outbound-proxy.ts";
 import { until } from "../../test/until.ts";
-import { openTLS, requestOver } from "./connect.ts";
+import { httpsRequest, openTLS } from "./connect.ts";
 
 const NAME = "api.drover.test";
 const authority = Authority.create("behind the proxy");
@@ -40,7 +40,7 @@ afterEach(() => {
 
 const get = (url: string, proxyURL?: string): Promise<string> =>
   new Promise((resolve, reject) => {
-    const req = requestOver(url, { ca: authority.cert, proxyURL }, { method: "GET" });
+    const req = httpsRequest(url, { ca: authority.cert, proxyURL }, { method: "GET" });
     req.on("error", reject);
     req.on("response", (res) => {
       let text = "";
@@ -122,7 +122,7 @@ test("a server that takes the request and says nothing is left after the time th
   await once(silent, "listening");
   try {
     const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
-    const req = requestOver(url, { ca: authority.cert }, { method: "GET", timeout: 50 }).on("error", () => {});
+    const req = httpsRequest(url, { ca: authority.cert }, { method: "GET", timeout: 50 }).on("error", () => {});
     req.end();
     await once(req, "timeout");
     req.destroy();
@@ -136,8 +136,8 @@ test("a certificate and a key that do not fit fail before anything is connected"
   let connections = 0;
   server.on("connection", () => connections++);
   const [one, other] = [1, 2].map(() => authority.certificate({ commonName: "c" }, ["client"], []));
-  const way = { ca: authority.cert, cert: one?.cert, key: other?.key };
-  await expect(openTLS(new URL(`https://127.0.0.1:${port}/`), way)).rejects.toThrow("key values mismatch");
+  const route = { ca: authority.cert, cert: one?.cert, key: other?.key };
+  await expect(openTLS(new URL(`https://127.0.0.1:${port}/`), route)).rejects.toThrow("key values mismatch");
   expect(await get(`https://127.0.0.1:${port}/`)).toContain("GET");
   expect(connections).toBe(1);
 });

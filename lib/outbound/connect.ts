@@ -7,7 +7,7 @@ import { parseProxy, proxyFor } from "./proxy-rule.ts";
 import { type Trust, tlsOptions } from "./trust.ts";
 
 /** How to reach a server: whom to trust, and which way to go. */
-export interface Way extends Trust {
+export interface Route extends Trust {
   /** The proxy to go through, whatever the environment says. Absent: what HTTPS_PROXY and NO_PROXY say. */
   readonly proxyURL?: string | undefined;
 }
@@ -16,12 +16,12 @@ const CONNECT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 
 /** The proxy on the way to the server; undefined: none. Throws an Error that names the variable, or the field, which is no proxy's URL. */
-export const proxyOnTheWay = (server: URL, { proxyURL }: Way): URL | undefined =>
+export const outboundProxy = (server: URL, { proxyURL }: Route): URL | undefined =>
   proxyURL === undefined ? proxyFor(server, process.env) : parseProxy(proxyURL, "proxy-url");
 
 /** A TCP connection that ends at the server: its own, or one through the proxy. Rejects after 10 s. */
 export async function openTCP(server: URL, proxy: URL | undefined, signal?: AbortSignal): Promise<Socket> {
-  const limit = limited(signal);
+  const limit = withTimeout(signal);
   const socket = proxy === undefined ? await directly(server, limit) : await throughProxy(server, proxy, limit);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -29,20 +29,20 @@ export async function openTCP(server: URL, proxy: URL | undefined, signal?: Abor
 }
 
 /** A verified TLS connection to the server, speaking HTTP/1.1. Rejects after 10 s to the server, and as many to agree on TLS. */
-export async function openTLS(server: URL, way: Way, signal?: AbortSignal): Promise<TLSSocket> {
-  const options = tlsOptions(way);
+export async function openTLS(server: URL, route: Route, signal?: AbortSignal): Promise<TLSSocket> {
+  const options = tlsOptions(route);
   // Made first: what cannot be used throws before there is a connection to be left open.
   const secureContext = createSecureContext(options);
   const host = hostOf(server);
-  const socket = await openTCP(server, proxyOnTheWay(server, way), signal);
+  const socket = await openTCP(server, outboundProxy(server, route), signal);
   const name = isIP(host) === 0 ? { servername: host } : {};
   const tls = connectTLS({ socket, host, ...name, ALPNProtocols: ["http/1.1"], ...options, secureContext });
-  await happens(tls, "secureConnect", limited(signal));
+  await eventOf(tls, "secureConnect", withTimeout(signal));
   return tls;
 }
 
 /** As `request` of node:https, on a connection of its own that goes the way. `timeout`: of silence once the connection is there. */
-export function requestOver(url: string, way: Way, options: RequestOptions): ClientRequest {
+export function httpsRequest(url: string, route: Route, options: RequestOptions): ClientRequest {
   const server = new URL(url);
   if (server.protocol !== "https:") throw new Error(`${server.protocol}//${server.host} is not reached over https`);
   const { timeout, ...others } = options;
@@ -53,7 +53,7 @@ export function requestOver(url: string, way: Way, options: RequestOptions): Cli
     defaultPort: 443,
     path: `${server.pathname}${server.search}`,
     createConnection: (_, done) => {
-      openTLS(server, way, options.signal ?? undefined).then(
+      openTLS(server, route, options.signal ?? undefined).then(
         (socket) => done(null, socket),
         (error) => done(error, undefined as never),
       );
@@ -66,7 +66,7 @@ export function requestOver(url: string, way: Way, options: RequestOptions): Cli
 
 async function directly(server: URL, signal: AbortSignal): Promise<Socket> {
   const socket = connectTCP({ host: hostOf(server), port: Number(server.port || 443) });
-  await happens(socket, "connect", signal);
+  await eventOf(socket, "connect", signal);
   return socket;
 }
 
@@ -112,11 +112,11 @@ function credentialsOf({ username, password }: URL): { "proxy-authorization"?: s
   return { "proxy-authorization": `Basic ${Buffer.from(pair, "utf8").toString("base64")}` };
 }
 
-const limited = (signal: AbortSignal | undefined): AbortSignal =>
+const withTimeout = (signal: AbortSignal | undefined): AbortSignal =>
   AbortSignal.any([AbortSignal.timeout(CONNECT_MS), ...(signal === undefined ? [] : [signal])]);
 
 /** Resolves with the event; rejects with the socket's error. When the signal aborts first the socket is destroyed. */
-function happens(socket: Socket, event: "connect" | "secureConnect", signal: AbortSignal): Promise<void> {
+function eventOf(socket: Socket, event: "connect" | "secureConnect", signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => void socket.destroy(reasonOf(signal));
     if (signal.aborted) end();

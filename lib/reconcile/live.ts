@@ -1,4 +1,4 @@
-import { type Cache, isAhead } from "../kube/cache.ts";
+import { type Cache, isNewerThanCache } from "../kube/cache.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 
@@ -41,7 +41,7 @@ export class Live {
   /** Remembers what the server answered to a write of ours. */
   wrote<T extends KubeObject>(kind: Kind<T>, object: T): void {
     const cache = this.#cacheOf(kind);
-    if (cache === undefined || !isAhead(object, cache)) return;
+    if (cache === undefined || !isNewerThanCache(object, cache)) return;
     const id = kindString(kind);
     const written = this.#written.get(id) ?? new Map<string, KubeObject>();
     this.#written.set(id, written.set(keyString(keyOf(object)), object));
@@ -52,7 +52,7 @@ export class Live {
     const written = this.#written.get(kindString(kind)) as Map<string, T> | undefined;
     const cache = this.#cacheOf(kind);
     if (written === undefined || cache === undefined) return NONE;
-    for (const [key, object] of written) if (!isAhead(object, cache)) written.delete(key);
+    for (const [key, object] of written) if (!isNewerThanCache(object, cache)) written.delete(key);
     return written;
   }
 }

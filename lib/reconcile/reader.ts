@@ -51,7 +51,7 @@ function cached<T extends KubeObject>(cache: Cache<T>, { index, namespace }: Whe
 }
 
 const isWithin = <T extends KubeObject>(cache: Cache<T>, { index, namespace }: Where, object: T): boolean =>
-  (namespace === undefined || object.metadata.namespace === namespace) && (index === undefined || cache.isUnder(...index, object));
+  (namespace === undefined || object.metadata.namespace === namespace) && (index === undefined || cache.hasIndexValue(...index, object));
 
 function withNewer<T extends KubeObject>(found: readonly T[], newer: readonly T[], within: (object: T) => boolean): readonly T[] {
   const replaced = new Set(newer.map((object) => keyString(keyOf(object))));

@@ -5,7 +5,7 @@ import { LABEL, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { pause } from "../../lib/kube/backoff.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import { type ApiError, isForbidden, KubeClient } from "../../lib/kube/client.ts";
-import { type Connection, placeOf } from "../../lib/kube/connection.ts";
+import { type Connection, endpointOf } from "../../lib/kube/connection.ts";
 import { Namespace, RoleBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject, PolicyRule } from "../../lib/kube/object.ts";
@@ -100,7 +100,7 @@ export class GuardWatch {
     this.#client = client;
     this.#log = log;
     this.#onChange = onChange;
-    this.#probe = new KubeClient({ ...placeOf(connection), token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
+    this.#probe = new KubeClient({ ...endpointOf(connection), token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
     this.#policies = new Cache(client, ValidatingAdmissionPolicy, { log });
     this.#bindings = new Cache(client, ValidatingAdmissionPolicyBinding, { log });
     this.#keeper = new HistoryKeeper(client);

@@ -1,19 +1,19 @@
 // How a judgement about a binding becomes its condition.
-import type { Judgement } from "../../lib/access/compile-binding.ts";
+import type { Evaluation } from "../../lib/access/compile-binding.ts";
 import type { Gap } from "../../lib/access/guard-history.ts";
 import type { Plan } from "../../lib/reconcile/contract.ts";
 
 /** Timers hold 24 days at most, and clocks are set: whatever is further away is looked at again before. */
 const LONGEST_WAIT_MS = 6 * 3600_000;
 
-export function statusOf(type: string, judgement: Judgement, now: Date, gaps: readonly Gap[]): Plan<never> {
-  if (!judgement.accepted) {
-    const { reason, message } = judgement;
+export function statusOf(type: string, evaluation: Evaluation, now: Date, gaps: readonly Gap[]): Plan<never> {
+  if (!evaluation.accepted) {
+    const { reason, message } = evaluation;
     const isLasting = reason === "WrittenUnguarded" && gaps.some(({ until }) => until === undefined);
     const look = isLasting ? { again: { afterMs: GUARDS_AGAIN_MS, because: "the guards may be in force again" } } : {};
     return { conditions: [{ type, status: "False", reason, message }], finalizer: "none", ...look };
   }
-  const again = until(judgement.subject.expiresAt, now, "the end date");
+  const again = until(evaluation.subject.expiresAt, now, "the end date");
   return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...again };
 }
 

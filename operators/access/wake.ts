@@ -11,7 +11,7 @@ import { Project } from "../../crds/v1alpha1/project.ts";
 import { ProjectRoleTemplateBinding } from "../../crds/v1alpha1/projectroletemplatebinding.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
 import type { SubjectSource } from "../../lib/access/compile-binding.ts";
-import { heirsOf } from "../../lib/access/flatten.ts";
+import { dependentsOf } from "../../lib/access/flatten.ts";
 import { clusterNamespace, HUB, projectNamespace } from "../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
@@ -145,7 +145,7 @@ const boundBy = (index: string, value: string, read: Reader): readonly TemplateB
 
 const globalBySubject = (subject: string, read: Reader) => read.list(GlobalRoleBinding, { index: [BY_SUBJECT, subject] });
 const boundTo = (role: string, read: Reader) => read.list(GlobalRoleBinding, { index: [BY_ROLE, role] });
-const heirs = (template: string, read: Reader) => heirsOf(template, read.list(ClusterRoleTemplate));
+const heirs = (template: string, read: Reader) => dependentsOf(template, read.list(ClusterRoleTemplate));
 
 const rolesNaming = (template: string, read: Reader): readonly Key[] =>
   heirs(template, read).flatMap((name) => read.list(GlobalRole, { index: [BY_TEMPLATE, name] }).map(keyOf));

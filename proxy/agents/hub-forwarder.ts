@@ -1,7 +1,7 @@
 // An agent's request to the hub's API server: its own few objects, with its own token. The proxy adds nothing to it, above all not
 // its own identity, and holds nothing of the answer back: what a watch says goes on at once.
 import type { IncomingMessage } from "node:http";
-import { type Sent, Upstream } from "../../lib/http1/upstream.ts";
+import { type PendingRequest, Upstream } from "../../lib/http1/upstream.ts";
 import { judgeAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
 import { type Client, refuse } from "../client.ts";
@@ -105,7 +105,7 @@ export class HubForwarder {
 
   #send(exchange: Exchange, { cluster, method, path, headers }: Admitted, { token, hash }: AgentToken, body: Buffer | undefined): void {
     const { client } = exchange;
-    let req: Sent;
+    let req: PendingRequest;
     try {
       const outgoing = { method, path, headers: [...headers, "Authorization", `Bearer ${token}`], body: body?.length ?? ("none" as const) };
       req = this.#upstream.send(outgoing, `${cluster} ${hash}`, body);

@@ -1,5 +1,5 @@
 import { Accepted } from "../../../crds/v1alpha1/binding.ts";
-import { type BindingSource, factsOf, type Judgement, judgeBinding, tooMany } from "../../../lib/access/compile-binding.ts";
+import { type BindingSource, type Evaluation, evaluateBinding, factsOf, tooMany } from "../../../lib/access/compile-binding.ts";
 import type { KubeObject } from "../../../lib/kube/object.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
 import { statusOf } from "../status.ts";
@@ -9,8 +9,8 @@ export function plan(binding: KubeObject & BindingSource, observed: Observed, no
   return statusOf(Accepted.type, judge(binding, observed, now), now, observed.sources.gaps);
 }
 
-function judge(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Judgement {
+function judge(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Evaluation {
   if (outOfScope !== "") return { accepted: false, reason: Accepted.ScopeNotFound, message: outOfScope };
   if (beyondLimit) return tooMany(binding.spec.template);
-  return judgeBinding(binding, context, factsOf(sources, now));
+  return evaluateBinding(binding, context, factsOf(sources, now));
 }

@@ -3,8 +3,8 @@ import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { AccessCompiled, type Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { factsOf } from "../../../lib/access/compile-binding.ts";
-import { type Compiled, compileCluster, withdraws } from "../../../lib/access/compile-cluster.ts";
-import { type MemberParts, memberParts, shutsOut } from "../../../lib/access/members.ts";
+import { type Compiled, compileCluster, revokes } from "../../../lib/access/compile-cluster.ts";
+import { type MemberParts, memberParts, removesMembers } from "../../../lib/access/members.ts";
 import { clusterNamespace, MANAGED_BY } from "../../../lib/access/names.ts";
 import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
@@ -60,10 +60,10 @@ function objectsOf(
   const objects = [
     ...parts
       .toReversed()
-      .map(({ name, spec }) => ({ first: shutsOut(spec, membersBefore.get(name)), made: object(ClusterMembers, name, spec) })),
+      .map(({ name, spec }) => ({ first: removesMembers(spec, membersBefore.get(name)), made: object(ClusterMembers, name, spec) })),
     ...sets.map(({ name, spec }) => {
       const before = setsBefore.get(name);
-      return { first: withdraws(spec, before?.spec), made: onto(before?.metadata, object(AccessSet, name, spec)) };
+      return { first: revokes(spec, before?.spec), made: onto(before?.metadata, object(AccessSet, name, spec)) };
     }),
   ];
   return [...objects.filter(({ first }) => first), ...objects.filter(({ first }) => !first)].map(({ made }) => made);

@@ -1,5 +1,5 @@
 import { Accepted, type GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
-import { factsOf, judgeGlobalBinding, type Sources } from "../../../lib/access/compile-binding.ts";
+import { evaluateGlobalBinding, factsOf, type Sources } from "../../../lib/access/compile-binding.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
 import { statusOf } from "../status.ts";
 
@@ -8,5 +8,5 @@ export interface Observed {
 }
 
 export function plan(binding: GlobalRoleBinding, { sources }: Observed, now: Date): Plan<never> {
-  return statusOf(Accepted.type, judgeGlobalBinding(binding, factsOf(sources, now)), now, sources.gaps);
+  return statusOf(Accepted.type, evaluateGlobalBinding(binding, factsOf(sources, now)), now, sources.gaps);
 }

@@ -3,7 +3,7 @@
 // A template that inherits wrongly gives nothing, and its condition says why.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { Accepted, ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemplate.ts";
-import { heirsOf } from "../../../lib/access/flatten.ts";
+import { dependentsOf } from "../../../lib/access/flatten.ts";
 import { GROUP, HUB } from "../../../lib/access/names.ts";
 import { keyOf } from "../../../lib/kube/object.ts";
 import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
@@ -12,7 +12,7 @@ import { type Observed, plan, type Status } from "./plan.ts";
 
 const heirs: Watch<ClusterRoleTemplate> = {
   kind: ClusterRoleTemplate,
-  toSubjects: ({ metadata }, read) => heirsOf(metadata.name, read.list(ClusterRoleTemplate)).map((name) => ({ name })),
+  toSubjects: ({ metadata }, read) => dependentsOf(metadata.name, read.list(ClusterRoleTemplate)).map((name) => ({ name })),
 };
 
 /** The hub's Cluster says whether a restore is accepted. */
