@@ -1,6 +1,7 @@
 // Puts the agent together: one connection to its own cluster, one to the hub, and between them the loops, each in its folder.
 import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
+import { GUARD_PROBE, IMPERSONATOR, userAgent } from "../lib/components/components.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { type Connection, connectionFromKubeconfig, endpointOf } from "../lib/kube/connection.ts";
@@ -10,12 +11,10 @@ import type { Authorities } from "../lib/outbound/trust.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import type { Process } from "../lib/process/run.ts";
 import pkg from "../package.json" with { type: "json" };
-import { IMPERSONATOR } from "./access/impersonator.ts";
 import { AccessLoop } from "./access/loop.ts";
 import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
 import { GuardKeeper } from "./guards/keeper.ts";
-import { GUARD_PROBE } from "./guards/probe.ts";
 import { serviceAccountToken } from "./hub/serviceaccount-token.ts";
 import { TokenSource } from "./hub/token.ts";
 import { HubTransport } from "./hub/transport.ts";
@@ -41,15 +40,15 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const work = new AbortController();
   const signal = AbortSignal.any([stop, work.signal]);
   const connection = await connectionFromKubeconfig(config.kubeconfig);
-  const managed = new KubeClient(connection, { userAgent: "drover-agent" });
+  const managed = new KubeClient(connection, { userAgent: userAgent("agent") });
   const ca = config.caFile === undefined ? undefined : caFile(config.caFile);
   const key = await patiently("load the key", () => loadOrMakeKey(managed, config.namespace, signal), log, signal);
 
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
-  const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: "drover-agent" });
+  const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: userAgent("agent") });
   const impersonator = serviceAccountToken(managed, config.namespace, IMPERSONATOR, log);
   const probeToken = serviceAccountToken(managed, config.namespace, GUARD_PROBE, log);
-  const probe = new KubeClient({ ...endpointOf(connection), token: async () => probeToken.get() }, { userAgent: "drover-guard-probe" });
+  const probe = new KubeClient({ ...endpointOf(connection), token: async () => probeToken.get() }, { userAgent: userAgent(GUARD_PROBE) });
 
   const streams = new StreamTable({ review: reviewAt(managed), signal });
   const teardown = Promise.withResolvers<void>();

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
 import { Cluster } from "../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
+import { userAgent } from "../lib/components/components.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
@@ -23,7 +24,7 @@ import { createServer } from "./server.ts";
 await runProcess("auth", main, authConfig);
 
 async function main({ config, log, metrics, signal }: Process<AuthConfig>): Promise<void> {
-  const hub = new KubeClient(await connectionFromKubeconfig(config.kubeconfig), { userAgent: "drover-auth", timeoutMs: 10_000 });
+  const hub = new KubeClient(await connectionFromKubeconfig(config.kubeconfig), { userAgent: userAgent("auth"), timeoutMs: 10_000 });
   const now = (): Date => new Date();
   const context: Context = {
     config,

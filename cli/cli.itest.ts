@@ -61,9 +61,9 @@ beforeAll(async () => {
   passwordFile = join(hub.plane.directory, "admin-password");
   await writeFile(caFile, hub.plane.ca);
   [auth, ...others] = await Promise.all([
-    hub.start("auth/main.ts", "auth", { tls, proxyURL: PROXY }),
-    hub.start("operators/identity/main.ts", "operator-identity"),
-    hub.start("operators/clusters/main.ts", "operator-clusters", {
+    hub.start("auth", { tls, proxyURL: PROXY }),
+    hub.start("operator-identity"),
+    hub.start("operator-clusters", {
       authURL: "https://auth.drover.test",
       proxyURLs: [PROXY],
       caFile,
@@ -353,8 +353,8 @@ test("attack 28: a deleted first admin does not come back when everything restar
   await hub.kubectl(["delete", "secret", "root-password", "-n", "drover-system"]);
   await Promise.all([auth, ...others].map((process) => process.stop()));
   const tls = await hub.servingFiles();
-  auth = await hub.start("auth/main.ts", "auth", { tls, proxyURL: PROXY });
-  const identity = await hub.start("operators/identity/main.ts", "operator-identity");
+  auth = await hub.start("auth", { tls, proxyURL: PROXY });
+  const identity = await hub.start("operator-identity");
   await until(async () => (await identity.output()).includes('"leading"'), "the operator works again");
   // Somebody who comes after the restart is worked on; by then the admin would be back.
   await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "later" }, spec: {} });

@@ -1,4 +1,5 @@
-// The frame of every operator: a leader-elected process around an engine of reconcilers. Several may run, one works.
+// The frame of every operator: a leader-elected process around a manager of reconcilers. Several may run, one works.
+import { type ComponentName, userAgent } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { type Connection, connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import type { ConfigDefinition } from "../lib/process/config.ts";
@@ -25,7 +26,7 @@ export interface Work extends Pick<ManagerOptions, "reconcilers" | "effects" | "
 
 /** `prepare` is called once, what it returns at the beginning of each term. */
 export function runOperator<T extends OperatorConfig>(
-  name: string,
+  name: ComponentName,
   definition: ConfigDefinition<T>,
   prepare: (process: Process<T>) => Promise<(term: Term) => Promise<Work>>,
 ): Promise<never> {
@@ -35,7 +36,7 @@ export function runOperator<T extends OperatorConfig>(
       const { config, log, metrics, signal } = process;
       const begin = await prepare(process);
       const connection = await connectionFromKubeconfig(config.kubeconfig);
-      const client = new KubeClient(connection, { userAgent: `drover-${name}` });
+      const client = new KubeClient(connection, { userAgent: userAgent(name) });
       const election = new LeaderElection(client, { ...config.leaderElection, name, identity: config.identity ?? "", log });
       let engine: RunningManager | undefined;
       // A process that waits to lead is ready: it is what takes over.

@@ -1,4 +1,5 @@
 // proxy: people's way to the clusters, and the agents' way to the hub. Any number of these may run; they share nothing but the hub.
+import { userAgent } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import { serveHealth } from "../lib/process/health.ts";
@@ -15,7 +16,7 @@ await runProcess("proxy", main, proxyConfig);
 
 async function main({ config, log, metrics, signal }: Process<ProxyConfig>): Promise<void> {
   const connection = await connectionFromKubeconfig(config.kubeconfig);
-  const hub = new KubeClient(connection, { userAgent: "drover-proxy", timeoutMs: 10_000 });
+  const hub = new KubeClient(connection, { userAgent: userAgent("proxy"), timeoutMs: 10_000 });
   const certificate = await readCertificate(config.tls);
   const proxy = startProxy({ config, hub, connection, log, metrics, signal, write: (lines) => standardOutput.write(lines) });
   const health = await serveHealth({ ...config.health, metrics, checks: proxy.checks });

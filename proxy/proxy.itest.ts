@@ -137,7 +137,7 @@ beforeAll(async () => {
     },
   );
   auth = new KubeClient(await connectionFromKubeconfig(await hub.kubeconfigOf("auth")));
-  proxy = await hub.start("proxy/main.ts", "proxy", { replicaId: "proxy-0", tls: await hub.servingFiles() });
+  proxy = await hub.start("proxy", { replicaId: "proxy-0", tls: await hub.servingFiles() });
   port = Number(new URL(proxy.url).port);
   east = await dialEast();
 }, 900_000);

@@ -1,6 +1,7 @@
 // The parts of a proxy and how they are joined.
 
 import type { Registry } from "prom-client";
+import { userAgent } from "../lib/components/components.ts";
 import { type Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
 import { isListed, listOf } from "../lib/limits/addresses.ts";
@@ -70,7 +71,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     write,
   );
   const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
-  const reviews = new KubeClient(connection, { userAgent: "drover-proxy" });
+  const reviews = new KubeClient(connection, { userAgent: userAgent("proxy") });
   const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
   const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
   const hubForwarder = new HubForwarder({ hub: connection, tokens, bounds: new AgentBounds(config.limits) });

@@ -7,6 +7,7 @@ import { type Running, startProcess, stopProcess, waitUntilReady } from "../dev/
 import { type Reaper, startReaper } from "../dev/reaper.ts";
 import { repositoryRoot } from "../dev/root.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
+import { COMPONENTS, type HubComponentName } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
@@ -28,8 +29,8 @@ export interface TestHub {
   apply(...objects: readonly object[]): Promise<void>;
   /** Writes a kubeconfig with a token of a ServiceAccount in drover-system; its path. */
   kubeconfigOf(account: string): Promise<string>;
-  /** Starts `entry` ("auth/main.ts") as `account`; resolves when it listens. `config` gets kubeconfig and health added. */
-  start(entry: string, account: string, config?: object): Promise<TestProcess>;
+  /** Starts the component from source, as its own account; resolves when it listens. `config` gets its kubeconfig added. */
+  start(component: HubComponentName, config?: object): Promise<TestProcess>;
   /** Key and certificate for 127.0.0.1, as PEM files. */
   servingFiles(): Promise<{ readonly certFile: string; readonly keyFile: string }>;
   stop(): Promise<void>;
@@ -92,13 +93,13 @@ class Hub implements TestHub {
     return path;
   }
 
-  async start(entry: string, account: string, config: object = {}): Promise<TestProcess> {
+  async start(component: HubComponentName, config: object = {}): Promise<TestProcess> {
     const directory = join(this.plane.directory, `process-${this.#count++}`);
     await mkdir(directory, { mode: 0o700 });
     const log = join(directory, "log");
     const file = join(directory, "config.json");
-    await writeFile(file, JSON.stringify({ kubeconfig: await this.kubeconfigOf(account), ...config }), { mode: 0o600 });
-    const args = [join(repositoryRoot(), entry), "--config", file];
+    await writeFile(file, JSON.stringify({ kubeconfig: await this.kubeconfigOf(component), ...config }), { mode: 0o600 });
+    const args = [join(repositoryRoot(), COMPONENTS[component].entry), "--config", file];
     const env = { PATH: "/usr/bin:/bin", HOME: directory };
     const running = await startProcess(
       { command: join(repositoryRoot(), "tools/node"), args, env, cwd: directory, log },
@@ -110,7 +111,7 @@ class Hub implements TestHub {
       url = listening(await readFile(log, "utf8"));
       return url !== undefined;
     };
-    await waitUntilReady(entry, { running, log }, ready, { limitMs: READY_MS });
+    await waitUntilReady(component, { running, log }, ready, { limitMs: READY_MS });
     return {
       url: url ?? "",
       output: () => readFile(log, "utf8"),

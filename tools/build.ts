@@ -1,19 +1,11 @@
-// Bundles each process into one file under dist/: node tools/build.ts
-import { existsSync } from "node:fs";
+// Bundles the command line program and each component into one file under dist/: node tools/build.ts
 import { build } from "esbuild";
+import { COMPONENTS } from "../lib/components/components.ts";
 
-const processes: Record<string, string> = {
-  drover: "cli/main.ts",
-  auth: "auth/main.ts",
-  proxy: "proxy/main.ts",
-  agent: "agent/main.ts",
-  "operator-identity": "operators/identity/main.ts",
-  "operator-access": "operators/access/main.ts",
-  "operator-clusters": "operators/clusters/main.ts",
-};
+const components = Object.fromEntries(Object.entries(COMPONENTS).map(([name, { entry }]) => [name, entry]));
 
 await build({
-  entryPoints: Object.fromEntries(Object.entries(processes).filter(([, path]) => existsSync(path))),
+  entryPoints: { drover: "cli/main.ts", ...components },
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,

@@ -1,17 +1,17 @@
 // Writes everything that is generated from code. With --check it writes nothing and fails if a file is missing, old or left over.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { COMPONENTS } from "./generators/components.ts";
+import { DECLARATIONS } from "./generators/components.ts";
 import { crds } from "./generators/crds.ts";
 import type { Generator } from "./generators/file.ts";
 import { guards } from "./generators/guards.ts";
 import { kindDocs } from "./generators/kind-docs.ts";
 import { nameReferences } from "./generators/name-references.ts";
 import { namespace } from "./generators/namespace.ts";
-import { rights } from "./generators/rbac.ts";
+import { rbac } from "./generators/rbac.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rights(COMPONENTS)];
+const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rbac(DECLARATIONS)];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];

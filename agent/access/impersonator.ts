@@ -2,10 +2,10 @@
 // RBAC knows no prefixes; alone, without impersonating, the account may do nothing at all.
 import { EVERYONE, MANAGED_BY } from "../../lib/access/names.ts";
 import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
+import { IMPERSONATOR } from "../../lib/components/components.ts";
 import { EXTRA_KEYS } from "../tunnel/identity.ts";
 
-export const IMPERSONATOR = "impersonator";
-const NAME = "drover:impersonator";
+const NAME = `drover:${IMPERSONATOR}`;
 const RBAC = "rbac.authorization.k8s.io";
 
 /** `groups`: those of the sets. */

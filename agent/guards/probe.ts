@@ -6,7 +6,6 @@ import { Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import { describe } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 
-export const GUARD_PROBE = "guard-probe";
 /** The probe's own role: it may bind what it holds itself, so that not RBAC's escalation check but only the guard can refuse. */
 export const PROBE_ROLE = "drover:guard-probe";
 

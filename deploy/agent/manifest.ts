@@ -2,6 +2,7 @@
 // Pure; `kubectl drover import` prints it.
 import { encodeGroup } from "../../lib/access/group-name.ts";
 import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { type AccountName, GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { agentPermissions, ceilingBinding, impersonatorPermissions, probePermissions } from "./permissions.ts";
 import { agentPod } from "./pod.ts";
@@ -34,7 +35,7 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
   return [
     systemNamespace(),
     serviceAccount("agent"),
-    serviceAccount("impersonator"),
+    serviceAccount(IMPERSONATOR),
     ...agentPermissions(),
     ceilingBinding(input.ceiling),
     ...guardProbe(),
@@ -47,7 +48,7 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
 }
 
 /** Account and rights of the probe that tries whether the guards refuse; the hub needs them before it has an agent. */
-export const guardProbe = (): readonly KubeObject[] => [serviceAccount("guard-probe"), ...probePermissions()];
+export const guardProbe = (): readonly KubeObject[] => [serviceAccount(GUARD_PROBE), ...probePermissions()];
 
 /** The same on the hub and in managed clusters. Drover's own pods keep to the strictest Pod Security level. */
 export const systemNamespace = (): KubeObject => ({
@@ -73,7 +74,7 @@ function groupOf(group: string): string {
   return groupSubject(provider, encoded);
 }
 
-const serviceAccount = (name: string): KubeObject =>
+const serviceAccount = (name: AccountName): KubeObject =>
   ({
     apiVersion: "v1",
     kind: "ServiceAccount",

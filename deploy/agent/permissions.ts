@@ -1,32 +1,10 @@
 // The rights of the agent's accounts in a managed cluster. No `escalate` and no `bind`: what the agent grants it must hold, by the ceiling.
-import { MANAGED_BY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { AGENT_BASE_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
+import { bindingOf, PART_OF, roleAndBinding } from "../../lib/components/rbac.ts";
 import type { KubeObject, PolicyRule } from "../../lib/kube/object.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
-const labels = { "app.kubernetes.io/part-of": "drover" };
-
-interface Right {
-  readonly name: string;
-  readonly account: string;
-  readonly rules: readonly PolicyRule[];
-  /** Absent: in the whole cluster. */
-  readonly namespace?: string;
-}
-
-function right({ name, account, rules, namespace }: Right): readonly KubeObject[] {
-  const kind = namespace === undefined ? "ClusterRole" : "Role";
-  const metadata = { name, ...(namespace !== undefined && { namespace }), labels };
-  return [{ apiVersion: `${RBAC}/v1`, kind, metadata, rules } as KubeObject, binding(metadata, kind, name, account)];
-}
-
-const binding = (metadata: KubeObject["metadata"], kind: string, role: string, account: string): KubeObject =>
-  ({
-    apiVersion: `${RBAC}/v1`,
-    kind: metadata.namespace === undefined ? "ClusterRoleBinding" : "RoleBinding",
-    metadata,
-    roleRef: { apiGroup: RBAC, kind, name: role },
-    subjects: [{ kind: "ServiceAccount", name: account, namespace: SYSTEM_NAMESPACE }],
-  }) as KubeObject;
 
 /** What the agent needs for its own work, whatever the ceiling is. RBAC counts it as held: a template could pass on this much beyond the ceiling. */
 const BASE: readonly PolicyRule[] = [
@@ -55,22 +33,23 @@ const OWN_SECRETS = ["agent-key", "agent-registration", "agent-state"];
 const OWN_NAMESPACE: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
   { apiGroups: [""], resources: ["secrets"], resourceNames: OWN_SECRETS, verbs: ["get", "update", "patch", "delete"] },
-  { apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: ["guard-probe", "impersonator"], verbs: ["create"] },
+  { apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: [GUARD_PROBE, IMPERSONATOR], verbs: ["create"] },
 ];
 
 export const agentPermissions = (): readonly KubeObject[] => [
-  ...right({ name: "drover:agent-base", account: "agent", rules: BASE }),
-  ...right({ name: "drover:agent", account: "agent", rules: OWN_NAMESPACE, namespace: SYSTEM_NAMESPACE }),
+  ...roleAndBinding({ name: AGENT_BASE_ROLE, account: "agent", rules: BASE }),
+  ...roleAndBinding({ name: "drover:agent", account: "agent", rules: OWN_NAMESPACE, namespace: SYSTEM_NAMESPACE }),
 ];
 
 /** The most that Drover can grant here: RBAC lets nobody give what he has not. */
-export const ceilingBinding = (ceiling: string): KubeObject => binding({ name: "drover:agent", labels }, "ClusterRole", ceiling, "agent");
+export const ceilingBinding = (ceiling: string): KubeObject =>
+  bindingOf({ name: "drover:agent", labels: PART_OF }, { kind: "ClusterRole", name: ceiling }, "agent");
 
 /** The plain RBAC right to what the guards must refuse: the probe may bind nothing but what it holds itself, this role. */
 export const probePermissions = (): readonly KubeObject[] =>
-  right({
-    name: "drover:guard-probe",
-    account: "guard-probe",
+  roleAndBinding({
+    name: `drover:${GUARD_PROBE}`,
+    account: GUARD_PROBE,
     rules: [
       { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
       { apiGroups: [RBAC], resources: ["rolebindings"], verbs: ["create"] },
@@ -79,9 +58,9 @@ export const probePermissions = (): readonly KubeObject[] =>
 
 /** As the agent itself would write it, so that it finds nothing to change. */
 export const impersonatorPermissions = (groups: readonly string[]): readonly KubeObject[] =>
-  right({
-    name: "drover:impersonator",
-    account: "impersonator",
+  roleAndBinding({
+    name: `drover:${IMPERSONATOR}`,
+    account: IMPERSONATOR,
     rules: [
       { apiGroups: [""], resources: ["users"], verbs: ["impersonate"] },
       { apiGroups: [""], resources: ["groups"], resourceNames: [...new Set(groups)].sort(), verbs: ["impersonate"] },

@@ -62,6 +62,9 @@ export const projectSet = (project: string, part = 1): string => `project-${proj
 export const hubSet = (cluster: string, part = 1): string => `of-${cluster}${partSuffix(part)}`;
 const partSuffix = (part: number): string => (part > 1 ? `--part-${part}` : "");
 
+/** The ClusterRole in a managed cluster that holds what the agent needs for its own work. */
+export const AGENT_BASE_ROLE = "drover:agent-base";
+
 /** Fixed ClusterRoles on the hub that the clusters operator binds for each cluster. */
 export const HUB_ROLE = {
   clusterAgent: "drover:cluster-agent",

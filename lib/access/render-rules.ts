@@ -1,7 +1,8 @@
 // What a template's rules become in a managed cluster: what a project template cannot give is left out and named, and Drover's own
 // paths are given by capabilities only, whatever wildcards a template holds.
+import { ACCOUNT_NAMES } from "../components/components.ts";
 import type { PolicyRule } from "../kube/object.ts";
-import { PATH } from "./names.ts";
+import { AGENT_BASE_ROLE, HUB_ROLE, PATH, templateRole } from "./names.ts";
 
 /** A template as the hub accepted it: rules are flattened already. */
 export interface FlattenedTemplate {
@@ -20,22 +21,12 @@ export interface RenderedRules {
 }
 
 /**
- * Names of Drover's own fixed ClusterRoles (`drover:<name>`) on managed clusters and on the hub. A template of such a name would be
- * applied over them, so none is ever rendered. A test in deploy/ holds this list against what is deployed.
+ * Names that no template may have: each is rendered as ClusterRole `drover:<name>`, and these are Drover's own there, in managed clusters
+ * or on the hub. A test in deploy/ compares them with what is deployed.
  */
 export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
-  "agent",
-  "agent-base",
-  "agent-token-minter",
-  "auth",
-  "cluster-agent",
-  "guard-probe",
-  "impersonator",
-  "operator-access",
-  "operator-clusters",
-  "operator-identity",
-  "proxy",
-  "template-readers",
+  ...ACCOUNT_NAMES,
+  ...[AGENT_BASE_ROLE, ...Object.values(HUB_ROLE)].map((role) => role.slice(templateRole("").length)),
 ]);
 
 /** What HTTP requests on paths are mapped to; the verb `use` of Drover's own paths is deliberately not among them. */

@@ -1,11 +1,14 @@
 // What only the hub has to guard: the namespaces that back clusters and projects, and the kinds that machines write.
+
 import { GROUP, HUB, LABEL, PATH, SYSTEM_NAMESPACE } from "../access/names.ts";
+import type { ComponentName } from "../components/components.ts";
 import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
 
 /** Not labelled as managed: these come with deploy/, and the hub's agent must not take them for its own. */
 const labels = { "app.kubernetes.io/part-of": "drover" };
 
-const account = (name: string): string => `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`)}`;
+/** CEL: whoever asks is this component of Drover's. */
+const account = (name: ComponentName): string => `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`)}`;
 const isAgentOfNamespace = `${USER} == 'system:serviceaccount:' + request.?namespace.orValue('') + ':agent'`;
 const mayManage = mayUse(text(PATH.managedObjects));
 

@@ -26,14 +26,14 @@ jest.setTimeout(180_000);
 let hub: TestHub;
 let operator: TestProcess;
 const leaderElection = { leaseDurationSeconds: 8, renewDeadlineSeconds: 6, retryPeriodSeconds: 0.5 };
-const startOperator = () => hub.start("operators/access/main.ts", "operator-access", { leaderElection });
+const startOperator = () => hub.start("operator-access", { leaderElection });
 
 beforeAll(async () => {
   hub = await startHub({ controllerManager: true });
   const caFile = join(hub.plane.directory, "ca.crt");
   await writeFile(caFile, hub.plane.ca);
   const urls = { authURL: "https://auth.test", proxyURLs: ["https://api.test"], caFile, agentImage: "drover:test" };
-  await hub.start("operators/clusters/main.ts", "operator-clusters", { ...urls, deletionGraceSeconds: 2, leaderElection });
+  await hub.start("operator-clusters", { ...urls, deletionGraceSeconds: 2, leaderElection });
   operator = await startOperator();
 }, 900_000);
 afterAll(async () => {

@@ -2,6 +2,7 @@
 // right to it was refused what they must refuse (tried as a dry run, again and again). Until then the operator grants nothing.
 import { type Gap, NO_HISTORY } from "../../lib/access/guard-history.ts";
 import { LABEL, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { GUARD_PROBE, userAgent } from "../../lib/components/components.ts";
 import { pause } from "../../lib/kube/backoff.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import { type ApiError, isForbidden, KubeClient } from "../../lib/kube/client.ts";
@@ -14,7 +15,7 @@ import { fingerprint, type GuardState, guardFaults } from "./guard-state.ts";
 
 export type { GuardState } from "./guard-state.ts";
 
-const PROBE = { namespace: SYSTEM_NAMESPACE, name: "guard-probe" };
+const PROBE = { namespace: SYSTEM_NAMESPACE, name: GUARD_PROBE };
 const TOKEN_SECONDS = 3600;
 const REPROBE_MS = 30_000;
 const RETRY_MS = 250;
@@ -100,7 +101,7 @@ export class GuardWatch {
     this.#client = client;
     this.#log = log;
     this.#onChange = onChange;
-    this.#probe = new KubeClient({ ...endpointOf(connection), token: () => this.#probeToken() }, { userAgent: "drover-guard-probe" });
+    this.#probe = new KubeClient({ ...endpointOf(connection), token: () => this.#probeToken() }, { userAgent: userAgent(GUARD_PROBE) });
     this.#policies = new Cache(client, ValidatingAdmissionPolicy, { log });
     this.#bindings = new Cache(client, ValidatingAdmissionPolicyBinding, { log });
     this.#keeper = new HistoryKeeper(client);

@@ -4,10 +4,9 @@ import { clusterBindingStatus, projectBindingStatus } from "./binding-status/rec
 import { clusterAccess } from "./cluster-access/reconciler.ts";
 import { globalRoleStatus } from "./globalrole-status/reconciler.ts";
 import { globalRoleBindingStatus } from "./globalrolebinding-status/reconciler.ts";
-import type { GuardState } from "./guard-watch.ts";
+import { type GuardState, guardPermissions } from "./guard-watch.ts";
 import { templateFlatten } from "./template-flatten/reconciler.ts";
 
-export { guardPermissions } from "./guard-watch.ts";
 export { cacheOptions } from "./wake.ts";
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
@@ -23,3 +22,6 @@ export const reconcilersWith = (guards: () => GuardState): readonly AnyReconcile
 
 /** What Roles are generated from; the process runs the same ones, with guards that it watches. */
 export const reconcilers = reconcilersWith(() => ({ is: "Unknown", because: "not asked yet" }));
+
+/** What watching the guards needs beside that. */
+export const { cluster: permissions, namespaced: namespacedPermissions } = guardPermissions;

@@ -21,7 +21,7 @@ let operator: TestProcess;
 
 beforeAll(async () => {
   hub = await startHub();
-  operator = await hub.start("operators/access/main.ts", "operator-access");
+  operator = await hub.start("operator-access");
   await hub.apply(
     object("AuthProvider", "corp", { local: {} }),
     ...["alice", "bob"].map((name) => object("User", name, { enabled: true })),

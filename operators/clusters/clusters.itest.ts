@@ -31,7 +31,7 @@ beforeAll(async () => {
     ...{ authURL: "https://auth.test", proxyURLs: ["https://api.test"], caFile, agentImage: "drover:test", deletionGraceSeconds: 3 },
     leaderElection: { leaseDurationSeconds: 8, renewDeadlineSeconds: 6, retryPeriodSeconds: 0.5 },
   };
-  operator = await hub.start("operators/clusters/main.ts", "operator-clusters", config);
+  operator = await hub.start("operator-clusters", config);
 }, 900_000);
 afterAll(async () => {
   await hub?.stop();
@@ -362,7 +362,7 @@ describe("the operator itself", () => {
     await until(silent, "east is known to be silent", 60_000);
     const before = await versions();
     await operator.stop();
-    operator = await hub.start("operators/clusters/main.ts", "operator-clusters", config);
+    operator = await hub.start("operator-clusters", config);
     await hub.apply(cluster("after"));
     await until(() => exists(Secret, "agent-manifest", "cluster-after"), "it works again");
     const after = await versions();

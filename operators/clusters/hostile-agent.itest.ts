@@ -64,7 +64,7 @@ beforeAll(async () => {
   ]);
   const caFile = join(hub.plane.directory, "ca.crt");
   await writeFile(caFile, hub.plane.ca);
-  operator = await hub.start("operators/clusters/main.ts", "operator-clusters", {
+  operator = await hub.start("operator-clusters", {
     ...{ authURL: "https://auth.test", proxyURLs: ["https://api.test"], caFile, agentImage: "drover:test", deletionGraceSeconds: 3 },
   });
   await hub.apply(drover(Cluster, "west", { import: {} }), drover(Cluster, "other", { import: {} }));

@@ -44,7 +44,7 @@ const hashOf = async (name: string): Promise<string> => Buffer.from((await store
 
 beforeAll(async () => {
   hub = await startHub();
-  operator = await hub.start("operators/identity/main.ts", "operator-identity");
+  operator = await hub.start("operator-identity");
 }, 900_000);
 
 afterAll(async () => {
@@ -185,7 +185,7 @@ test("a second operator that takes over writes nothing, because nothing is left 
   };
   const before = await versions();
   await operator.stop();
-  operator = await hub.start("operators/identity/main.ts", "operator-identity");
+  operator = await hub.start("operator-identity");
   await until(async () => (await operator.output()).includes('"leading"'), "the second operator leads");
   // A change is worked off after everything that was there at the start.
   await hub.apply(user("zoe", {}));

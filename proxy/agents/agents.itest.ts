@@ -46,7 +46,7 @@ beforeAll(async () => {
     },
   );
   [east, west] = [await agentTokenOf(hub, "east"), await agentTokenOf(hub, "west")];
-  const proxy = await hub.start("proxy/main.ts", "proxy", {
+  const proxy = await hub.start("proxy", {
     ...{ replicaId: "proxy-0", tls: await hub.servingFiles() },
     limits: { agentWrittenBytesPerMinute: 64 * 1024 },
   });

@@ -47,11 +47,11 @@ export class AuthUnderTest {
     try {
       const tls = await hub.servingFiles();
       const [auth, identity] = await Promise.all([
-        hub.start("auth/main.ts", "auth", {
+        hub.start("auth", {
           ...{ tls, proxyURL: PROXY, listen: { host: "127.0.0.1", port: 0 } },
           ...{ connections: { perSource: 100, all: 5000 }, trustForwardedFrom: [`${BALANCER}/32`] },
         }),
-        hub.start("operators/identity/main.ts", "operator-identity"),
+        hub.start("operator-identity"),
       ]);
       const under = new AuthUnderTest(hub, auth, identity);
       await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: "AuthProvider", metadata: { name: "local" }, spec: { local: {} } });
@@ -123,7 +123,7 @@ export class AuthUnderTest {
     try {
       await work();
     } finally {
-      this.identity = await this.hub.start("operators/identity/main.ts", "operator-identity");
+      this.identity = await this.hub.start("operator-identity");
       await until(async () => (await this.identity.output()).includes('"leading"'), "the identity operator leads again");
     }
   }
