@@ -10,7 +10,7 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: build ## make everything runnable: npm packages, bundles, the embedded control plane (cached per user)
-	@$(node) controlplane/build.ts kubernetes kwok
+	@$(node) controlplane/main.ts kubernetes kwok
 
 build: $(modules) ## bundle each process into dist/
 	@$(node) tools/build.ts
@@ -40,7 +40,7 @@ test-long: setup ## what takes minutes and is not part of test: an environment a
 	@$(node) tools/test.ts long
 
 demo: setup ## hub, two clusters, and a short story of access coming and going (DEMO_ONCE=1 ends after it)
-	@bin/drover dev demo
+	@bin/drover-dev demo
 
 bench: setup ## measure; prints a table and writes bench/results/latest.json (COLD=1 adds a build from nothing)
 	@$(node) bench/main.ts

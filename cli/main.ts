@@ -1,6 +1,5 @@
 // `drover` and `kubectl drover`: one program.
 import { Command, CommanderError } from "commander";
-import { registerDev } from "../dev/commands.ts";
 import { addHub } from "./commands/accept-restore.ts";
 import { addClusters } from "./commands/clusters.ts";
 import { addHashPassword } from "./commands/hash-password.ts";
@@ -28,7 +27,7 @@ const program = new Command("drover")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`drover: ${text.replace(/^error: /, "")}`) });
 
-for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, addHub, addHashPassword, registerDev]) add(program);
+for (const add of [addInit, addLogin, addLogout, addClusters, addKubeconfig, addImport, addHub, addHashPassword]) add(program);
 inherit(program);
 
 try {

@@ -1,14 +1,171 @@
-// Builds the embedded control plane (and kwok) if need be, and prints the directories: build.ts [kubernetes] [kwok]
-import { controlPlane, type Part } from "../dev/controlplane.ts";
+// Builds the embedded Kubernetes and kwok once into the user's cache directory, in a folder named by everything that the result
+// depends on: sources, flags, Go. Whoever comes second, at the same time or later, finds it there.
+import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { withLock } from "./lock.ts";
+import { repositoryRoot } from "./root.ts";
 
-const parts = process.argv.slice(2);
-const known = (name: string): name is Part => name === "kubernetes" || name === "kwok";
+const run = promisify(execFile);
 
-try {
-  const wanted: Part[] = parts.length > 0 ? parts.filter(known) : ["kubernetes"];
-  if (wanted.length < parts.length) throw new Error("usage: build.ts [kubernetes] [kwok]");
-  for (const part of wanted) process.stdout.write(`${await controlPlane(part, (line) => process.stderr.write(`${line}\n`))}\n`);
-} catch (error) {
-  process.stderr.write(`drover: ${error instanceof Error ? error.message : error}\n`);
-  process.exitCode = 1;
-}
+export type Part = "kubernetes" | "kwok";
+
+const KUBERNETES = "v1.36.3";
+const KWOK = "v0.8.0";
+const GO = [1, 26] as const;
+const KUBERNETES_COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+
+const stamps: Record<Part, readonly string[]> = {
+  kubernetes: ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((path) => [
+    `${path}.gitVersion=${KUBERNETES}`,
+    `${path}.gitMajor=1`,
+    `${path}.gitMinor=36`,
+    `${path}.gitTreeState=clean`,
+    `${path}.gitCommit=`,
+  ]),
+  kwok: [`sigs.k8s.io/kwok/pkg/consts.Version=${KWOK}`],
+};
+
+const flags = (part: Part): string[] => [
+  "-mod=readonly",
+  "-buildvcs=false",
+  "-trimpath",
+  "-ldflags",
+  ["-s -w", ...stamps[part].map((stamp) => `-X ${stamp}`)].join(" "),
+];
+
+const goEnv = (): NodeJS.ProcessEnv => ({ ...process.env, GOTOOLCHAIN: "local", GOFLAGS: "", GOWORK: "off" });
+
+const TOOL_HINT = `install Go ${GO.join(".")} or newer (https://go.dev/doc/install) and see that "go" is found in PATH`;
+
+/** The version line of the machine's Go; an error that says what to install when there is none or it is too old. */
+export const goVersion = async (): Promise<string> => {
+  let line: string;
+  try {
+    line = (await run("go", ["version"], { env: goEnv() })).stdout.trim();
+  } catch {
+    throw new Error(`building the control plane needs Go, and there is none: ${TOOL_HINT}`);
+  }
+  const [, major = "0", minor = "0"] = /go(\d+)\.(\d+)/.exec(line) ?? [];
+  const recent = Number(major) > GO[0] || (Number(major) === GO[0] && Number(minor) >= GO[1]);
+  if (!recent) throw new Error(`building the control plane needs a newer Go than the one here (${line}): ${TOOL_HINT}`);
+  return line;
+};
+
+const sourcesOf = async (part: Part): Promise<{ directory: string; files: string[] }> => {
+  const directory = join(repositoryRoot(), "controlplane", part);
+  const files = (await readdir(directory)).filter((name) => /^go\.(mod|sum)$|\.go$|\.patch$/.test(name)).sort();
+  return { directory, files };
+};
+
+const fingerprint = async (part: Part, go: string): Promise<string> => {
+  const { directory, files } = await sourcesOf(part);
+  const hash = createHash("sha256").update(
+    JSON.stringify([go, flags(part), part === "kwok" ? STAGES : KUBERNETES_COMPONENTS, process.env.CGO_ENABLED ?? ""]),
+  );
+  for (const name of files) hash.update(`\0${name}\0`).update(await readFile(join(directory, name)));
+  return hash.digest("hex").slice(0, 24);
+};
+
+/** kwok's own description of how nodes and pods behave; its configuration takes them as they are. */
+const STAGES = [
+  "node/fast/node-initialize.yaml",
+  "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+  "pod/fast/pod-ready.yaml",
+  "pod/fast/pod-complete.yaml",
+  "pod/fast/pod-delete.yaml",
+];
+
+/** The copy of kwok's module that the patch is applied to, and a go.mod beside it that names the copy. */
+const patchedModule = async (scratch: string, sources: string): Promise<string> => {
+  const { stdout } = await run("go", ["mod", "download", "-json", `sigs.k8s.io/kwok@${KWOK}`], { cwd: sources, env: goEnv() });
+  const copy = join(scratch, "kwok-patched");
+  const { Dir } = JSON.parse(stdout) as { Dir: string };
+  await cp(Dir, copy, { recursive: true });
+  // Files of the module cache are read-only.
+  await run("chmod", ["-R", "u+w", copy]);
+  const outside = { ...process.env, GIT_CEILING_DIRECTORIES: scratch };
+  await run("git", ["apply", join(sources, "kwok.patch")], { cwd: copy, env: outside });
+  const modfile = join(scratch, "go.mod");
+  await writeFile(modfile, `${await readFile(join(sources, "go.mod"), "utf8")}\nreplace sigs.k8s.io/kwok => ${copy}\n`);
+  await cp(join(sources, "go.sum"), join(scratch, "go.sum"));
+  return modfile;
+};
+
+const stages = async (module: string): Promise<string> =>
+  (await Promise.all(STAGES.map((path) => readFile(join(module, "kustomize/stage", path), "utf8")))).join("\n---\n");
+
+const compile = (part: Part, args: readonly string[], cwd: string, progress: (line: string) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const child = spawn("go", ["build", "-v", ...args], { cwd, env: goEnv(), stdio: ["ignore", "ignore", "pipe"] });
+    const started = performance.now();
+    let packages = 0;
+    const other: string[] = [];
+    const tell = (): void =>
+      progress(
+        `building ${part}: ${packages} packages compiled, ${Math.round((performance.now() - started) / 1000)} s (a cold build takes minutes)`,
+      );
+    const timer = setInterval(tell, 10_000);
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      if (/^[\w.-]+(\/[^\s:]+)*$/.test(line)) packages++;
+      else if (!line.startsWith("go: downloading")) other.push(line);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearInterval(timer);
+      if (code === 0) resolve();
+      else reject(new Error(`go build of ${part} failed:\n${other.slice(-20).join("\n")}`));
+    });
+  });
+
+const build = async (part: Part, target: string, progress: (line: string) => void): Promise<void> => {
+  const { directory } = await sourcesOf(part);
+  const beside = dirname(target);
+  await mkdir(beside, { recursive: true });
+  // Builds that were killed; with the lock held nobody else is at it.
+  const left = (await readdir(beside)).filter((name) => name.startsWith(`${basename(target)}.`));
+  await Promise.all(left.map((name) => rm(join(beside, name), { recursive: true, force: true })));
+  const scratch = `${target}.${process.pid}`;
+  const out = join(scratch, "out");
+  await mkdir(out, { recursive: true });
+  try {
+    const modfile = part === "kwok" ? [`-modfile=${await patchedModule(scratch, directory)}`] : [];
+    if (part === "kwok") await writeFile(join(out, "stages.yaml"), await stages(join(scratch, "kwok-patched")));
+    await compile(part, [...modfile, ...flags(part), "-o", join(out, part), "."], directory, progress);
+    if (part === "kubernetes") await Promise.all(KUBERNETES_COMPONENTS.map((name) => symlink(part, join(out, name))));
+    await rename(out, target);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+};
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Where builds are kept; a folder per part, in it a folder per content. */
+export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "drover");
+
+/**
+ * The directory with the part's executables: `kubernetes` (with links `etcd`, `kube-apiserver`, `kube-controller-manager`,
+ * `kube-scheduler`, `kubectl`) or `kwok` (with
+ * `stages.yaml`). Builds it first when it is not there yet; `progress` gets a line now and then.
+ */
+export const controlPlane = async (part: Part, progress: (line: string) => void = () => {}): Promise<string> => {
+  const target = join(cacheDirectory(), part, await fingerprint(part, await goVersion()));
+  if (await exists(target)) return target;
+  await withLock(
+    `build ${target}`,
+    async () => {
+      if (!(await exists(target))) await build(part, target, progress);
+    },
+    () => progress(`building ${part}: another process is at it, waiting for it`),
+  );
+  return target;
+};

@@ -9,7 +9,7 @@ import { loadAll } from "js-yaml";
 import { KINDS } from "../crds/kinds.ts";
 import { REFERENCES } from "../crds/references.ts";
 import type { JsonSchema } from "../crds/schema/schema.ts";
-import { kubectlPath } from "../test/executables.ts";
+import { kubectlPath } from "../test/kubectl.ts";
 
 const run = promisify(execFile);
 jest.setTimeout(120_000);

@@ -1,8 +1,8 @@
 // What the demo's story needs to find: a user with a password, a project with a namespace, and a small right elsewhere in the cluster.
 import { setTimeout as sleep } from "node:timers/promises";
+import { httpRequest } from "../controlplane/http.ts";
+import { SHOP } from "../controlplane/nodes.ts";
 import { type Environment, HUB } from "./environment.ts";
-import { httpRequest } from "./http.ts";
-import { SHOP } from "./kwok.ts";
 import { adminKubectl } from "./planes.ts";
 
 export const CLUSTER = "east";

@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
+import { SHOP } from "../controlplane/nodes.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import { BINDING, CLUSTER, PROJECT_NAMESPACE, USER } from "./demo-site.ts";
 import type { Environment } from "./environment.ts";
-import { type CommandResult, runCommand } from "./kubectl.ts";
-import { SHOP } from "./kwok.ts";
-import { repositoryRoot } from "./root.ts";
 
 /** Somebody at a terminal: his own home, his own kubeconfig. */
 interface Person {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { repositoryRoot } from "./root.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 
 jest.setTimeout(120_000);
 
@@ -43,7 +43,7 @@ interface Demo {
 }
 
 const start = (env: Record<string, string> = {}): Demo => {
-  const child = spawn(join(repositoryRoot(), "bin/drover"), ["dev", "demo"], {
+  const child = spawn(join(repositoryRoot(), "bin/drover-dev"), ["demo"], {
     env: { ...process.env, TMPDIR: scratch, DROVER_RUN_MARK: scratch, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startReaper } from "../controlplane/process-cleanup.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import { prepareSite, USER } from "./demo-site.ts";
 import { tellStory } from "./demo-story.ts";
 import { Environment } from "./environment.ts";
-import { startReaper } from "./reaper.ts";
-import { repositoryRoot } from "./root.ts";
 import { bringUp } from "./up.ts";
 
 export interface DemoOptions {
@@ -27,7 +27,7 @@ const byHand = (environment: Environment, password: string): string[] => {
     `  export PATH=${join(kubectl, "..")}:${join(repositoryRoot(), "bin")}:$PATH`,
     `  KUBECONFIG=${hub.adminKubeconfig} kubectl get clusters.drover.dev          # the hub, as its administrator`,
     `  KUBECONFIG=${alice} kubectl --context drover-east get nodes    # the cluster east, as alice (her password: ${password})`,
-    `  bin/drover dev status --dir ${environment.directory}`,
+    `  bin/drover-dev status --dir ${environment.directory}`,
   ];
 };
 

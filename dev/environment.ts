@@ -2,11 +2,11 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { httpRequest } from "./http.ts";
-import type { ControlPlaneParts } from "./kubernetes.ts";
-import type { KeyPair } from "./pki.ts";
-import { isAlive, type ProcessSpec, type Running, startProcess, stopProcess, waitUntilReady } from "./process.ts";
-import { repositoryRoot } from "./root.ts";
+import type { ControlPlaneParts } from "../controlplane/components.ts";
+import { httpRequest } from "../controlplane/http.ts";
+import type { KeyPair } from "../controlplane/pki.ts";
+import { isAlive, type ProcessSpec, type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 
 /** What answers 200 when a process is well. */
 export interface Check {
@@ -41,7 +41,7 @@ export interface Contents {
   units: Record<string, Unit>;
 }
 
-/** The stable surface; described in the documentation of `drover dev`. */
+/** The stable surface; described in the documentation of `drover-dev`. */
 export interface State {
   kubectl: string;
   auth: { url: string };
@@ -108,7 +108,7 @@ export class Environment {
     const found = Environment.load(directory);
     if (found === undefined)
       throw new Error(
-        `${directory} holds no development environment; make one with: drover dev up --dir ${directory} --clusters east,west`,
+        `${directory} holds no development environment; make one with: drover-dev up --dir ${directory} --clusters east,west`,
       );
     return found;
   }

@@ -2,11 +2,11 @@
 // with the token of its own ServiceAccount and nothing else.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeKubeconfig } from "../controlplane/kubeconfig.ts";
+import { Authority } from "../controlplane/pki.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import { ADMIN_USER, AUTHORITY, type Check, droverSpec, type Environment, HUB } from "./environment.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
-import { Authority } from "./pki.ts";
-import { adminKubectl, type Run } from "./planes.ts";
-import { repositoryRoot } from "./root.ts";
+import { adminDrover, adminKubectl, type Run } from "./planes.ts";
 
 export const SYSTEM = "drover-system";
 
@@ -124,5 +124,5 @@ export const startHubProcesses = async (run: Run): Promise<void> => {
 
 export const firstAdministrator = async ({ environment, signal }: Run): Promise<void> => {
   const password = environment.path("admin-password");
-  await adminKubectl(environment, HUB, signal).drover(["init", "--admin", ADMIN_USER, "--password-file", password]);
+  await adminDrover(environment, ["init", "--admin", ADMIN_USER, "--password-file", password], signal);
 };

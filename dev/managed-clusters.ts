@@ -3,10 +3,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { httpRequest } from "../controlplane/http.ts";
 import { droverSpec, HUB } from "./environment.ts";
-import { httpRequest } from "./http.ts";
 import { accountKubeconfig, SYSTEM, writeConfig } from "./hub.ts";
-import { adminKubectl, type Run } from "./planes.ts";
+import { adminDrover, adminKubectl, type Run } from "./planes.ts";
 
 const READY_LIMIT_MS = 120_000;
 const GRACE_MS = 5000;
@@ -14,7 +14,7 @@ const GRACE_MS = 5000;
 /** Applies in the cluster what `kubectl drover import` prints, and keeps the registration token as the agent's pod would find it. */
 const applyManifest = async ({ environment, signal }: Run, cluster: string, tokenFile: string): Promise<void> => {
   const kubectl = adminKubectl(environment, cluster, signal);
-  const manifest = await adminKubectl(environment, HUB, signal).drover(["import", cluster]);
+  const manifest = await adminDrover(environment, ["import", cluster], signal);
   await kubectl.run(["apply", "-f", "-"], manifest);
   const token = await kubectl.run(["get", "secret", "agent-registration", "-n", SYSTEM, "-o", "jsonpath={.data.token}"]);
   await writeFile(tokenFile, Buffer.from(token, "base64"), { mode: 0o600 });

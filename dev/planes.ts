@@ -1,10 +1,11 @@
 // The clusters of a development environment without anything of Drover: control planes, and in managed clusters kwok with its pods.
 import { join } from "node:path";
+import { type Component, prepareControlPlane } from "../controlplane/components.ts";
+import { Kubectl, mustRun } from "../controlplane/kubectl.ts";
+import { populate, prepareKwok } from "../controlplane/nodes.ts";
+import { Authority } from "../controlplane/pki.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import { AUTHORITY, type Environment, HUB } from "./environment.ts";
-import { Kubectl } from "./kubectl.ts";
-import { type Component, prepareControlPlane } from "./kubernetes.ts";
-import { populate, prepareKwok } from "./kwok.ts";
-import { Authority } from "./pki.ts";
 
 export interface Binaries {
   kubernetes: string;
@@ -81,6 +82,16 @@ export const startPlane = async (run: Run, name: string): Promise<void> => {
 
 export const adminKubectl = (environment: Environment, name: string, signal?: AbortSignal): Kubectl =>
   new Kubectl(environment.contents.kubectl, environment.plane(name).adminKubeconfig, environment.path("home"), signal);
+
+/** `drover …` with the administrator's kubeconfig of the hub; its standard output. */
+export const adminDrover = (environment: Environment, args: readonly string[], signal: AbortSignal): Promise<string> => {
+  const env = {
+    KUBECONFIG: environment.plane(HUB).adminKubeconfig,
+    HOME: environment.path("home"),
+    PATH: process.env.PATH ?? "/usr/bin:/bin",
+  };
+  return mustRun(join(repositoryRoot(), "bin/drover"), args, { env, signal });
+};
 
 /** Control plane, kwok, nodes and pods of a managed cluster; resolves when the pods run. */
 export const startManagedCluster = async (run: Run, name: string): Promise<void> => {

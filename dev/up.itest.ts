@@ -3,15 +3,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { httpRequest } from "../controlplane/http.ts";
+import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import type { State } from "./environment.ts";
-import { httpRequest } from "./http.ts";
-import { type CommandResult, runCommand } from "./kubectl.ts";
-import { repositoryRoot } from "./root.ts";
 
 jest.setTimeout(120_000);
 
 const drover = (...args: string[]): Promise<CommandResult> =>
-  runCommand(join(repositoryRoot(), "bin/drover"), ["dev", ...args], { env: { ...process.env } as Record<string, string> });
+  runCommand(join(repositoryRoot(), "bin/drover-dev"), args, { env: { ...process.env } as Record<string, string> });
 
 let scratch: string;
 let one: string;
@@ -77,11 +77,11 @@ test("a process that does not exist, and a directory without an environment, are
   const wrong = await drover("restart", "--dir", one, "agent:north");
   expect(wrong).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/^drover: there is no process agent:north here; there are: [^\n]*agent:east[^\n]*\n$/),
+    stderr: expect.stringMatching(/^drover-dev: there is no process agent:north here; there are: [^\n]*agent:east[^\n]*\n$/),
   });
   const nowhere = await drover("status", "--dir", join(scratch, "nowhere"));
   expect(nowhere).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/^drover: [^\n]*holds no development environment; make one with: drover dev up[^\n]*\n$/),
+    stderr: expect.stringMatching(/^drover-dev: [^\n]*holds no development environment; make one with: drover-dev up[^\n]*\n$/),
   });
 });

@@ -2,15 +2,15 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { Listr, type ListrTask } from "listr2";
-import { controlPlane } from "./controlplane.ts";
+import { controlPlane } from "../controlplane/build.ts";
+import { withLock } from "../controlplane/lock.ts";
+import { Authority } from "../controlplane/pki.ts";
+import { reservePorts } from "../controlplane/ports.ts";
+import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
 import { AUTHORITY, type Contents, canonical, Environment, HUB } from "./environment.ts";
 import { applyHub, firstAdministrator, startHubProcesses } from "./hub.ts";
-import { withLock } from "./lock.ts";
 import { registerCluster, waitForClusters } from "./managed-clusters.ts";
-import { Authority } from "./pki.ts";
 import { type Binaries, portNames, type Run, startManagedCluster, startPlane } from "./planes.ts";
-import { reservePorts } from "./ports.ts";
-import { type Reaper, startReaper } from "./reaper.ts";
 
 export interface UpOptions {
   directory: string;

@@ -1,2 +1,2 @@
 // Certificates for tests that speak TLS without a control plane.
-export { Authority, type KeyPair, selfSigned } from "../dev/pki.ts";
+export { Authority, type KeyPair, selfSigned } from "../controlplane/pki.ts";

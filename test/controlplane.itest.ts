@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { httpRequest } from "../dev/http.ts";
+import { httpRequest } from "../controlplane/http.ts";
 import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 jest.setTimeout(120_000);

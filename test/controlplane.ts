@@ -2,15 +2,23 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlPlane } from "../dev/controlplane.ts";
-import { httpRequest } from "../dev/http.ts";
-import { Kubectl } from "../dev/kubectl.ts";
-import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../dev/kubernetes.ts";
-import { populate, prepareKwok } from "../dev/kwok.ts";
-import { Authority, type KeyPair } from "../dev/pki.ts";
-import { reservePorts } from "../dev/ports.ts";
-import { type ProcessSpec, type Running, signalProcess, startProcess, stopProcess, waitForEnd, waitUntilReady } from "../dev/process.ts";
-import { type Reaper, startReaper } from "../dev/reaper.ts";
+import { controlPlane } from "../controlplane/build.ts";
+import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../controlplane/components.ts";
+import { httpRequest } from "../controlplane/http.ts";
+import { Kubectl } from "../controlplane/kubectl.ts";
+import { populate, prepareKwok } from "../controlplane/nodes.ts";
+import { Authority, type KeyPair } from "../controlplane/pki.ts";
+import { reservePorts } from "../controlplane/ports.ts";
+import {
+  type ProcessSpec,
+  type Running,
+  signalProcess,
+  startProcess,
+  stopProcess,
+  waitForEnd,
+  waitUntilReady,
+} from "../controlplane/process.ts";
+import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
 import type { Connection } from "../lib/kube/client.ts";
 
 export interface TestControlPlaneOptions {
@@ -76,8 +84,7 @@ const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
   await call("/v3/kv/compaction", { revision: header?.revision, physical: true });
 };
 
-/** Where kubectl and the other executables are; for tests that need no API server. */
-export const binaries = (): Promise<string> => controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+const binaries = (): Promise<string> => controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
 
 /** Starts etcd and an API server (and what else is asked for) on loopback; resolves when all of it is ready. */
 export const startControlPlane = async (options: TestControlPlaneOptions = {}): Promise<TestControlPlane> => {

@@ -2,10 +2,10 @@
 // under the Role that deploy/ gives it.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../dev/kubectl.ts";
-import { type Running, startProcess, stopProcess, waitUntilReady } from "../dev/process.ts";
-import { type Reaper, startReaper } from "../dev/reaper.ts";
-import { repositoryRoot } from "../dev/root.ts";
+import { mustRun } from "../controlplane/kubectl.ts";
+import { type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
+import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
+import { repositoryRoot } from "../controlplane/root.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";

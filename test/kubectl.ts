@@ -2,8 +2,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlPlane } from "../dev/controlplane.ts";
-import { type CommandResult, runCommand } from "../dev/kubectl.ts";
+import { controlPlane } from "../controlplane/build.ts";
+import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
+
+/** The embedded kubectl; built first when it is not there yet. */
+export const kubectlPath = async (): Promise<string> =>
+  join(await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`)), "kubectl");
 
 export interface Context {
   readonly name: string;
@@ -23,7 +27,7 @@ export async function kubectlWith(
   token: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestKubectl> {
-  const binaries = await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`));
+  const kubectl = await kubectlPath();
   const home = await mkdtemp(join(tmpdir(), "drover-kubectl-"));
   const kubeconfig = join(home, "config");
   const authority = Buffer.from(ca).toString("base64");
@@ -39,7 +43,7 @@ export async function kubectlWith(
   return {
     run: (args, signal) => {
       const options = { env: { KUBECONFIG: kubeconfig, HOME: home, PATH: "/usr/bin:/bin", ...env }, ...(signal ? { signal } : {}) };
-      return runCommand(join(binaries, "kubectl"), args, options);
+      return runCommand(kubectl, args, options);
     },
     remove: () => rm(home, { recursive: true, force: true }),
   };

@@ -3,7 +3,7 @@
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import type { KeyPair } from "../dev/pki.ts";
+import type { KeyPair } from "../controlplane/pki.ts";
 
 export interface OddAnswer {
   readonly name: string;

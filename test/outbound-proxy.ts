@@ -5,9 +5,9 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reservePorts } from "../dev/ports.ts";
-import { startProcess, stopProcess, waitUntilReady } from "../dev/process.ts";
-import { startReaper } from "../dev/reaper.ts";
+import { reservePorts } from "../controlplane/ports.ts";
+import { startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
+import { startReaper } from "../controlplane/process-cleanup.ts";
 
 const SQUID = "/usr/sbin/squid";
 const BASIC_AUTH = "/usr/lib/squid/basic_ncsa_auth";

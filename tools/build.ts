@@ -1,11 +1,11 @@
-// Bundles the command line program and each component into one file under dist/: node tools/build.ts
+// Bundles the two command line programs and each component into one file under dist/: node tools/build.ts
 import { build } from "esbuild";
 import { COMPONENTS } from "../lib/components/components.ts";
 
 const components = Object.fromEntries(Object.entries(COMPONENTS).map(([name, { entry }]) => [name, entry]));
 
 await build({
-  entryPoints: { drover: "cli/main.ts", ...components },
+  entryPoints: { drover: "cli/main.ts", "drover-dev": "dev/main.ts", ...components },
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,

@@ -5,20 +5,20 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import { controlPlane } from "../../dev/controlplane.ts";
+import { kubectlPath } from "../../test/kubectl.ts";
 import { type Kubeconfig, type Login, withEntries, withoutEntries } from "./entries.ts";
 import { changeKubeconfig, kubeconfigSources, type Sources } from "./file.ts";
 
 const run = promisify(execFile);
 jest.setTimeout(120_000);
 
-let kubectlPath: string;
+let kubectlProgram: string;
 let directory: string;
 let home: string;
 const environment = process.env.KUBECONFIG;
 
 beforeAll(async () => {
-  kubectlPath = join(await controlPlane("kubernetes", (line) => process.stderr.write(`${line}\n`)), "kubectl");
+  kubectlProgram = await kubectlPath();
   directory = await mkdtemp(join(tmpdir(), "drover-kubeconfig-"));
 }, 900_000);
 beforeEach(async () => {
@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const kubectl = async (paths: readonly string[], ...args: string[]): Promise<string> =>
-  (await run(kubectlPath, args, { env: { KUBECONFIG: paths.join(delimiter), HOME: home } })).stdout;
+  (await run(kubectlProgram, args, { env: { KUBECONFIG: paths.join(delimiter), HOME: home } })).stdout;
 
 interface View {
   readonly clusters: readonly { readonly name: string }[] | null;
@@ -195,7 +195,7 @@ test("many at once, kubectl among them, lose nothing of each other's and leave n
   const logins = prefixes.map((prefix) => enter({ ...alice, apiURL: `https://${prefix}.test`, prefix }, at(path)));
   // kubectl does not wait for the lock but fails.
   const set = async (name: string): Promise<void> => {
-    while ((await ended(kubectlPath, ["config", "set-cluster", name, "--server=https://k.test"], path)) !== 0);
+    while ((await ended(kubectlProgram, ["config", "set-cluster", name, "--server=https://k.test"], path)) !== 0);
   };
   await Promise.all([...logins, set("k1"), set("k2")]);
   const names = (await view([path])).clusters?.map(({ name }) => name).sort();

@@ -46,11 +46,11 @@ export async function run(program: string, args: readonly string[], options: Run
 export const drover = (args: readonly string[], options: RunOptions = {}): Promise<Result> =>
   run(join(root, "bin", "drover"), args, options);
 
-/** `drover dev <verb> --dir <the environment> …`; throws when it fails. */
+/** `drover-dev <verb> --dir <the environment> …`; throws when it fails. */
 export async function dev(verb: string, ...args: string[]): Promise<string> {
-  const result = await drover(["dev", verb, "--dir", directory(), ...args], { timeoutMs: 300_000 });
+  const result = await run(join(root, "bin", "drover-dev"), [verb, "--dir", directory(), ...args], { timeoutMs: 300_000 });
   if (result.code !== 0)
-    throw new Error(`drover dev ${verb} ${args.join(" ")}: exit code ${result.code}\n${result.stdout}${result.stderr}`);
+    throw new Error(`drover-dev ${verb} ${args.join(" ")}: exit code ${result.code}\n${result.stdout}${result.stderr}`);
   return result.stdout;
 }
 

@@ -24,7 +24,7 @@ export default async function setup(): Promise<void> {
 
 /** Jest runs no teardown when it is interrupted. */
 function interrupted(signal: NodeJS.Signals): void {
-  spawnSync(join(import.meta.dirname, "..", "..", "bin", "drover"), ["dev", "down", "--dir", process.env.DROVER_E2E_DIR ?? ""], {
+  spawnSync(join(import.meta.dirname, "..", "..", "bin", "drover-dev"), ["down", "--dir", process.env.DROVER_E2E_DIR ?? ""], {
     stdio: "ignore",
   });
   process.kill(process.pid, signal);

@@ -1,4 +1,4 @@
-// The environment that the stories run in, as `drover dev up` describes it in state.json.
+// The environment that the stories run in, as `drover-dev up` describes it in state.json.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

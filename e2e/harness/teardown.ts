@@ -8,7 +8,7 @@ import { directory, state } from "./state.ts";
 export default async function teardown(): Promise<void> {
   if (process.env.DROVER_E2E_OWN !== "1") return;
   await keepLogs().catch(() => {});
-  // While something may still run the directory stays: it is what `drover dev down` needs.
+  // While something may still run the directory stays: it is what `drover-dev down` needs.
   if (existsSync(join(directory(), "state.json"))) await dev("down");
   await rm(directory(), { recursive: true, force: true });
 }

@@ -26,7 +26,7 @@ afterAll(async () => {
   await hub().delete(template);
 });
 
-/** The environment is described by what `drover dev up --clusters east,west --proxies 2` starts. */
+/** The environment is described by what `drover-dev up --clusters east,west --proxies 2` starts. */
 const processes = [
   "operator:identity",
   "operator:access",

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { expect, test } from "@jest/globals";
 import { Authority, type KeyPair } from "../../test/certificates.ts";
-import { binaries } from "../../test/controlplane.ts";
+import { kubectlPath } from "../../test/kubectl.ts";
 import { tlsOptions } from "./trust.ts";
 
 const root = Authority.create("root");
@@ -54,7 +54,7 @@ test.each(cases)("trusting %s: as kubectl does", async (_, shown, ca, accepted) 
 });
 
 const kubectlAccepts = async (port: number, file: string): Promise<boolean> => {
-  const kubectl = join(await binaries(), "kubectl");
+  const kubectl = await kubectlPath();
   const args = ["get", "--raw", "/", `--server=https://127.0.0.1:${port}`, `--certificate-authority=${file}`, "--token=x", "--kubeconfig="];
   return new Promise((resolve, reject) => {
     execFile(kubectl, args, { env: { HOME: "/nonexistent", KUBECONFIG: "/dev/null" } }, (error, _, stderr) => {

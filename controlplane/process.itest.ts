@@ -51,7 +51,7 @@ test("a process that ends before it is ready is reported with the end of its log
 test("a started process holds its log and /dev/null open and nothing of its starter's, also of high numbers", async () => {
   // bash leaves descriptor 77 open for what it runs, as make and CI runners do.
   const script = `
-    import { startProcess } from "${repositoryRoot()}/dev/process.ts";
+    import { startProcess } from "${repositoryRoot()}/controlplane/process.ts";
     const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" });
     console.log(JSON.stringify(running));`;
   const child = spawn("bash", [
@@ -76,8 +76,8 @@ test("a started process holds its log and /dev/null open and nothing of its star
 
 test("what a reaper watches dies with the process that started it, however that ends", async () => {
   const script = `
-    import { startProcess } from "${repositoryRoot()}/dev/process.ts";
-    import { startReaper } from "${repositoryRoot()}/dev/reaper.ts";
+    import { startProcess } from "${repositoryRoot()}/controlplane/process.ts";
+    import { startReaper } from "${repositoryRoot()}/controlplane/process-cleanup.ts";
     const reaper = startReaper();
     const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" }, reaper.mark);
     console.log(JSON.stringify(running));
@@ -94,7 +94,7 @@ test("what a reaper watches dies with the process that started it, however that 
 test("a lock is held by one at a time, and free again when its holder is killed", async () => {
   const name = `test ${directory}`;
   const script = `
-    import { tryLock } from "${repositoryRoot()}/dev/lock.ts";
+    import { tryLock } from "${repositoryRoot()}/controlplane/lock.ts";
     console.log((await tryLock("${name}")) !== undefined);
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script]);

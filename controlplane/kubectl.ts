@@ -1,6 +1,4 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
-import { repositoryRoot } from "./root.ts";
 
 export interface CommandResult {
   code: number;
@@ -57,11 +55,6 @@ export class Kubectl {
   /** Its standard output; throws when it fails. */
   run(args: readonly string[], input?: string): Promise<string> {
     return mustRun(this.#path, args, this.#options(input));
-  }
-
-  /** `kubectl drover …`: the same program as `drover`, with the same kubeconfig. */
-  drover(args: readonly string[]): Promise<string> {
-    return mustRun(join(repositoryRoot(), "bin/kubectl-drover"), args, this.#options());
   }
 
   apply(objects: readonly object[]): Promise<string> {

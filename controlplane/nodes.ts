@@ -1,9 +1,9 @@
 // kwok beside a managed cluster's control plane: nodes and pods whose logs and exec pass through the real API server.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type ControlPlaneParts, clientCertificate, KUBELET_CLIENT } from "./components.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { Kubectl } from "./kubectl.ts";
-import { type ControlPlaneParts, clientCertificate, KUBELET_CLIENT } from "./kubernetes.ts";
 import type { Authority } from "./pki.ts";
 import type { ProcessSpec } from "./process.ts";
 

@@ -1,10 +1,9 @@
-// `drover dev …`: development environments on this machine.
-
+// `drover-dev`: development environments on this machine. A program of its own: `drover`, which people install, carries nothing of it.
 import { Command, InvalidArgumentError } from "commander";
+import { withLock } from "../controlplane/lock.ts";
 import { isShortName, SHORT_NAME_RULE } from "../crds/v1alpha1/names.ts";
 import { demo } from "./demo.ts";
 import { Environment, HUB, type State } from "./environment.ts";
-import { withLock } from "./lock.ts";
 import { bringUp } from "./up.ts";
 
 const number =
@@ -31,14 +30,14 @@ const print = (text: string): void => {
 /** A signal that SIGINT and SIGTERM abort, until `dispose`. */
 const interruption = (): { signal: AbortSignal; dispose(): void } => {
   const controller = new AbortController();
-  const stop = (): void => controller.abort(new Error("interrupted"));
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  const abort = (): void => controller.abort(new Error("interrupted"));
+  process.on("SIGINT", abort);
+  process.on("SIGTERM", abort);
   return {
     signal: controller.signal,
     dispose: () => {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
+      process.off("SIGINT", abort);
+      process.off("SIGTERM", abort);
     },
   };
 };
@@ -51,7 +50,7 @@ const up = async (o: { dir: string; clusters: string[]; nodes: number; proxies: 
     print(`  hub:   KUBECONFIG=${environment.state().hub.adminKubeconfig}`);
     for (const [name, { adminKubeconfig }] of Object.entries(environment.state().clusters))
       print(`  ${name}: KUBECONFIG=${adminKubeconfig}`);
-    print(`  stop it with: drover dev down --dir ${o.dir}`);
+    print(`  stop it with: drover-dev down --dir ${o.dir}`);
   } finally {
     dispose();
   }
@@ -95,59 +94,56 @@ const locked = async (directory: string, work: (environment: Environment) => Pro
 
 const down = (o: { dir: string }): Promise<void> => locked(o.dir, (environment) => environment.stopAll());
 
+const start = (environment: Environment, name: string): Promise<void> => environment.start(name, { patient: true });
+const stop = (environment: Environment, name: string): Promise<void> => environment.stop(name);
+const restart = async (environment: Environment, name: string): Promise<void> => {
+  await stop(environment, name);
+  await start(environment, name);
+};
+
 const one =
   (work: (environment: Environment, name: string) => Promise<void>) =>
   (name: string, o: { dir: string }): Promise<void> =>
     locked(o.dir, (environment) => work(environment, name));
 
-/** What a process logged before it failed takes several lines; the program's own way to print errors has one. */
+/** An error may have several lines: the end of a process's log, for example. */
 const reporting =
   <A extends unknown[]>(work: (...args: A) => Promise<void>) =>
   async (...args: A): Promise<void> => {
     try {
       await work(...args);
     } catch (error) {
-      process.stderr.write(`drover: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`drover-dev: ${error instanceof Error ? error.message : String(error)}\n`);
       process.exitCode = 1;
     }
   };
 
-/** The subcommand `dev` with all of its own. */
-export const devCommand = (): Command => {
-  const dev = new Command("dev").description("development environments: a hub and managed clusters on this machine");
-  const sub = (name: string, description: string): Command =>
-    dev.command(name).description(description).requiredOption("--dir <directory>", "where the environment is kept");
-  sub("up", "start an environment, or complete one that runs")
-    .option("--clusters <names>", "managed clusters, separated by commas", names, ["east", "west"])
-    .option("--nodes <count>", "nodes of each managed cluster", number(1), 3)
-    .option("--proxies <count>", "replicas of the proxy", number(1), 1)
-    .action(reporting(up));
-  sub("status", "what runs; exit code 1 when something does not").option("-o, --output <format>", "json").action(reporting(status));
-  sub("down", "stop everything; the data stays").action(reporting(down));
-  sub("start", "start one process, for example agent:east")
-    .argument("<process>")
-    .action(reporting(one((environment, name) => environment.start(name, { patient: true }))));
-  sub("stop", "stop one process")
-    .argument("<process>")
-    .action(reporting(one((environment, name) => environment.stop(name))));
-  sub("restart", "stop one process and start it again")
-    .argument("<process>")
-    .action(
-      reporting(
-        one(async (environment, name) => {
-          await environment.stop(name);
-          await environment.start(name, { patient: true });
-        }),
-      ),
-    );
-  dev
-    .command("demo")
-    .description("a whole environment and a short story in it; DEMO_ONCE=1 ends after the story")
-    .action(reporting(runDemo));
-  return dev;
-};
+const program = new Command("drover-dev")
+  .description("development environments: a hub and managed clusters on this machine")
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .configureOutput({ outputError: (text, write) => write(`drover-dev: ${text.replace(/^error: /, "")}`) });
+const command = (name: string, description: string): Command =>
+  program.command(name).description(description).requiredOption("--dir <directory>", "where the environment is kept");
 
-/** Adds `dev` to the program. */
-export const registerDev = (program: Command): void => {
-  program.addCommand(devCommand());
-};
+command("up", "start an environment, or complete one that runs")
+  .option("--clusters <names>", "managed clusters, separated by commas", names, ["east", "west"])
+  .option("--nodes <count>", "nodes of each managed cluster", number(1), 3)
+  .option("--proxies <count>", "replicas of the proxy", number(1), 1)
+  .action(reporting(up));
+command("status", "list what runs; exit code 1 when something does not").option("-o, --output <format>", "json").action(reporting(status));
+command("down", "stop everything; the data stays").action(reporting(down));
+command("start", "start one process, for example agent:east")
+  .argument("<process>")
+  .action(reporting(one(start)));
+command("stop", "stop one process")
+  .argument("<process>")
+  .action(reporting(one(stop)));
+command("restart", "stop one process and start it again")
+  .argument("<process>")
+  .action(reporting(one(restart)));
+program
+  .command("demo")
+  .description("a whole environment and a short story in it; DEMO_ONCE=1 ends after the story")
+  .action(reporting(runDemo));
+
+await program.parseAsync();

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(cache, { recursive: true, force: true });
 });
 
-const script = join(repositoryRoot(), "controlplane/build.ts");
+const script = join(repositoryRoot(), "controlplane/main.ts");
 /** What Go compiled before is reused: only Drover's own cache is empty. */
 const environment = async (): Promise<Record<string, string>> => {
   const { stdout } = await run("go", ["env", "GOCACHE", "GOMODCACHE"]);
