@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { loadAll } from "js-yaml";
 import { KINDS } from "../crds/kinds.ts";
 import { ClusterRoleTemplate } from "../crds/v1alpha1/clusterroletemplate.ts";
+import { HUB_COMPONENT_NAMES } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
 import { scratchFile, startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
@@ -107,13 +108,7 @@ describe("the hub", () => {
     expect(objects.filter(({ kind }) => kind === "CustomResourceDefinition")).toHaveLength(KINDS.length);
     const accounts = new Set(objects.filter(({ kind }) => kind === "ServiceAccount").map(({ metadata }) => metadata.name));
     const deployments = objects.filter(({ kind }) => kind === "Deployment");
-    expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual([
-      "auth",
-      "operator-access",
-      "operator-clusters",
-      "operator-identity",
-      "proxy",
-    ]);
+    expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual([...HUB_COMPONENT_NAMES].sort());
     for (const { metadata, spec } of deployments) {
       expect(spec?.template?.spec.serviceAccountName).toBe(metadata.name);
       expect(accounts).toContain(metadata.name);
@@ -130,7 +125,7 @@ describe("the hub", () => {
     for (const verb of ["create", "update", "patch", "delete"]) {
       for (const { plural } of KINDS) expect(await may(hub, "proxy", { verb, group: "drover.dev", resource: plural })).toBe(false);
     }
-    for (const account of ["operator-identity", "operator-access", "operator-clusters", "auth", "proxy"]) {
+    for (const account of HUB_COMPONENT_NAMES) {
       for (const verb of ["escalate", "bind"]) expect(await may(hub, account, { verb, group: RBAC, resource: "clusterroles" })).toBe(false);
       expect(await may(hub, account, { verb: "impersonate", resource: "users" })).toBe(false);
       expect(await may(hub, account, { verb: "list", resource: "secrets", namespace: "kube-system" })).toBe(false);

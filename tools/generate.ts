@@ -9,9 +9,10 @@ import { kindDocs } from "./generators/kind-docs.ts";
 import { nameReferences } from "./generators/name-references.ts";
 import { namespace } from "./generators/namespace.ts";
 import { rbac } from "./generators/rbac.ts";
+import { workloads } from "./generators/workloads.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rbac(DECLARATIONS)];
+const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rbac(DECLARATIONS), workloads];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];

@@ -4,8 +4,9 @@ import { encodeGroup } from "../../lib/access/group-name.ts";
 import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { type AccountName, GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
+import { HEALTH_PORT, labelsOf } from "../pod.ts";
+import { AGENT_DEPLOYMENT, agentDeployment } from "./deployment.ts";
 import { agentPermissions, ceilingBinding, impersonatorPermissions, probePermissions } from "./permissions.ts";
-import { agentPod } from "./pod.ts";
 
 export interface AgentManifestInput {
   /** Name of the Cluster. */
@@ -25,7 +26,7 @@ export interface AgentManifestInput {
   readonly hubURL?: string;
 }
 
-export const AGENT_LABELS = { "app.kubernetes.io/name": "drover-agent", "app.kubernetes.io/part-of": "drover" } as const;
+export const AGENT_LABELS = labelsOf(AGENT_DEPLOYMENT);
 
 const UNBOUNDED = "cluster-admin";
 const IN_CLUSTER_CA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
@@ -43,7 +44,7 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
     ...(input.ceiling === UNBOUNDED ? [] : impersonatorPermissions([EVERYONE, ...input.groups.map(groupOf)])),
     configMap(input),
     registrationSecret(input.registrationToken),
-    agentPod(input.image),
+    agentDeployment(input.image),
   ];
 }
 
@@ -92,7 +93,7 @@ function configMap({ cluster, authURL, proxyURLs, caPEM, hubURL }: AgentManifest
     caFile: "/etc/drover/ca.crt",
     ...(hubURL !== undefined && { hubURL, hubCAFile: IN_CLUSTER_CA }),
     registrationTokenFile: "/etc/drover-registration/token",
-    health: { host: "0.0.0.0", port: 8081 },
+    health: { host: "0.0.0.0", port: HEALTH_PORT },
   };
   return {
     apiVersion: "v1",

@@ -1,0 +1,74 @@
+// The Deployment of a component: its pods keep to the Pod Security level `restricted`. The same for the hub's processes and for agents. Pure.
+import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
+import { COMPONENTS, type ComponentName } from "../lib/components/components.ts";
+import type { KubeObject } from "../lib/kube/object.ts";
+
+export const HEALTH_PORT = 8081;
+/** Mounted there: a ConfigMap with the component's configuration. */
+export const CONFIG_FOLDER = "/etc/drover";
+
+/** A volume that the container only reads. `source`: as in a pod's `volumes`. */
+export interface Files {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly source: object;
+}
+
+export interface DeploymentInput {
+  readonly component: ComponentName;
+  /** Of the Deployment, and the value of its label app.kubernetes.io/name. */
+  readonly name: string;
+  readonly image: string;
+  readonly configFile: string;
+  readonly files: readonly Files[];
+  readonly resources: object;
+  /** Beside the one for health. */
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly env?: readonly object[];
+  /** Fields of the Deployment's spec, and of its pods' spec, that are this component's own. */
+  readonly spec: object;
+  readonly podSpec?: object;
+}
+
+/** On Deployments: operator, server or agent, so that a command can name all of a type. */
+const TYPE_LABEL = "app.kubernetes.io/component";
+
+export const labelsOf = (name: string) => ({ "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "drover" });
+export const selectorOf = (name: string) => ({ "app.kubernetes.io/name": name });
+
+export function deployment(input: DeploymentInput): KubeObject {
+  const { component, name, files } = input;
+  const spec = {
+    serviceAccountName: component,
+    ...input.podSpec,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      fsGroup: 65532,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    containers: [container(input)],
+    volumes: files.map(({ name, source }) => ({ name, ...source })),
+  };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: SYSTEM_NAMESPACE, labels: { ...labelsOf(name), [TYPE_LABEL]: COMPONENTS[component].type } },
+    spec: { ...input.spec, selector: { matchLabels: selectorOf(name) }, template: { metadata: { labels: labelsOf(name) }, spec } },
+  } as KubeObject;
+}
+
+const container = ({ component, image, configFile, files, resources, ports = [], env }: DeploymentInput) => ({
+  name: component,
+  image,
+  // V8 would let a busy process keep some hundred MiB of garbage before it collects; this costs no CPU that can be measured.
+  command: ["node", "--max-semi-space-size=16", `/drover/${component}.mjs`, "--config", `${CONFIG_FOLDER}/${configFile}`],
+  ...(env && { env }),
+  ports: [...ports, { name: "health", containerPort: HEALTH_PORT }],
+  livenessProbe: { httpGet: { path: "/healthz", port: "health" }, periodSeconds: 10, failureThreshold: 6 },
+  readinessProbe: { httpGet: { path: "/readyz", port: "health" }, periodSeconds: 5 },
+  resources,
+  securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+  volumeMounts: files.map(({ name, mountPath }) => ({ name, mountPath, readOnly: true })),
+});
