@@ -1,6 +1,7 @@
 // One line for each decision: who asked for what, from where, and why it was granted or refused.
 // Never a password, a token, its hash, a nonce or a signature; and no name that a stranger made up, which may be a password typed into the wrong field.
 import { Counter, type Registry } from "prom-client";
+import type { Refusal } from "../lib/server/refusal.ts";
 
 export interface Decision {
   readonly action: "login" | "logout" | "logout-everywhere" | "list-clusters" | "register-agent" | "agent-challenge" | "agent-token";
@@ -17,6 +18,9 @@ export interface Decision {
   readonly token?: string;
   readonly fingerprint?: string;
 }
+
+/** The reason of a refusal, for the record. */
+export const auditReason = ({ because, code }: Refusal): string => because ?? code;
 
 interface Log {
   info(message: string, fields: object): unknown;

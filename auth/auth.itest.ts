@@ -433,8 +433,8 @@ const register = async (cluster: string, token: string, key: Pair): Promise<Repl
 };
 
 /** As the clusters operator does when a key came on record. */
-async function makeAccountFor(cluster: string, print: string): Promise<void> {
-  const annotations = { [AGENT_KEY_ANNOTATION]: print };
+async function makeAccountFor(cluster: string, keyFingerprint: string): Promise<void> {
+  const annotations = { [AGENT_KEY_ANNOTATION]: keyFingerprint };
   await hub.admin.patch(
     ServiceAccount,
     { name: "agent", namespace: `cluster-${cluster}` },

@@ -1,6 +1,7 @@
 // The configuration of auth. Unknown keys and contradictions stop the start.
-import { notAnAddress } from "../lib/limits/addresses.ts";
+
 import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
+import { notAnAddress } from "../lib/server/addresses.ts";
 
 export interface AuthConfig {
   /** Absent: as a pod, or $KUBECONFIG. */

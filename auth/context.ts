@@ -6,13 +6,13 @@ import type { Cluster } from "../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../crds/v1alpha1/clustermembers.ts";
 import type { Cache } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
-import type { RateLimiter } from "../lib/limits/rate.ts";
-import type { NonceKeeper } from "./agents/nonce-keeper.ts";
+import type { RateLimiter } from "../lib/server/rate.ts";
+import type { NonceStore } from "./agents/nonce-store.ts";
 import type { Audit } from "./audit.ts";
 import type { AuthConfig } from "./config.ts";
-import type { HolderLimiter } from "./holder-limiter.ts";
-import type { LoginLimiter } from "./limiter.ts";
-import type { PasswordGate } from "./password-gate.ts";
+import type { LoginLimiter } from "./login/limiter.ts";
+import type { PasswordQueue } from "./login/password-queue.ts";
+import type { TokenLimiter } from "./token-limiter.ts";
 
 export interface Context {
   readonly config: Pick<AuthConfig, "proxyURL" | "tokenTTLSeconds" | "staleAfterSeconds">;
@@ -27,9 +27,9 @@ export interface Context {
   readonly agentSources: RateLimiter;
   readonly agents: RateLimiter;
   /** Requests that carry a token, and those that need none. */
-  readonly tokenHolders: HolderLimiter;
-  readonly passwords: PasswordGate;
-  readonly nonces: NonceKeeper;
+  readonly tokenLimiter: TokenLimiter;
+  readonly passwords: PasswordQueue;
+  readonly nonces: NonceStore;
   readonly audit: Audit;
   /** Those that say for whom they speak. */
   readonly balancers: BlockList;

@@ -7,19 +7,19 @@ import { userAgent } from "../lib/components/components.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
-import { listOf } from "../lib/limits/addresses.ts";
-import { RateLimiter } from "../lib/limits/rate.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
-import { NonceKeeper } from "./agents/nonce-keeper.ts";
+import { listOf } from "../lib/server/addresses.ts";
+import { type Certificate, readCertificate, reloadCertificate } from "../lib/server/certificate.ts";
+import { RateLimiter } from "../lib/server/rate.ts";
+import { NonceStore } from "./agents/nonce-store.ts";
 import { Audit } from "./audit.ts";
-import { followCertificate, readCertificate } from "./certificate.ts";
 import { type AuthConfig, authConfig } from "./config.ts";
 import type { Context } from "./context.ts";
-import { HolderLimiter } from "./holder-limiter.ts";
-import { LoginLimiter } from "./limiter.ts";
-import { PasswordGate } from "./password-gate.ts";
+import { LoginLimiter } from "./login/limiter.ts";
+import { PasswordQueue } from "./login/password-queue.ts";
 import { createServer } from "./server.ts";
+import { TokenLimiter } from "./token-limiter.ts";
 
 await runProcess("auth", main, authConfig);
 
@@ -36,9 +36,9 @@ async function main({ config, log, metrics, signal }: Process<AuthConfig>): Prom
     // A thousand agents behind one address may all come back at once.
     agentSources: new RateLimiter(3000, 50),
     agents: new RateLimiter(30, 1),
-    tokenHolders: new HolderLimiter(300, 20),
-    passwords: new PasswordGate(),
-    nonces: new NonceKeeper(hub, now),
+    tokenLimiter: new TokenLimiter(300, 20),
+    passwords: new PasswordQueue(),
+    nonces: new NonceStore(hub, now),
     audit: new Audit(log, metrics),
     balancers: listOf(config.trustForwardedFrom),
     now,
@@ -59,7 +59,8 @@ async function main({ config, log, metrics, signal }: Process<AuthConfig>): Prom
   // A copy: fastify writes into what it is given, and the configuration is frozen.
   await server.listen({ ...config.listen });
   log.info("listening", { url: `https://${config.listen.host}:${(server.server.address() as AddressInfo).port}` });
-  await followCertificate(server.server, config.tls, certificate, log, signal);
+  const use = (renewed: Certificate) => server.server.setSecureContext({ ...renewed, minVersion: "TLSv1.2" });
+  await reloadCertificate({ files: config.tls, current: certificate, use, log, signal });
   await server.close();
   await health.close();
   await hub.close();

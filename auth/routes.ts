@@ -4,19 +4,19 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { SHORT_NAME } from "../crds/v1alpha1/names.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { isNotFound } from "../lib/kube/client.ts";
-import { type Source, sourceOf } from "../lib/limits/source.ts";
+import { Refusal, tooManyRequests } from "../lib/server/refusal.ts";
+import { type Source, sourceOf } from "../lib/server/source.ts";
 import { authorizationsIn } from "../lib/sessions/bearer.ts";
-import type { AgentAsker } from "./agents/admit.ts";
+import type { AgentRequest } from "./agents/limits.ts";
 import { type RegisterRequest, registerAgent } from "./agents/register.ts";
 import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
-import type { Decision } from "./audit.ts";
-import { authenticate, type Holder } from "./bearer.ts";
+import { auditReason, type Decision } from "./audit.ts";
+import { authenticate, type Holder } from "./authenticate.ts";
 import { clustersOf } from "./clusters/visible.ts";
 import type { Context } from "./context.ts";
-import { isAccepted } from "./login/judge.ts";
-import { endAllLogins } from "./login/notes.ts";
+import { isAccepted } from "./login/evaluate.ts";
 import { type LoginRequest, login } from "./login/route.ts";
-import { Refusal, tooMany } from "./refusal.ts";
+import { endAllLogins } from "./login/user-status.ts";
 import type { AuthServer } from "./server.ts";
 
 const text = (maxLength: number, minLength = 1) => ({ type: "string", minLength, maxLength }) as const;
@@ -48,7 +48,10 @@ const noBody = { anyOf: [{ type: "null" }, object({})] };
 
 export function addRoutes(server: AuthServer, context: Context): void {
   const asker = (request: FastifyRequest) => ({ source: sourceFor(context, request), requestId: String(request.id) });
-  const agent = (request: FastifyRequest): AgentAsker => ({ ...asker(request), cluster: (request.params as { cluster: string }).cluster });
+  const agent = (request: FastifyRequest): AgentRequest => ({
+    ...asker(request),
+    cluster: (request.params as { cluster: string }).cluster,
+  });
 
   server.post("/login/:provider", { schema: { params: object({ provider: text(253) }), body: loginBody } }, async (request) =>
     login(context, { ...asker(request), provider: (request.params as { provider: string }).provider }, request.body as LoginRequest),
@@ -73,8 +76,8 @@ export function addRoutes(server: AuthServer, context: Context): void {
 
   server.get("/.well-known/drover", async (request) => {
     const source = sourceFor(context, request);
-    const waitSeconds = source.standsForMany ? 0 : context.tokenHolders.admit(undefined, source, context.now().getTime());
-    if (waitSeconds > 0) throw tooMany("TooManyRequests", waitSeconds);
+    const waitSeconds = source.standsForMany ? 0 : context.tokenLimiter.admit(undefined, source, context.now().getTime());
+    if (waitSeconds > 0) throw tooManyRequests("TooManyRequests", waitSeconds);
     const providers = context.providers.list().filter(isAccepted);
     return {
       apiURL: context.config.proxyURL,
@@ -110,7 +113,7 @@ async function mustHoldToken(context: Context, request: FastifyRequest, action: 
     return await authenticate(context, authorizationsIn(request.raw.rawHeaders), source);
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action, decision: "deny", reason: error.because, source: source.address, requestId: String(request.id) });
+      context.audit.record({ action, decision: "deny", reason: auditReason(error), source: source.address, requestId: String(request.id) });
     throw error;
   }
 }

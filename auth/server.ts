@@ -1,23 +1,22 @@
 // The HTTPS server of auth: bounds first, then routes. Whatever goes wrong is answered as a Kubernetes Status, without a word of what was sent.
 import { randomUUID } from "node:crypto";
-import { STATUS_CODES } from "node:http";
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
-import { isListed } from "../lib/limits/addresses.ts";
-import { boundConnections } from "../lib/limits/connections.ts";
+import { isListed } from "../lib/server/addresses.ts";
+import { boundConnections } from "../lib/server/connections.ts";
+import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
+import { Refusal } from "../lib/server/refusal.ts";
+import { SAFETY_HEADERS } from "../lib/server/safety-headers.ts";
 import type { Context } from "./context.ts";
-import { Refusal } from "./refusal.ts";
 import { addRoutes } from "./routes.ts";
 
 const BODY_BYTES = 16 * 1024;
 const HEADER_BYTES = 8 * 1024;
 /** For the handshake, for the head and for the whole request; whoever is slower is cut off. */
-const PATIENCE_MS = 10_000;
-/** For reading the answer to what was not HTTP. */
-const GOODBYE_MS = 1000;
+const TIMEOUT_MS = 10_000;
 
 export interface ServerOptions {
   /** PEM. */
@@ -27,7 +26,7 @@ export interface ServerOptions {
   readonly connectionsPerSource: number;
   readonly connections: number;
   /** How long somebody may take over a handshake, a head or a body. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
 }
 
 interface Log {
@@ -38,23 +37,23 @@ export type AuthServer = FastifyInstance<Server>;
 
 /** Not listening yet. */
 export function createServer(context: Context, options: ServerOptions, log: Log): AuthServer {
-  const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const server: AuthServer = Fastify({
     https: {
       cert: options.cert,
       key: options.key,
       minVersion: "TLSv1.2",
-      handshakeTimeout: patienceMs,
-      headersTimeout: patienceMs,
-      requestTimeout: patienceMs,
-      connectionsCheckingInterval: Math.min(1000, patienceMs),
-      keepAliveTimeout: patienceMs,
+      handshakeTimeout: timeoutMs,
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      connectionsCheckingInterval: Math.min(1000, timeoutMs),
+      keepAliveTimeout: timeoutMs,
       maxHeaderSize: HEADER_BYTES,
     },
-    requestTimeout: patienceMs,
-    keepAliveTimeout: patienceMs,
+    requestTimeout: timeoutMs,
+    keepAliveTimeout: timeoutMs,
     // Of silence after the handshake, which no other limit covers; long enough for a login that waits in line.
-    connectionTimeout: 2 * patienceMs,
+    connectionTimeout: 2 * timeoutMs,
     bodyLimit: BODY_BYTES,
     genReqId: () => randomUUID(),
     // A client may not choose the id under which it appears in the audit record.
@@ -71,7 +70,7 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
   });
   server.removeContentTypeParser("text/plain");
   server.addHook("onSend", async (_request, reply) => {
-    reply.headers(HEADERS);
+    setHeaders(reply, [...SAFETY_HEADERS, "Strict-Transport-Security", "max-age=31536000"]);
   });
   server.setNotFoundHandler((_request, reply) => answer(reply, new Refusal("NotFound", "there is nothing at this path")));
   server.setErrorHandler((error: FastifyError | Error, request, reply) => {
@@ -84,13 +83,6 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
   addRoutes(server, context);
   return server;
 }
-
-const HEADERS = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "strict-transport-security": "max-age=31536000",
-};
 
 /** Messages of fastify and of the JSON parser may quote what was sent; only those of schema checks are known not to. */
 function asRefusal(error: FastifyError | Error): Refusal {
@@ -105,9 +97,14 @@ function asRefusal(error: FastifyError | Error): Refusal {
 }
 
 function answer(reply: FastifyReply, refusal: Refusal): FastifyReply {
-  if (refusal.retryAfterSeconds !== undefined) reply.header("retry-after", refusal.retryAfterSeconds);
-  if (refusal.status === 401) reply.header("www-authenticate", "Bearer");
-  return reply.code(refusal.status).type("application/json").send(refusal.body);
+  const { status, headers, body } = refusal.answer();
+  setHeaders(reply, headers);
+  return reply.code(status).send(body);
+}
+
+/** `headers`: names and values in turn. */
+function setHeaders(reply: FastifyReply, headers: readonly string[]): void {
+  for (let i = 0; i + 1 < headers.length; i += 2) reply.header(headers[i] ?? "", headers[i + 1]);
 }
 
 /** Names the field and the rule, never the value. */
@@ -120,14 +117,9 @@ function schemaMessage(
   return `${field}: ${problem.message ?? "is not as expected"}`;
 }
 
-/** What is not even HTTP: answered in one write, and the connection is closed. Before the handshake is done there is nothing to answer with. */
+/** Bytes that are no HTTP request. */
 function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  const code =
-    ({ HPE_HEADER_OVERFLOW: "HeadersTooLarge", ERR_HTTP_REQUEST_TIMEOUT: "RequestTooSlow" } as const)[error.code ?? ""] ?? "BadRequest";
-  if (socket.destroyed || !socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? "")) return void socket.destroy();
-  const { status, body } = new Refusal(code, "the request is not well-formed, too large or too slow");
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
-  socket.end(head + body, () => socket.destroy());
-  // Whoever does not read the answer is not waited for.
-  setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+  const refusal = parserRefusal(error.code, HEADER_BYTES);
+  if (refusal === undefined) socket.destroy();
+  else refuseSocket(socket, refusal);
 }

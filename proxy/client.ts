@@ -2,13 +2,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
+import type { Refusal } from "../lib/server/refusal.ts";
+import type { RawRequest } from "./admit.ts";
 import type { Http2Connection } from "./http2-connection.ts";
-import type { Refusal } from "./refusal.ts";
-import type { Incoming } from "./request.ts";
-import type { UnreadRefusals } from "./unread-refusals.ts";
+import type { PendingRefusals } from "./pending-refusals.ts";
 
 export interface Client {
-  readonly incoming: Incoming;
+  readonly request: RawRequest;
   /** undefined: the request has no body. */
   readonly body: Readable | undefined;
   /** Takes the answer's body, after `respond`; may be paused by a client that does not read. */
@@ -34,12 +34,12 @@ export function refuse(client: Client, refusal: Refusal): void {
   client.refuse(refusal.answer());
 }
 
-export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, unread: UnreadRefusals): Client {
+export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, pending: PendingRefusals): Client {
   req.on("error", ignore);
   res.on("error", ignore);
   const hasBody = bodyOfHttp1(req.rawHeaders);
   return {
-    incoming: {
+    request: {
       method: req.method ?? "",
       url: req.url ?? "",
       rawHeaders: req.rawHeaders,
@@ -65,7 +65,7 @@ export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, unread:
       if (res.destroyed || res.headersSent) return;
       res.writeHead(status, headers);
       res.end(req.method === "HEAD" ? undefined : body);
-      const over = unread.add(req.rawHeaders, () => req.socket.destroy());
+      const over = pending.add(req.rawHeaders, () => req.socket.destroy());
       // What is still to come of the request counts as well: node reads and drops it.
       res.once("close", () => (req.closed ? over() : req.once("close", over)));
     },
@@ -77,13 +77,13 @@ export function clientOfHttp2(
   stream: ServerHttp2Stream,
   rawHeaders: readonly string[],
   flags: number,
-  { connection, unread }: { readonly connection: Http2Connection; readonly unread: UnreadRefusals },
+  { connection, pending }: { readonly connection: Http2Connection; readonly pending: PendingRefusals },
 ): Client {
   stream.on("error", ignore);
   const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
   if (!hasBody) stream.resume();
   return {
-    incoming: {
+    request: {
       method: pseudo(rawHeaders, ":method"),
       url: pseudo(rawHeaders, ":path"),
       rawHeaders,
@@ -96,7 +96,7 @@ export function clientOfHttp2(
     },
     respond(status, headers) {
       if (stream.destroyed || stream.closed || stream.headersSent) return;
-      connection.letIn();
+      connection.authenticated();
       try {
         stream.respond(headersOfHttp2(status, headers));
       } catch {
@@ -110,7 +110,7 @@ export function clientOfHttp2(
       if (hasBody) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
       stream.end(pseudo(rawHeaders, ":method") === "HEAD" ? undefined : body);
       connection.refused(stream);
-      const over = unread.add(rawHeaders, (what) => connection.end(what === "exchange" ? stream : undefined));
+      const over = pending.add(rawHeaders, (what) => connection.end(what === "exchange" ? stream : undefined));
       stream.once("close", over);
     },
     abort(because) {

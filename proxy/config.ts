@@ -1,7 +1,7 @@
 // The configuration of the proxy. Unknown keys and contradictions stop the start.
 import { hostname } from "node:os";
-import { notAnAddress } from "../lib/limits/addresses.ts";
 import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
+import { notAnAddress } from "../lib/server/addresses.ts";
 
 export interface ProxyConfig {
   /** Absent: as a pod, or $KUBECONFIG. */

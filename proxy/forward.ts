@@ -1,13 +1,13 @@
 // Step 6: the request goes through the tunnel, and its answer comes back. Backpressure holds in both directions: whoever does not
 // read stops his own request, and nobody else's.
-import { judgeAnswer } from "../lib/identity/answer.ts";
+import { evaluateAnswer } from "../lib/identity/answer.ts";
+import { Refusal } from "../lib/server/refusal.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
 import { type Client, refuse } from "./client.ts";
 import { answerRefused, interruption, notConnected } from "./interruption.ts";
-import { Refusal } from "./refusal.ts";
 
 /** How an exchange ended; bytes are those of the bodies. */
 export interface Outcome {
@@ -46,15 +46,15 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     if (opened instanceof Refusal) return stop(opened);
     stream = opened;
     opened.on("head", (answer: ResponseHead) => {
-      const judged = judgeAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
-      if (judged.is === "unfit") {
-        stop(answerRefused(cluster, judged.because));
+      const result = evaluateAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
+      if (result.is === "refused") {
+        stop(answerRefused(cluster, result.because));
         opened.reset(TunnelCode.Protocol, "the answer is refused");
         return;
       }
-      status = judged.status;
-      client.respond(judged.status, judged.headers);
-      if (judged.length !== undefined) holdToLength(opened, judged.length, () => client.abort("broken"));
+      status = result.status;
+      client.respond(result.status, result.headers);
+      if (result.length !== undefined) holdToLength(opened, result.length, () => client.abort("broken"));
       opened.pipe(client.sink);
     });
     opened.on("error", (error: Error) => {

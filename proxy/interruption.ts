@@ -1,6 +1,7 @@
 // What a client is told when its stream through the tunnel ended without an answer, or with one that is not passed on.
+
+import { Refusal } from "../lib/server/refusal.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
-import { Refusal } from "./refusal.ts";
 
 export function interruption(error: Error, cluster: string): Refusal {
   switch (error instanceof TunnelError ? error.code : TunnelCode.Internal) {
@@ -16,7 +17,7 @@ export function interruption(error: Error, cluster: string): Refusal {
       return new Refusal(
         "Interrupted",
         "the proxy or the agent holds too much that nobody reads, and gave this request up; whether it was carried out is not known",
-        "Unread",
+        { because: "Unread" },
       );
     default:
       return new Refusal(

@@ -5,18 +5,18 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { boundConnections, type ConnectionBounds } from "../lib/limits/connections.ts";
-import type { Certificate } from "./certificate.ts";
+import type { Certificate } from "../lib/server/certificate.ts";
+import { boundConnections, type ConnectionBounds } from "../lib/server/connections.ts";
+import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
+import { Refusal } from "../lib/server/refusal.ts";
+import type { RawRequest } from "./admit.ts";
 import { type Client, clientOfHttp1, clientOfHttp2 } from "./client.ts";
-import { Http2Connection, STRANGERS_REQUESTS } from "./http2-connection.ts";
-import { Refusal } from "./refusal.ts";
-import type { Incoming } from "./request.ts";
-import { UnreadRefusals } from "./unread-refusals.ts";
-import { refuseSocket } from "./upgrade.ts";
+import { Http2Connection, UNAUTHENTICATED_STREAMS } from "./http2-connection.ts";
+import { PendingRefusals } from "./pending-refusals.ts";
 
 export interface Handlers {
   request(client: Client): void;
-  upgrade(incoming: Incoming, socket: Duplex, behind: Buffer): void;
+  upgrade(request: RawRequest, socket: Duplex, behind: Buffer): void;
   /** Something that was not understood, and was refused. */
   malformed(refusal: Refusal, peer: string): void;
 }
@@ -28,9 +28,9 @@ export interface Held {
   readonly sessions: number;
   readonly streams: number;
   /** Refused requests whose answer was not taken yet, the bytes that they stand for, and the most that those may be. */
-  readonly unreadRefusals: number;
-  readonly unreadBytes: number;
-  readonly unreadBudgetBytes: number;
+  readonly pendingRefusals: number;
+  readonly pendingBytes: number;
+  readonly pendingBudgetBytes: number;
 }
 
 export interface ListenerOptions {
@@ -46,13 +46,13 @@ export interface Listener {
   held(): Held;
   use(certificate: Certificate): void;
   /** Stops listening, lets idle clients go, and ends the rest when the time is over. */
-  close(patienceMs: number): Promise<void>;
+  close(timeoutMs: number): Promise<void>;
 }
 
 /** A person's groups alone may take some kilobytes, but those travel in the tunnel, not here. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** For the handshake and for a request's head. */
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const IDLE_MS = 75_000;
 /** What a client may upload before we have read it: per request, and per connection. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
@@ -73,10 +73,10 @@ export async function listen(
     ...certificate,
     minVersion: "TLSv1.2",
     allowHTTP1: true,
-    handshakeTimeout: PATIENCE_MS,
+    handshakeTimeout: TIMEOUT_MS,
     settings: {
       initialWindowSize: STREAM_WINDOW_BYTES,
-      maxConcurrentStreams: STRANGERS_REQUESTS,
+      maxConcurrentStreams: UNAUTHENTICATED_STREAMS,
       maxHeaderListSize: MAX_HEADER_BYTES,
     },
     maxSessionMemory: 64,
@@ -84,17 +84,17 @@ export async function listen(
     // An answer may have two headers ETag: not for us to judge, and no reason to end its stream without a status.
     strictSingleValueFields: false,
     // Options of node:http, which serves the connections that do not choose HTTP/2.
-    ...{ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: PATIENCE_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS },
+    ...{ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS },
   });
   // Also where these are not read from the options: requests may last for days, their heads may not.
   server.setTimeout(0);
-  Object.assign(server, { headersTimeout: PATIENCE_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
+  Object.assign(server, { headersTimeout: TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
   boundConnections(server, bounds);
-  const unread = new UnreadRefusals();
+  const pending = new PendingRefusals();
   const sessions = new Map<ServerHttp2Session, Http2Connection>();
   const sockets = new Set<TLSSocket>();
-  serveHttp2(server, { sessions, unread, idleMs }, handlers);
-  serveHttp1(server, { sockets, unread }, handlers);
+  serveHttp2(server, { sessions, pending, idleMs }, handlers);
+  serveHttp1(server, { sockets, pending }, handlers);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -109,21 +109,21 @@ export async function listen(
       sockets: sockets.size,
       sessions: sessions.size,
       streams: [...sessions.values()].reduce((sum, { streams }) => sum + streams, 0),
-      unreadRefusals: unread.count,
-      unreadBytes: unread.bytes,
-      unreadBudgetBytes: unread.budgetBytes,
+      pendingRefusals: pending.count,
+      pendingBytes: pending.bytes,
+      pendingBudgetBytes: pending.budgetBytes,
     }),
-    close: (patienceMs) => close(server, [...sessions.keys()], sockets, patienceMs),
+    close: (timeoutMs) => close(server, [...sessions.keys()], sockets, timeoutMs),
   };
 }
 
 interface Http2Parts {
   readonly sessions: Map<ServerHttp2Session, Http2Connection>;
-  readonly unread: UnreadRefusals;
+  readonly pending: PendingRefusals;
   readonly idleMs: number;
 }
 
-function serveHttp2(server: Http2SecureServer, { sessions, unread, idleMs }: Http2Parts, handlers: Handlers): void {
+function serveHttp2(server: Http2SecureServer, { sessions, pending, idleMs }: Http2Parts, handlers: Handlers): void {
   let accepted: TLSSocket;
   // The session of a connection is made while this event is told.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
@@ -135,7 +135,7 @@ function serveHttp2(server: Http2SecureServer, { sessions, unread, idleMs }: Htt
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     session.on("stream", (stream, _headers, flags, rawHeaders) => {
       connection.opened(stream);
-      handlers.request(clientOfHttp2(stream, rawHeaders, flags, { connection, unread }));
+      handlers.request(clientOfHttp2(stream, rawHeaders, flags, { connection, pending }));
     });
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
@@ -145,13 +145,13 @@ function serveHttp2(server: Http2SecureServer, { sessions, unread, idleMs }: Htt
 
 interface Http1Parts {
   readonly sockets: Set<TLSSocket>;
-  readonly unread: UnreadRefusals;
+  readonly pending: PendingRefusals;
 }
 
-function serveHttp1(server: Http2SecureServer, { sockets, unread }: Http1Parts, handlers: Handlers): void {
+function serveHttp1(server: Http2SecureServer, { sockets, pending }: Http1Parts, handlers: Handlers): void {
   server.on("request", (req, res) => {
     if (req.httpVersionMajor >= 2) return;
-    handlers.request(clientOfHttp1(req as unknown as IncomingMessage, res as unknown as ServerResponse, unread));
+    handlers.request(clientOfHttp1(req as unknown as IncomingMessage, res as unknown as ServerResponse, pending));
   });
   // Listening for "request" also brings node's emulation of HTTP/1 objects for each HTTP/2 stream, which are served otherwise.
   server.removeAllListeners("stream");
@@ -164,12 +164,12 @@ function serveHttp1(server: Http2SecureServer, { sockets, unread }: Http1Parts, 
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("upgrade", (req: IncomingMessage, socket: TLSSocket, behind: Buffer) => {
-    handlers.upgrade(incomingOf(req), socket, behind);
+    handlers.upgrade(requestOf(req), socket, behind);
   });
   server.on("connect", (req: IncomingMessage, socket: TLSSocket) => {
     const refusal = new Refusal("MethodNotAllowed", "CONNECT is not served here");
     refuseSocket(socket, refusal);
-    handlers.malformed(refusal, incomingOf(req).peer);
+    handlers.malformed(refusal, requestOf(req).peer);
   });
   const refused = new WeakSet<Duplex>();
   server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => {
@@ -177,42 +177,35 @@ function serveHttp1(server: Http2SecureServer, { sockets, unread }: Http1Parts, 
     if (refused.has(socket)) return;
     refused.add(socket);
     const peer = (socket as TLSSocket).remoteAddress ?? "";
-    if (error.code === "ECONNRESET" || !socket.writable) {
+    const refusal = parserRefusal(error.code, MAX_HEADER_BYTES);
+    if (refusal === undefined || !socket.writable) {
       socket.destroy();
       return;
     }
-    const refusal = refusalOf(error.code);
     refuseSocket(socket, refusal);
     handlers.malformed(refusal, peer);
   });
 }
 
-const incomingOf = (req: IncomingMessage): Incoming => ({
+const requestOf = (req: IncomingMessage): RawRequest => ({
   method: req.method ?? "",
   url: req.url ?? "",
   rawHeaders: req.rawHeaders,
   peer: req.socket.remoteAddress ?? "",
 });
 
-/** `code`: of the HTTP parser. What it objected to is never repeated: it may be a token. */
-function refusalOf(code: string | undefined): Refusal {
-  if (code === "HPE_HEADER_OVERFLOW") return new Refusal("HeadersTooLarge", `the headers take more than ${MAX_HEADER_BYTES / 1024} KiB`);
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return new Refusal("RequestTooSlow", "the request's head took too long");
-  return new Refusal("MalformedRequest", "this is not a well-formed HTTP request");
-}
-
 async function close(
   server: Http2SecureServer,
   sessions: readonly ServerHttp2Session[],
   sockets: ReadonlySet<TLSSocket>,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
   const timer = setTimeout(() => {
     for (const session of sessions) session.destroy();
     for (const socket of sockets) socket.destroy();
-  }, patienceMs);
+  }, timeoutMs);
   await closed;
   clearTimeout(timer);
 }

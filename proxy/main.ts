@@ -5,12 +5,12 @@ import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import { serveHealth } from "../lib/process/health.ts";
 import { standardOutput } from "../lib/process/output.ts";
 import { type Process, runProcess } from "../lib/process/run.ts";
-import { followCertificate, readCertificate } from "./certificate.ts";
+import { type Certificate, readCertificate, reloadCertificate } from "../lib/server/certificate.ts";
 import { type ProxyConfig, proxyConfig } from "./config.ts";
 import { startProxy } from "./start.ts";
 
 /** How long a stop waits for what is under way; watches and streams are then cut, and their clients ask another replica. */
-const PATIENCE_MS = 1_500;
+const TIMEOUT_MS = 1_500;
 
 await runProcess("proxy", main, proxyConfig);
 
@@ -24,8 +24,9 @@ async function main({ config, log, metrics, signal }: Process<ProxyConfig>): Pro
   await proxy.synced;
   const listener = await proxy.listen(certificate);
   log.info("listening", { url: `https://${config.listen.host}:${listener.port}` });
-  await followCertificate(config.tls, certificate, (renewed) => listener.use(renewed), log, signal);
-  await proxy.close(PATIENCE_MS);
+  const use = (renewed: Certificate) => listener.use(renewed);
+  await reloadCertificate({ files: config.tls, current: certificate, use, log, signal });
+  await proxy.close(TIMEOUT_MS);
   await health.close();
   await hub.close();
 }

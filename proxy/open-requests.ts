@@ -1,8 +1,9 @@
-// The requests that are under way. When what somebody was let in by ends, his open requests end with it, at once.
-import { type Hub, type LetIn, reconsider } from "./pipeline.ts";
-import type { Refusal } from "./refusal.ts";
+// The open requests. When the access that one rests on ends, the request ends with it, at once.
 
-export interface OpenRequest extends LetIn {
+import type { Refusal } from "../lib/server/refusal.ts";
+import { type AccessBasis, type HubView, reevaluate } from "./pipeline.ts";
+
+export interface OpenRequest extends AccessBasis {
   readonly user: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
@@ -10,13 +11,13 @@ export interface OpenRequest extends LetIn {
 }
 
 export class OpenRequests {
-  readonly #hub: Hub;
+  readonly #hub: HubView;
   readonly #onEnded: (because: Refusal) => void;
   readonly #byUser = new Map<string, Set<OpenRequest>>();
   readonly #byCluster = new Map<string, Set<OpenRequest>>();
   #count = 0;
 
-  constructor(hub: Hub, onEnded: (because: Refusal) => void = () => {}) {
+  constructor(hub: HubView, onEnded: (because: Refusal) => void = () => {}) {
     this.#hub = hub;
     this.#onEnded = onEnded;
   }
@@ -25,7 +26,7 @@ export class OpenRequests {
     return this.#count;
   }
 
-  /** Returns how to take it out again, which is idempotent. */
+  /** Returns the function that removes it, which is idempotent. */
   add(request: OpenRequest): () => void {
     put(this.#byUser, request.user, request);
     put(this.#byCluster, request.cluster, request);
@@ -37,29 +38,29 @@ export class OpenRequests {
     };
   }
 
-  reconsiderUser(user: string): void {
-    this.#reconsider(this.#byUser.get(user) ?? []);
+  reevaluateUser(user: string): void {
+    this.#reevaluate(this.#byUser.get(user) ?? []);
   }
 
-  reconsiderCluster(cluster: string): void {
-    this.#reconsider(this.#byCluster.get(cluster) ?? []);
+  reevaluateCluster(cluster: string): void {
+    this.#reevaluate(this.#byCluster.get(cluster) ?? []);
   }
 
-  reconsiderAll(): void {
-    for (const requests of [...this.#byUser.values()]) this.#reconsider(requests);
+  reevaluateAll(): void {
+    for (const requests of [...this.#byUser.values()]) this.#reevaluate(requests);
   }
 
-  /** Ends those whose token's time has come; to be called every second. */
+  /** Ends the requests whose token has expired; to be called every second. */
   endExpired(now: number): void {
     for (const requests of [...this.#byUser.values()]) {
-      for (const request of [...requests]) if (!(now < request.expiresAt)) this.#reconsider([request]);
+      for (const request of [...requests]) if (!(now < request.expiresAt)) this.#reevaluate([request]);
     }
   }
 
-  #reconsider(requests: Iterable<OpenRequest>): void {
+  #reevaluate(requests: Iterable<OpenRequest>): void {
     const now = Date.now();
     for (const request of [...requests]) {
-      const because = reconsider(request, this.#hub, now);
+      const because = reevaluate(request, this.#hub, now);
       if (because === undefined) continue;
       this.#onEnded(because);
       request.end(because);

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
+import { AuditLimiter } from "./audit-limiter.ts";
 import { type AuditRecord, Recorder } from "./record.ts";
-import { Strangers } from "./strangers.ts";
 
 const nothing = () => 0;
 const gauges = { openRequests: nothing, tunnels: nothing, bufferedBytes: nothing, staleSeconds: nothing };
@@ -38,12 +38,12 @@ test("a flood of refused strangers writes a bounded number of lines, and all of 
 });
 
 test("an address that knocks all the time does not use up the lines of the others", () => {
-  const strangers = new Strangers({ perSource: [5, 1], all: [100, 10] });
+  const strangers = new AuditLimiter({ perSource: [5, 1], all: [100, 10] });
   let told = 0;
-  for (let i = 0; i < 10_000; i++) if (strangers.tell("10.0.0.1", "Unauthorized", 0)) told++;
+  for (let i = 0; i < 10_000; i++) if (strangers.admit("10.0.0.1", "Unauthorized", 0)) told++;
   expect(told).toBe(5);
-  expect(strangers.tell("10.0.0.2", "Unauthorized", 0)).toBe(true);
-  expect(strangers.takeUntold()).toEqual([["Unauthorized", 9_995]]);
-  expect(strangers.takeUntold()).toEqual([]);
-  expect(strangers.tell("10.0.0.1", "Unauthorized", 1_000)).toBe(true);
+  expect(strangers.admit("10.0.0.2", "Unauthorized", 0)).toBe(true);
+  expect(strangers.takeSuppressed()).toEqual([["Unauthorized", 9_995]]);
+  expect(strangers.takeSuppressed()).toEqual([]);
+  expect(strangers.admit("10.0.0.1", "Unauthorized", 1_000)).toBe(true);
 });

@@ -1,17 +1,17 @@
-// Step 7: one line for each request, when it is over (and one when a stream begins), and the numbers. Never a header, a query or a
-// body: only names. Written in batches, without a logger in between: this is done for every request. Strangers get a bounded number of
-// lines; the rest of them are counted in a line of their own.
+// The audit record and the metrics: one line for each request when it ends, and one when a long request begins. Names only, never a header, a
+// query or a body. Lines are written in batches and without a logger, since every request has one. Refusals of unauthenticated clients get a
+// limited number of lines; the rest is counted in lines of their own.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { Strangers } from "./strangers.ts";
+import { AuditLimiter } from "./audit-limiter.ts";
 
 export interface AuditRecord {
   readonly stage: "begin" | "end";
-  /** What was asked: a request to a cluster, or an agent's tunnel or request to the hub. */
+  /** A request to a cluster, or an agent's tunnel or request to the hub. */
   readonly action: "request" | "tunnel" | "agent-hub" | "none";
   readonly decision: "allow" | "deny";
   readonly source: string;
   readonly cluster?: string;
-  /** Only names that the hub knows. */
+  /** Only names of objects that exist. */
   readonly user?: string;
   readonly token?: string;
   readonly method?: string;
@@ -26,7 +26,7 @@ export interface AuditRecord {
   readonly ms?: number;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
-  /** So many more were refused in this way, of which no line tells. */
+  /** So many refusals of this kind got no line of their own. */
   readonly count?: number;
 }
 
@@ -48,7 +48,7 @@ export class Recorder {
   readonly #seconds: Histogram;
   readonly #bytes: Counter<"direction">;
   readonly #ended: Counter<"refusal">;
-  readonly #strangers = new Strangers();
+  readonly #limiter = new AuditLimiter();
   #lines = "";
   #timer: NodeJS.Timeout | undefined;
   #countsTimer: NodeJS.Timeout | undefined;
@@ -58,7 +58,7 @@ export class Recorder {
     const registers = [metrics];
     this.#requests = new Counter({
       name: "drover_proxy_requests_total",
-      help: "Requests, by what was asked, the answer's status and the refusal.",
+      help: "Requests, by action, status of the answer, and refusal.",
       labelNames: ["action", "status", "refusal"],
       registers,
     });
@@ -71,16 +71,16 @@ export class Recorder {
     this.#bytes = new Counter({ name: "drover_proxy_body_bytes_total", help: "Bytes of bodies.", labelNames: ["direction"], registers });
     this.#ended = new Counter({
       name: "drover_proxy_ended_total",
-      help: "Requests that were under way and were ended because what they rested on had ended.",
+      help: "Open requests that were ended because the access that they rested on had ended.",
       labelNames: ["refusal"],
       registers,
     });
     gauge("drover_proxy_open_requests", "Requests under way.", gauges.openRequests);
     gauge("drover_proxy_tunnels", "Tunnels that end here.", gauges.tunnels);
-    gauge("drover_proxy_tunnel_buffered_bytes", "Bytes that tunnels hold at this end.", gauges.bufferedBytes);
+    gauge("drover_proxy_tunnel_buffered_bytes", "Bytes that the proxy buffers for tunnels.", gauges.bufferedBytes);
     gauge(
       "drover_proxy_hub_silent_seconds",
-      "For how long the hub has said nothing about the kind it spoke of longest ago.",
+      "Seconds since the hub last confirmed the kind that it confirmed longest ago.",
       gauges.staleSeconds,
     );
 
@@ -107,15 +107,16 @@ export class Recorder {
       if (record.bytesIn) this.#bytes.inc({ direction: "in" }, record.bytesIn);
       if (record.bytesOut) this.#bytes.inc({ direction: "out" }, record.bytesOut);
     }
-    const isStranger = record.decision === "deny" && record.user === undefined;
-    if (!isStranger || this.#strangers.tell(record.source, `${record.status} ${record.refusal}`, performance.now())) this.#line(record);
+    const isUnauthenticated = record.decision === "deny" && record.user === undefined;
+    if (!isUnauthenticated || this.#limiter.admit(record.source, `${record.status} ${record.refusal}`, performance.now()))
+      this.#line(record);
     else this.#countsTimer ??= setTimeout(() => this.#counts(), COUNTS_EVERY_MS).unref();
   }
 
   #counts(): void {
     clearTimeout(this.#countsTimer);
     this.#countsTimer = undefined;
-    for (const [refused, count] of this.#strangers.takeUntold()) {
+    for (const [refused, count] of this.#limiter.takeSuppressed()) {
       const [status, refusal = ""] = refused.split(" ");
       this.#line({ stage: "end", action: "none", decision: "deny", source: "", status: Number(status), refusal, count });
     }
@@ -143,7 +144,7 @@ export class Recorder {
   }
 }
 
-/** What a client chose the length of. */
+/** Cuts the texts whose length the client chooses. */
 function shortened(record: AuditRecord): AuditRecord {
   const { path, userAgent } = record;
   if ((path?.length ?? 0) <= MAX_TEXT && (userAgent?.length ?? 0) <= MAX_TEXT) return record;

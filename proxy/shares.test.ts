@@ -1,19 +1,19 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { isLongRunning } from "./long-running.ts";
 import { Shares } from "./shares.ts";
-import { isUnbounded } from "./unbounded.ts";
 
-const CARRIES = 2_000;
-const east = (user: string, unbounded: boolean) => ({ cluster: "east", user, unbounded });
+const CAPACITY = 2_000;
+const east = (user: string, longRunning: boolean) => ({ cluster: "east", user, longRunning });
 
 /** Takes all that the user gets. */
-function takeAll(shares: Shares, user: string, unbounded: boolean): number {
-  for (let taken = 0; ; taken++) if (typeof shares.take(east(user, unbounded)) === "string") return taken;
+function takeAll(shares: Shares, user: string, longRunning: boolean): number {
+  for (let taken = 0; ; taken++) if (typeof shares.take(east(user, longRunning)) === "string") return taken;
 }
 
 describe("users who open all the watches they can", () => {
   test("get a fifth of what watches may have when they are alone", () => {
-    const shares = new Shares(CARRIES);
+    const shares = new Shares(CAPACITY);
     expect(takeAll(shares, "greedy", true)).toBe(320);
     expect(shares.take(east("greedy", true))).toMatch(
       /^User "greedy" has 320 watches and streams open in the cluster "east", the most that one user may have at the moment/,
@@ -21,7 +21,7 @@ describe("users who open all the watches they can", () => {
   });
 
   test("do not lock out the next, be they four or twenty", () => {
-    const shares = new Shares(CARRIES);
+    const shares = new Shares(CAPACITY);
     for (let n = 0; n < 20; n++) {
       expect(takeAll(shares, `watcher-${n}`, true)).toBeGreaterThan(0);
       expect(typeof shares.take(east(`other-${n}`, false))).toBe("function");
@@ -29,7 +29,7 @@ describe("users who open all the watches they can", () => {
   });
 
   test("leave the reserve to requests that end, their own included", () => {
-    const shares = new Shares(CARRIES);
+    const shares = new Shares(CAPACITY);
     let watches = 0;
     for (let n = 0; n < 3_000; n++) watches += takeAll(shares, `watcher-${n}`, true);
     expect(watches).toBe(1_600);
@@ -39,26 +39,26 @@ describe("users who open all the watches they can", () => {
   });
 
   test("take nothing from other clusters", () => {
-    const shares = new Shares(CARRIES);
+    const shares = new Shares(CAPACITY);
     takeAll(shares, "greedy", true);
-    expect(typeof shares.take({ cluster: "west", user: "greedy", unbounded: true })).toBe("function");
+    expect(typeof shares.take({ cluster: "west", user: "greedy", longRunning: true })).toBe("function");
   });
 });
 
 test("no more is ever open than the tunnel carries, and what is given back is free again", () => {
-  const step = fc.record({ user: fc.constantFrom("a", "b", "c", "d"), unbounded: fc.boolean(), back: fc.boolean() });
+  const step = fc.record({ user: fc.constantFrom("a", "b", "c", "d"), longRunning: fc.boolean(), back: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), fc.integer({ min: 1, max: 60 }), (steps, carries) => {
       const shares = new Shares(carries);
       const open: (() => void)[] = [];
-      for (const { user, unbounded, back } of steps) {
+      for (const { user, longRunning, back } of steps) {
         if (back) {
           const leave = open.shift();
           leave?.();
           leave?.();
           continue;
         }
-        const taken = shares.take(east(user, unbounded));
+        const taken = shares.take(east(user, longRunning));
         if (typeof taken !== "string") open.push(taken);
         expect(open.length).toBeLessThanOrEqual(carries);
       }
@@ -99,5 +99,5 @@ test.each<[string, string | undefined, boolean]>([
   ["/openapi/v2", undefined, false],
   ["/", undefined, false],
 ])("%s (upgrade: %s) may last for ever: %s", (path, upgrade, expected) => {
-  expect(isUnbounded(path, upgrade)).toBe(expected);
+  expect(isLongRunning(path, upgrade)).toBe(expected);
 });

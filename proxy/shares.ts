@@ -1,65 +1,65 @@
-// How the requests that a cluster's tunnel carries are shared out among users. Pure bookkeeping.
+// How the requests that may be open in a cluster are shared out among users. Pure bookkeeping.
 //
-// A user may have open at most a quarter of what is free, so one alone gets a fifth of all, and the more
-// there are who take what they can, the less the next of them gets. Watches and streams have no end, so they are counted by themselves and leave a reserve for requests that end.
+// A user may have open at most a quarter of what is free. One user alone so gets a fifth of all, and the more users take what they can, the
+// less the next one gets. Long-running requests have a count of their own, and leave a reserve for the requests that end by themselves.
 
-const OF_WHAT_IS_FREE = 1 / 4;
-const UNBOUNDED = 4 / 5;
+const SHARE_OF_FREE = 1 / 4;
+const LONG_RUNNING_PART = 4 / 5;
 
 interface Open {
-  bounded: number;
-  unbounded: number;
+  shortLived: number;
+  longRunning: number;
 }
 
-interface OfCluster extends Open {
+interface ClusterOpen extends Open {
   readonly users: Map<string, Open>;
 }
 
-export interface Asked {
+export interface PlaceRequest {
   readonly cluster: string;
   readonly user: string;
-  /** See unbounded.ts. */
-  readonly unbounded: boolean;
+  /** See long-running.ts. */
+  readonly longRunning: boolean;
 }
 
 export class Shares {
-  readonly #carries: number;
-  readonly #clusters = new Map<string, OfCluster>();
+  readonly #capacity: number;
+  readonly #clusters = new Map<string, ClusterOpen>();
 
-  /** `carries`: requests that may be open at once in a cluster. */
-  constructor(carries: number) {
-    this.#carries = carries;
+  /** `capacity`: requests that may be open at once in a cluster. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
   }
 
-  /** Takes a place. Returns how to give it back, which is idempotent, or a sentence that says which bound is reached. */
-  take({ cluster, user, unbounded }: Asked): (() => void) | string {
-    const ofCluster = this.#clusters.get(cluster) ?? { ...NONE, users: new Map() };
-    const ofUser = ofCluster.users.get(user) ?? { ...NONE };
-    const kind = unbounded ? "unbounded" : "bounded";
-    const all = this.#carries - ofCluster.unbounded - ofCluster.bounded;
-    const free = unbounded ? Math.min(all, Math.floor(this.#carries * UNBOUNDED) - ofCluster.unbounded) : all;
-    const what = unbounded ? "watches and streams" : "requests";
-    const meanwhile = unbounded ? "; requests that end are still served" : "";
-    if (free <= 0) return `the cluster "${cluster}" carries as many ${what} as it may${meanwhile}`;
-    const share = Math.max(1, Math.floor(free * OF_WHAT_IS_FREE));
+  /** Takes a place. Returns the function that gives it back, which is idempotent; or a sentence that says which limit is reached. */
+  take({ cluster, user, longRunning }: PlaceRequest): (() => void) | string {
+    const inCluster = this.#clusters.get(cluster) ?? { ...NONE, users: new Map() };
+    const ofUser = inCluster.users.get(user) ?? { ...NONE };
+    const kind = longRunning ? "longRunning" : "shortLived";
+    const all = this.#capacity - inCluster.longRunning - inCluster.shortLived;
+    const free = longRunning ? Math.min(all, Math.floor(this.#capacity * LONG_RUNNING_PART) - inCluster.longRunning) : all;
+    const what = longRunning ? "watches and streams" : "requests";
+    const others = longRunning ? "; requests that end are still served" : "";
+    if (free <= 0) return `the cluster "${cluster}" carries as many ${what} as it may${others}`;
+    const share = Math.max(1, Math.floor(free * SHARE_OF_FREE));
     if (ofUser[kind] >= share) {
-      return `User "${user}" has ${ofUser[kind]} ${what} open in the cluster "${cluster}", the most that one user may have at the moment${meanwhile}`;
+      return `User "${user}" has ${ofUser[kind]} ${what} open in the cluster "${cluster}", the most that one user may have at the moment${others}`;
     }
-    ofCluster[kind]++;
+    inCluster[kind]++;
     ofUser[kind]++;
-    this.#clusters.set(cluster, ofCluster);
-    ofCluster.users.set(user, ofUser);
-    let given = false;
+    this.#clusters.set(cluster, inCluster);
+    inCluster.users.set(user, ofUser);
+    let returned = false;
     return () => {
-      if (given) return;
-      given = true;
-      ofCluster[kind]--;
+      if (returned) return;
+      returned = true;
+      inCluster[kind]--;
       ofUser[kind]--;
-      if (isNone(ofUser)) ofCluster.users.delete(user);
-      if (isNone(ofCluster)) this.#clusters.delete(cluster);
+      if (isNone(ofUser)) inCluster.users.delete(user);
+      if (isNone(inCluster)) this.#clusters.delete(cluster);
     };
   }
 }
 
-const NONE: Open = { bounded: 0, unbounded: 0 };
-const isNone = ({ bounded, unbounded }: Open): boolean => bounded + unbounded === 0;
+const NONE: Open = { shortLived: 0, longRunning: 0 };
+const isNone = ({ shortLived, longRunning }: Open): boolean => shortLived + longRunning === 0;

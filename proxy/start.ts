@@ -4,8 +4,9 @@ import type { Registry } from "prom-client";
 import { userAgent } from "../lib/components/components.ts";
 import { type Connection, KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
-import { isListed, listOf } from "../lib/limits/addresses.ts";
-import { RateLimiter } from "../lib/limits/rate.ts";
+import { isListed, listOf } from "../lib/server/addresses.ts";
+import type { Certificate } from "../lib/server/certificate.ts";
+import { RateLimiter } from "../lib/server/rate.ts";
 import { ByteBudget } from "../lib/tunnel/budget.ts";
 import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
 import { DIALS_BURST, DIALS_PER_SECOND } from "../lib/tunnel/handshake.ts";
@@ -14,12 +15,11 @@ import { AgentBounds } from "./agents/bounds.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { HubKeys } from "./agents/hub-keys.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
-import type { Certificate } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
-import { Known } from "./known.ts";
+import { RequestHandlers } from "./handlers.ts";
+import { HubCache } from "./hub-cache.ts";
 import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { RequestHandlers } from "./proxy.ts";
 import { tunnelsAreThere } from "./readiness.ts";
 import { Recorder } from "./record.ts";
 import { Replicas } from "./replicas.ts";
@@ -44,7 +44,7 @@ export interface Started {
   /** What readiness hangs on. */
   readonly checks: Readonly<Record<string, () => true | string>>;
   listen(certificate: Certificate): Promise<Listener>;
-  close(patienceMs: number): Promise<void>;
+  close(timeoutMs: number): Promise<void>;
 }
 
 const EXPIRY_EVERY_MS = 1_000;
@@ -56,7 +56,7 @@ const UNREAD_BYTES = 128 * 1024 * 1024;
 
 export function startProxy({ config, hub, connection, log, metrics, signal, write }: StartOptions): Started {
   const staleAfterMs = config.staleAfterSeconds * 1000;
-  const known = new Known(hub, log);
+  const known = new HubCache(hub, log);
   const tunnels = new Tunnels();
   const budget = new ByteBudget(UNREAD_BYTES);
   const open = new OpenRequests(known, (because) => recorder.ended(because.code));
@@ -91,12 +91,12 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
   known.onChange({
-    user: (name) => open.reconsiderUser(name),
+    user: (name) => open.reevaluateUser(name),
     cluster: (name) => {
-      open.reconsiderCluster(name);
+      open.reevaluateCluster(name);
       if (!hasCluster(name)) tunnels.destroy(name);
     },
-    everybody: () => open.reconsiderAll(),
+    everybody: () => open.reevaluateAll(),
     agent: (cluster) => {
       tunnels.destroy(cluster);
       hubForwarder.cut(cluster);
@@ -131,10 +131,10 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       keeping = replicas.run(signal);
       return listener;
     },
-    close: async (patienceMs) => {
+    close: async (timeoutMs) => {
       clearInterval(expiry);
       await keeping;
-      await Promise.all([replicas.leave(), listener?.close(patienceMs), tunnels.drain("the proxy is stopping", patienceMs)]);
+      await Promise.all([replicas.leave(), listener?.close(timeoutMs), tunnels.drain("the proxy is stopping", timeoutMs)]);
       hubForwarder.close();
       await reviews.close();
       recorder.close();

@@ -56,10 +56,10 @@ export class Tunnels {
   }
 
   /** Asks every agent to dial another replica, and resolves when all tunnels are done or the time is over. */
-  async drain(message: string, patienceMs: number): Promise<void> {
+  async drain(message: string, timeoutMs: number): Promise<void> {
     const sessions = [...this.#byCluster.values()].flat();
     for (const session of sessions) session.close(message);
-    await within(patienceMs, Promise.all(sessions.map(({ closed }) => closed)));
+    await within(timeoutMs, Promise.all(sessions.map(({ closed }) => closed)));
     for (const session of sessions) session.destroy();
   }
 

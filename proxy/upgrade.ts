@@ -1,16 +1,18 @@
 // Step 6 for a change of protocol: the same stream, which carries raw bytes both ways after the 101. Until the cluster has agreed
 // nothing that follows the request's head is read; if it does not agree, nothing of it is ever used, and the connection ends.
-import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { changeHeaders, type JudgedAnswer, judgeAnswer } from "../lib/identity/answer.ts";
+import { type AnswerResult, changeHeaders, evaluateAnswer } from "../lib/identity/answer.ts";
+import { closeAfterAnswer, refuseSocket, responseHead } from "../lib/server/raw-answer.ts";
+import { Refusal } from "../lib/server/refusal.ts";
 import { TunnelCode } from "../lib/tunnel/errors.ts";
 import type { RequestHead, ResponseHead } from "../lib/tunnel/head.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 import type { Stream } from "../lib/tunnel/stream.ts";
 import { type Exchange, holdToLength, type Outcome, opening } from "./forward.ts";
 import { answerRefused, interruption, notConnected } from "./interruption.ts";
-import { Refusal } from "./refusal.ts";
-import { LINGER_MS } from "./unread-refusals.ts";
+
+/** How long a client may take to read the answer of a cluster that did not agree to the change. */
+const ANSWER_MS = 30_000;
 
 /** The client's connection, on which nothing was answered yet. */
 export interface UpgradeSocket {
@@ -55,14 +57,14 @@ export function forwardUpgrade(
       join(socket, stream, answer, behind);
       return;
     }
-    const judged = judgeAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
-    if (judged.is === "unfit") {
-      stop(answerRefused(cluster, judged.because));
+    const result = evaluateAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
+    if (result.is === "refused") {
+      stop(answerRefused(cluster, result.because));
       stream.reset(TunnelCode.Protocol, "the answer is refused");
       return;
     }
-    status = judged.status;
-    answerAndClose(socket, stream, judged);
+    status = result.status;
+    answerAndClose(socket, stream, result);
   });
   socket.once("close", () => {
     if (!stream.readableEnded || !stream.writableFinished) stream.reset(TunnelCode.Cancelled);
@@ -76,53 +78,22 @@ export function forwardUpgrade(
   };
 }
 
-/** Writes a refusal as the last thing on a connection. */
-export function refuseSocket(socket: Duplex, refusal: Refusal): void {
-  const { status, headers, body } = refusal.answer();
-  socket.on("error", () => {});
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(Buffer.concat([headOf(status, [...headers, "Connection", "close"]), body]));
-  discard(socket, LINGER_MS);
-}
-
 /** After a 101 the client's bytes, those behind its request first, belong to this stream alone. */
 function join(socket: Duplex, stream: Stream, { headers }: ResponseHead, behind: Buffer): void {
   if (socket.destroyed) return;
-  socket.write(headOf(101, changeHeaders(headers)));
+  socket.write(responseHead(101, changeHeaders(headers)));
   if (behind.length > 0) stream.write(behind);
   socket.pipe(stream);
   stream.pipe(socket);
 }
 
 /** Any other answer ends the connection: no second request is read from it, whatever the client sent. */
-function answerAndClose(socket: Duplex, stream: Stream, { status, headers, length }: Extract<JudgedAnswer, { is: "fit" }>): void {
-  socket.write(headOf(status, [...headers, "Connection", "close"]));
+function answerAndClose(socket: Duplex, stream: Stream, { status, headers, length }: Extract<AnswerResult, { is: "accepted" }>): void {
+  socket.write(responseHead(status, [...headers, "Connection", "close"]));
   if (length !== undefined) holdToLength(stream, length, () => socket.destroy());
   stream.end();
   stream.pipe(socket);
-  discard(socket, ANSWER_MS);
-}
-
-/** Reads on without using it, so that the end is noticed; and does not wait for a client who stays. */
-function discard(socket: Duplex, patienceMs: number): void {
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), patienceMs);
-  timer.unref();
-  socket.once("finish", () => {
-    clearTimeout(timer);
-    setTimeout(() => socket.destroy(), LINGER_AFTER_MS).unref();
-  });
-}
-const ANSWER_MS = 30_000;
-const LINGER_AFTER_MS = 500;
-
-function headOf(status: number, headers: readonly string[]): Buffer {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
-  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return Buffer.from(`${head}\r\n`, "latin1");
+  closeAfterAnswer(socket, ANSWER_MS);
 }
 
 /** The headers with which the cluster is asked: those that were admitted, and the change that is wanted. */

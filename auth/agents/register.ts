@@ -5,10 +5,10 @@ import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
 import { fingerprint, registerText } from "../../lib/identity/agent-key.ts";
 import { isConflict } from "../../lib/kube/client.ts";
 import type { Condition } from "../../lib/kube/object.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
 import type { Context } from "../context.ts";
-import { Refusal } from "../refusal.ts";
-import { type AgentAsker, admitAgent, recorded } from "./admit.ts";
-import { judgeRegistration, type RegistrationVerdict } from "./judge.ts";
+import { evaluateRegistration, type RegistrationResult } from "./evaluate.ts";
+import { type AgentRequest, admitAgent, recorded } from "./limits.ts";
 import { signatureMatches } from "./signature.ts";
 
 export interface RegisterRequest {
@@ -20,69 +20,71 @@ export interface RegisterRequest {
 /** Another replica may register at the same moment; the hub lets only one of both writes through, the other reads again. */
 const TRIES = 3;
 
-export async function registerAgent(context: Context, asker: AgentAsker, request: RegisterRequest): Promise<{ fingerprint: string }> {
+export async function registerAgent(context: Context, asker: AgentRequest, request: RegisterRequest): Promise<{ fingerprint: string }> {
   admitAgent(context, asker, "register-agent");
   const { cluster } = asker;
   const tokenHash = createHash("sha256").update(request.token).digest("hex");
   const signed = signatureMatches(request.publicKey, registerText(cluster, request.token), request.signature);
-  const print = fingerprint(Buffer.from(request.publicKey, "base64"));
+  const keyFingerprint = fingerprint(Buffer.from(request.publicKey, "base64"));
 
   for (let left = TRIES; ; left--) {
     const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
-    const verdict = judgeRegistration({ registration, tokenHash, publicKey: request.publicKey, signatureMatches: signed }, context.now());
+    const result = evaluateRegistration({ registration, tokenHash, publicKey: request.publicKey, signatureMatches: signed }, context.now());
     try {
-      if (verdict === "Register" && registration !== undefined) await putOnRecord(context, registration, request.publicKey);
+      if (result === "Register" && registration !== undefined) await putOnRecord(context, registration, request.publicKey);
     } catch (error) {
       if (isConflict(error) && left > 1) continue;
       throw error;
     }
-    const granted = verdict === "Register" || verdict === "AlreadyRegistered";
+    const granted = result === "Register" || result === "AlreadyRegistered";
     context.audit.record({
       action: "register-agent",
       decision: granted ? "allow" : "deny",
-      reason: verdict,
+      reason: result,
       ...recorded(asker),
-      ...(granted ? { fingerprint: print } : {}),
+      ...(granted ? { fingerprint: keyFingerprint } : {}),
     });
-    if (!granted) throw refusalOf(verdict, cluster);
-    return { fingerprint: print };
+    if (!granted) throw refusalOf(result, cluster);
+    return { fingerprint: keyFingerprint };
   }
 }
 
 async function putOnRecord(context: Context, registration: ClusterRegistration, publicKey: string): Promise<void> {
   const now = context.now().toISOString();
-  const print = fingerprint(Buffer.from(publicKey, "base64"));
+  const keyFingerprint = fingerprint(Buffer.from(publicKey, "base64"));
   const approved = registration.spec.approval === "Automatic";
   const status = {
     ...registration.status,
     publicKey,
-    fingerprint: print,
+    fingerprint: keyFingerprint,
     registeredAt: now,
-    conditions: [registeredCondition(registration, approved, print, now)],
+    conditions: [registeredCondition(registration, approved, keyFingerprint, now)],
   };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
 /** The condition that auth keeps on a registration. */
-export function registeredCondition(registration: ClusterRegistration, approved: boolean, print: string, now: string): Condition {
+export function registeredCondition(registration: ClusterRegistration, approved: boolean, keyFingerprint: string, now: string): Condition {
   return {
     type: Registered.type,
     status: approved ? "True" : "False",
     reason: approved ? Registered.Registered : Registered.AwaitingApproval,
-    message: approved ? "" : `an agent with the key ${print} waits; when that is the agent's fingerprint, set spec.approval to Automatic`,
+    message: approved
+      ? ""
+      : `an agent with the key ${keyFingerprint} waits; when that is the agent's fingerprint, set spec.approval to Automatic`,
     lastTransitionTime: now,
     ...(registration.metadata.generation === undefined ? {} : { observedGeneration: registration.metadata.generation }),
   };
 }
 
 /** Without the right token, an unknown cluster and a wrong token read the same. */
-function refusalOf(verdict: RegistrationVerdict, cluster: string): Refusal {
-  const because = verdict;
+function refusalOf(result: RegistrationResult, cluster: string): Refusal {
+  const because = result;
   const anew = `for a new one: kubectl drover import ${cluster}`;
-  if (verdict === "WrongSignature")
+  if (result === "WrongSignature")
     return new Refusal("SignatureRefused", "the signature does not fit the public key and the registration token", { because });
-  if (verdict === "TokenExpired") return new Refusal("RegistrationExpired", `the registration token has run out; ${anew}`, { because });
-  if (verdict !== "OtherKeyRegistered")
+  if (result === "TokenExpired") return new Refusal("RegistrationExpired", `the registration token has run out; ${anew}`, { because });
+  if (result !== "OtherKeyRegistered")
     return new Refusal("RegistrationRefused", `the registration token is not valid for ${cluster}; ${anew}`, { because });
   const remedy = `delete ClusterRegistration ${AGENT} in namespace ${clusterNamespace(cluster)}, then: kubectl drover import ${cluster}`;
   return new Refusal("OtherKeyRegistered", `another agent is registered for ${cluster}; to replace it, ${remedy}`, { because });

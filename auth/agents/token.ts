@@ -5,9 +5,10 @@ import { agentTokenText, fingerprint, keyAudience } from "../../lib/identity/age
 import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
 import { ServiceAccount } from "../../lib/kube/core.ts";
 import { keyOf } from "../../lib/kube/object.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
+import { auditReason } from "../audit.ts";
 import type { Context } from "../context.ts";
-import { Refusal } from "../refusal.ts";
-import { type AgentAsker, admitAgent, recorded } from "./admit.ts";
+import { type AgentRequest, admitAgent, recorded } from "./limits.ts";
 import { registeredCondition } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
@@ -21,44 +22,44 @@ export interface AgentTokenRequest {
 }
 
 /** Everybody gets a nonce, for any cluster: so it tells nobody which clusters there are. */
-export async function challengeAgent(context: Context, asker: AgentAsker): Promise<{ nonce: string }> {
+export async function challengeAgent(context: Context, asker: AgentRequest): Promise<{ nonce: string }> {
   admitAgent(context, asker, "agent-challenge");
   return { nonce: await context.nonces.make(asker.cluster) };
 }
 
 export async function agentToken(
   context: Context,
-  asker: AgentAsker,
+  asker: AgentRequest,
   request: AgentTokenRequest,
 ): Promise<{ token: string; expiresAt: string }> {
   admitAgent(context, asker, "agent-token");
   try {
     const registration = await checkAnswer(context, asker.cluster, request);
     await approve(context, registration);
-    const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
-    const answer = await mint(context, asker.cluster, print);
+    const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
+    const answer = await mint(context, asker.cluster, keyFingerprint);
     await checkStillOnRecord(context, registration);
     context.audit.record({
       action: "agent-token",
       decision: "allow",
       reason: "Granted",
       ...recorded(asker),
-      fingerprint: print,
+      fingerprint: keyFingerprint,
     });
     return answer;
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action: "agent-token", decision: "deny", reason: error.because, ...recorded(asker) });
+      context.audit.record({ action: "agent-token", decision: "deny", reason: auditReason(error), ...recorded(asker) });
     throw error;
   }
 }
 
 /** The registration whose key signed the nonce. An unknown cluster and a wrong signature read the same. */
 async function checkAnswer(context: Context, cluster: string, { nonce, signature }: AgentTokenRequest): Promise<ClusterRegistration> {
-  const verdict = await context.nonces.judge(cluster, nonce);
-  if (verdict !== "good")
-    throw new Refusal("NonceRefused", `the nonce is ${verdict}; ask for another: POST /agents/${cluster}/challenge`, {
-      because: `Nonce${verdict}`,
+  const result = await context.nonces.judge(cluster, nonce);
+  if (result !== "good")
+    throw new Refusal("NonceRefused", `the nonce is ${result}; ask for another: POST /agents/${cluster}/challenge`, {
+      because: `Nonce${result}`,
     });
   const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
   const publicKey = registration?.status?.publicKey;
@@ -72,10 +73,13 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
 /** Somebody who compared the fingerprint sets `approval` to Automatic; the next time the agent asks, the condition follows. */
 async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
   if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
-  const print = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
+  const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
   if (registration.spec.approval !== "Automatic")
-    throw new Refusal("AwaitingApproval", `the agent ${print} waits for approval; try again later`);
-  const status = { ...registration.status, conditions: [registeredCondition(registration, true, print, context.now().toISOString())] };
+    throw new Refusal("AwaitingApproval", `the agent ${keyFingerprint} waits for approval; try again later`);
+  const status = {
+    ...registration.status,
+    conditions: [registeredCondition(registration, true, keyFingerprint, context.now().toISOString())],
+  };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
@@ -87,16 +91,16 @@ async function checkStillOnRecord(context: Context, before: ClusterRegistration)
 }
 
 /** A token that names the key for which it is: whoever takes it can see whether that key is still on record. */
-async function mint(context: Context, cluster: string, print: string): Promise<{ token: string; expiresAt: string }> {
+async function mint(context: Context, cluster: string, keyFingerprint: string): Promise<{ token: string; expiresAt: string }> {
   const key = { name: AGENT, namespace: clusterNamespace(cluster) };
   try {
     // The account of another key, or of none yet, is about to go: the clusters operator makes one for this key.
     const account = await context.hub.get(ServiceAccount, key);
-    if (account.metadata.annotations?.[AGENT_KEY_ANNOTATION] !== print) throw notReady(cluster);
+    if (account.metadata.annotations?.[AGENT_KEY_ANNOTATION] !== keyFingerprint) throw notReady(cluster);
     // What the API server calls itself is its own matter; a token without audiences says it.
     const { audiences } = await context.hub.requestToken(key, { expirationSeconds: SHORTEST_SECONDS });
     const { token, expirationTimestamp } = await context.hub.requestToken(key, {
-      audiences: [...audiences, keyAudience(print)],
+      audiences: [...audiences, keyAudience(keyFingerprint)],
       expirationSeconds: LIFETIME_SECONDS,
     });
     return { token, expiresAt: expirationTimestamp };
@@ -108,4 +112,4 @@ async function mint(context: Context, cluster: string, print: string): Promise<{
 }
 
 const notReady = (cluster: string): Refusal =>
-  new Refusal("AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`, { retryAfterSeconds: 2 });
+  new Refusal("AccountNotReady", `the account of the agent of ${cluster} is not ready yet; try again in 2 s`);

@@ -4,7 +4,7 @@ import type { User } from "../../crds/v1alpha1/user.ts";
 import { wholeMembers } from "../../lib/access/members.ts";
 import { clusterNamespace } from "../../lib/access/names.ts";
 import { isInScope, membership } from "../../lib/sessions/membership.ts";
-import type { Holder } from "../bearer.ts";
+import type { Holder } from "../authenticate.ts";
 import type { Context } from "../context.ts";
 
 export interface VisibleCluster {

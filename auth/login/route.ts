@@ -9,12 +9,13 @@ import { credentialOf, HASH_KEY, type PasswordHash, parsePasswordHash } from "..
 import { formatToken, TOKEN_BYTES, tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
-import type { Source } from "../../lib/limits/source.ts";
+import { Refusal, tooManyRequests } from "../../lib/server/refusal.ts";
+import type { Source } from "../../lib/server/source.ts";
+import { auditReason } from "../audit.ts";
 import { hasAccessSomewhere } from "../clusters/visible.ts";
 import type { Context } from "../context.ts";
-import { Refusal, tooMany } from "../refusal.ts";
-import { isAccepted, judgeLogin } from "./judge.ts";
-import { recordCredential, recordLastLogin } from "./notes.ts";
+import { evaluateLogin, isAccepted } from "./evaluate.ts";
+import { recordCredential, recordLastLogin } from "./user-status.ts";
 
 export interface LoginRequest {
   readonly username: string;
@@ -29,7 +30,7 @@ export interface LoginAnswer {
   readonly expiresAt: string;
 }
 
-interface Asker {
+interface LoginSource {
   readonly provider: string;
   readonly source: Source;
   readonly requestId: string;
@@ -40,7 +41,7 @@ const NO_OBJECT = "-";
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** Decides and records; `Attempt` collects what the record may say. */
-export async function login(context: Context, asker: Asker, request: LoginRequest): Promise<LoginAnswer> {
+export async function login(context: Context, asker: LoginSource, request: LoginRequest): Promise<LoginAnswer> {
   const found: Attempt = {};
   const { requestId } = asker;
   const source = asker.source.address;
@@ -48,11 +49,11 @@ export async function login(context: Context, asker: Asker, request: LoginReques
     const answer = await attempt(context, asker, request, found);
     const token = tokenObjectName(tokenHash(answer.token));
     // So that strangers at the same address do not keep it from being used.
-    context.tokenHolders.good(token);
+    context.tokenLimiter.good(token);
     context.audit.record({ action: "login", decision: "allow", reason: "Granted", source, requestId, ...found, token });
     return answer;
   } catch (error) {
-    const reason = error instanceof Refusal ? error.because : "Failed";
+    const reason = error instanceof Refusal ? auditReason(error) : "Failed";
     context.audit.record({ action: "login", decision: "deny", reason, source, requestId, ...found });
     throw error;
   }
@@ -64,12 +65,12 @@ interface Attempt {
   provider?: string;
 }
 
-async function attempt(context: Context, asker: Asker, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
+async function attempt(context: Context, asker: LoginSource, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
   const { username, password } = request;
   // Answered from what is watched, so that it costs no more than any other path that leads nowhere, and nobody's attempts are used up for it.
   if (context.providers.get({ name: asker.provider }) === undefined) throw unknownProvider();
   const waitSeconds = context.logins.admit(username, asker.source, context.now());
-  if (waitSeconds > 0) throw tooMany("TooManyAttempts", waitSeconds);
+  if (waitSeconds > 0) throw tooManyRequests("TooManyAttempts", waitSeconds);
   const ttlSeconds = lifetime(context, request.ttlSeconds);
 
   const [provider, user] = await Promise.all([
@@ -86,10 +87,10 @@ async function attempt(context: Context, asker: Asker, request: LoginRequest, fo
     known: context.logins.knows(username, asker.source),
   });
   const belongs = passwordMatches && user !== undefined && hasAccessSomewhere(context, user);
-  const verdict = judgeLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere: belongs });
-  if (verdict !== "Granted" || user === undefined) {
+  const result = evaluateLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere: belongs });
+  if (result !== "Granted" || user === undefined) {
     context.logins.failed(username, asker.source, context.now(), user !== undefined);
-    throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: verdict });
+    throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: result });
   }
   context.logins.succeeded(username, asker.source);
   const credential = expected === undefined ? undefined : credentialOf(expected);

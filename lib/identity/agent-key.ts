@@ -23,4 +23,4 @@ export const fingerprint = (rawPublicKey: Uint8Array): string =>
  * An audience of the hub tokens that auth gives to the agent with this key (`print`: the key's fingerprint). It ties each token to the
  * key for which it was given, whatever clocks say: when the key is withdrawn or replaced, whoever compares sees it.
  */
-export const keyAudience = (print: string): string => `drover.dev/agent-key/${print}`;
+export const keyAudience = (keyFingerprint: string): string => `drover.dev/agent-key/${keyFingerprint}`;

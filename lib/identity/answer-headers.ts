@@ -41,7 +41,7 @@ const ALLOWED: ReadonlySet<string> = new Set([
 ]);
 
 /** In an answer of any cluster: nothing in it runs, and nothing is guessed to be something that runs. */
-export const SAFETY_HEADERS: readonly string[] = ["Content-Security-Policy", "sandbox", "X-Content-Type-Options", "nosniff"];
+export const SANDBOX_HEADERS: readonly string[] = ["Content-Security-Policy", "sandbox", "X-Content-Type-Options", "nosniff"];
 
 /** Those of the headers that may go on, in their order. `raw`: names and values in turn. Pure, total. */
 export function allowedHeaders(raw: readonly string[]): string[] {

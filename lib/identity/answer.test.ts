@@ -1,13 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { changeHeaders, judgeAnswer } from "./answer.ts";
-import { declaredLength, SAFETY_HEADERS } from "./answer-headers.ts";
+import { changeHeaders, evaluateAnswer } from "./answer.ts";
+import { declaredLength, SANDBOX_HEADERS } from "./answer-headers.ts";
 import { parseTarget } from "./path.ts";
 
 const asked = { method: "GET", path: "/api/v1/namespaces/shop/pods/web/proxy/ui/a?b=c", base: "/clusters/west" };
 const headersOf = (headers: readonly string[], status = 200) => {
-  const judged = judgeAnswer(asked, { status, headers });
-  return judged.is === "fit" ? judged.headers : judged.because;
+  const result = evaluateAnswer(asked, { status, headers });
+  return result.is === "accepted" ? result.headers : result.because;
 };
 
 describe("a cluster's answer", () => {
@@ -20,7 +20,7 @@ describe("a cluster's answer", () => {
       ...["Transfer-Encoding", "Upgrade", "Keep-Alive", "X-Frame-Options", "X-Content-Type-Options", "X-Anything"],
     ];
     const raw = acting.flatMap((name) => [name, "x"]);
-    expect(headersOf(["Content-Type", "text/html", ...raw])).toEqual(["Content-Type", "text/html", ...SAFETY_HEADERS]);
+    expect(headersOf(["Content-Type", "text/html", ...raw])).toEqual(["Content-Type", "text/html", ...SANDBOX_HEADERS]);
   });
 
   test("keeps what an API server says, with its repeats and its order", () => {
@@ -29,11 +29,11 @@ describe("a cluster's answer", () => {
       ...["Warning", "299 - a", "Warning", "299 - b", "X-Kubernetes-Pf-Flowschema-Uid", "f", "X-Kubernetes-Pf-Prioritylevel-Uid", "p"],
       ...["Retry-After", "1", "Vary", "Accept", "ETag", '"e"', "Last-Modified", "x", "Expires", "x", "Date", "x", "Content-Length", "12"],
     ];
-    expect(headersOf(raw)).toEqual([...raw, ...SAFETY_HEADERS]);
+    expect(headersOf(raw)).toEqual([...raw, ...SANDBOX_HEADERS]);
   });
 
   test("loses the space around a value, which HTTP/2 does not carry", () => {
-    expect(headersOf(["Warning", " 299 - a\t"])).toEqual(["Warning", "299 - a", ...SAFETY_HEADERS]);
+    expect(headersOf(["Warning", " 299 - a\t"])).toEqual(["Warning", "299 - a", ...SANDBOX_HEADERS]);
   });
 
   test.each<[readonly string[], number | "malformed" | undefined]>([
@@ -47,8 +47,8 @@ describe("a cluster's answer", () => {
     [["Content-Length", ""], "malformed"],
   ])("with %j declares a length of %s", (raw, length) => {
     expect(declaredLength(raw)).toBe(length);
-    const judged = judgeAnswer(asked, { status: 200, headers: raw });
-    expect(judged).toMatchObject(length === "malformed" ? { is: "unfit" } : { is: "fit", length });
+    const result = evaluateAnswer(asked, { status: 200, headers: raw });
+    expect(result).toMatchObject(length === "malformed" ? { is: "refused" } : { is: "accepted", length });
   });
 
   test.each<[string, number]>([
@@ -56,15 +56,18 @@ describe("a cluster's answer", () => {
     ["GET", 204],
     ["GET", 304],
   ])("to %s with status %d has no body to be held to a length", (method, status) => {
-    expect(judgeAnswer({ ...asked, method }, { status, headers: ["Content-Length", "5"] })).toMatchObject({ is: "fit", length: undefined });
+    expect(evaluateAnswer({ ...asked, method }, { status, headers: ["Content-Length", "5"] })).toMatchObject({
+      is: "accepted",
+      length: undefined,
+    });
   });
 
   test("of no content declares no length", () => {
-    expect(headersOf(["Content-Length", "5"], 204)).toEqual([...SAFETY_HEADERS]);
+    expect(headersOf(["Content-Length", "5"], 204)).toEqual([...SANDBOX_HEADERS]);
   });
 
   test.each([101, 199, 600, 999])("with status %d is not passed on", (status) => {
-    expect(judgeAnswer(asked, { status, headers: [] }).is).toBe("unfit");
+    expect(evaluateAnswer(asked, { status, headers: [] }).is).toBe("refused");
   });
 
   test("that agrees to another protocol names it, and nothing else of the connection", () => {
@@ -82,15 +85,15 @@ describe("a cluster's answer", () => {
     ];
     expect(changeHeaders(raw)).toEqual([
       ...["Connection", "Upgrade", "Upgrade", "SPDY/3.1", "X-Stream-Protocol-Version", "v4"],
-      ...SAFETY_HEADERS,
+      ...SANDBOX_HEADERS,
     ]);
   });
 });
 
 describe("a cluster's redirect", () => {
   const leads = (location: string, over: Partial<typeof asked> = {}, status = 302) => {
-    const judged = judgeAnswer({ ...asked, ...over }, { status, headers: ["Location", location] });
-    return judged.is === "fit" ? judged.headers[judged.headers.indexOf("Location") + 1] : undefined;
+    const result = evaluateAnswer({ ...asked, ...over }, { status, headers: ["Location", location] });
+    return result.is === "accepted" ? result.headers[result.headers.indexOf("Location") + 1] : undefined;
   };
 
   test.each([
@@ -128,9 +131,10 @@ describe("a cluster's redirect", () => {
   test("that answers a write, has a status of its own, leads nowhere or to two places, is not passed on", () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) expect(leads("/api", { method })).toBeUndefined();
     for (const status of [300, 305, 306, 309, 399]) expect(leads("/api", {}, status)).toBeUndefined();
-    for (const headers of [[], ["Location", "/a", "Location", "/b"]]) expect(judgeAnswer(asked, { status: 302, headers }).is).toBe("unfit");
-    const agents = judgeAnswer({ method: "GET", path: "/api" }, { status: 302, headers: ["Location", "/a"] });
-    expect(agents.is).toBe("unfit");
+    for (const headers of [[], ["Location", "/a", "Location", "/b"]])
+      expect(evaluateAnswer(asked, { status: 302, headers }).is).toBe("refused");
+    const agents = evaluateAnswer({ method: "GET", path: "/api" }, { status: 302, headers: ["Location", "/a"] });
+    expect(agents.is).toBe("refused");
   });
 
   test("leads nowhere but into its own cluster, whatever it says", () => {

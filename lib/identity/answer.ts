@@ -1,6 +1,6 @@
 // What a cluster's answer may say to the client who asked it. A cluster is no more trusted than its weakest pod, and the client's
 // token opens other clusters as well: an answer speaks about its own cluster, or is not passed on.
-import { allowedHeaders, declaredLength, SAFETY_HEADERS } from "./answer-headers.ts";
+import { allowedHeaders, declaredLength, SANDBOX_HEADERS } from "./answer-headers.ts";
 import { parseTarget } from "./path.ts";
 
 export interface Asked {
@@ -11,9 +11,9 @@ export interface Asked {
   readonly base?: string;
 }
 
-export type JudgedAnswer =
+export type AnswerResult =
   | {
-      readonly is: "fit";
+      readonly is: "accepted";
       readonly status: number;
       /** Names and values in turn, as the client gets them. */
       readonly headers: string[];
@@ -21,33 +21,38 @@ export type JudgedAnswer =
       readonly length: number | undefined;
     }
   /** `because` goes on after "the cluster <name> ", and repeats nothing that the cluster sent. */
-  | { readonly is: "unfit"; readonly because: string };
+  | { readonly is: "refused"; readonly because: string };
 
 /** Those of which clients know what they mean. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** An answer to a request that asked for no change of protocol. `headers`: names and values in turn. Pure, total. */
-export function judgeAnswer(asked: Asked, { status, headers: raw }: { status: number; headers: readonly string[] }): JudgedAnswer {
-  if (status < 200 || status > 599) return unfit("answers with a status that HTTP does not have");
+export function evaluateAnswer(asked: Asked, { status, headers: raw }: { status: number; headers: readonly string[] }): AnswerResult {
+  if (status < 200 || status > 599) return refused("answers with a status that HTTP does not have");
   const length = declaredLength(raw);
-  if (length === "malformed") return unfit("does not say plainly how long its answer is");
+  if (length === "malformed") return refused("does not say plainly how long its answer is");
   const headers = allowedHeaders(raw);
   if (status >= 300 && status < 400 && status !== 304) {
     const location = REDIRECTS.has(status) ? locationWithin(asked, raw) : undefined;
-    if (location === undefined) return unfit("answers with a redirect that does not stay in it");
+    if (location === undefined) return refused("answers with a redirect that does not stay in it");
     headers.push("Location", location);
   }
-  headers.push(...SAFETY_HEADERS);
+  headers.push(...SANDBOX_HEADERS);
   const empty = asked.method === "HEAD" || status === 204 || status === 304;
   // Whoever reads the length of a 204 as one waits for a body that never comes; HTTP/2 ends such a stream.
-  return { is: "fit", status, headers: status === 204 ? without(headers, "content-length") : headers, length: empty ? undefined : length };
+  return {
+    is: "accepted",
+    status,
+    headers: status === 204 ? without(headers, "content-length") : headers,
+    length: empty ? undefined : length,
+  };
 }
 
 /** The headers of a 101, which ends HTTP on this connection. */
 export function changeHeaders(raw: readonly string[]): string[] {
   const headers = ["Connection", "Upgrade"];
   for (let i = 0; i + 1 < raw.length; i += 2) if (raw[i]?.toLowerCase() === "upgrade") headers.push("Upgrade", raw[i + 1] ?? "");
-  return [...headers, ...without(allowedHeaders(raw), "content-length"), ...SAFETY_HEADERS];
+  return [...headers, ...without(allowedHeaders(raw), "content-length"), ...SANDBOX_HEADERS];
 }
 
 /**
@@ -80,4 +85,4 @@ function without(headers: readonly string[], name: string): string[] {
   return kept;
 }
 
-const unfit = (because: string): JudgedAnswer => ({ is: "unfit", because });
+const refused = (because: string): AnswerResult => ({ is: "refused", because });

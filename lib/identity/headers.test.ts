@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { judgeHeaders } from "./headers.ts";
+import { evaluateHeaders } from "./headers.ts";
 
 const clean = (raw: readonly string[]) => {
-  const judged = judgeHeaders(raw);
-  if (judged.is !== "clean") throw new Error(`${judged.is}`);
-  return judged;
+  const result = evaluateHeaders(raw);
+  if (result.is !== "clean") throw new Error(`${result.is}`);
+  return result;
 };
 
 describe("a client's headers", () => {
@@ -26,18 +26,18 @@ describe("a client's headers", () => {
     "X_Remote_User",
     "%58-Remote-User",
   ])("that name an identity are refused: %s", (header) => {
-    expect(judgeHeaders(["Accept", "*/*", header, "x"])).toMatchObject({ is: "identity", header });
+    expect(evaluateHeaders(["Accept", "*/*", header, "x"])).toMatchObject({ is: "identity", header });
   });
 
   test.each(["Impersonate-User, Impersonate-Group", "close, Authorization", "keep-alive,X-Custom", "Authorization", "te, Host"])(
     "that ask to have others taken away are refused: Connection: %s",
     (value) => {
-      expect(judgeHeaders(["Connection", value])).toMatchObject({ is: "malformed" });
+      expect(evaluateHeaders(["Connection", value])).toMatchObject({ is: "malformed" });
     },
   );
 
   test.each(["gzip, chunked", "identity", "chunked, chunked", "xchunked"])("with another Transfer-Encoding are refused: %s", (value) => {
-    expect(judgeHeaders(["Transfer-Encoding", value])).toMatchObject({ is: "malformed" });
+    expect(evaluateHeaders(["Transfer-Encoding", value])).toMatchObject({ is: "malformed" });
   });
 
   test.each([
@@ -49,7 +49,7 @@ describe("a client's headers", () => {
     ["X-A", "\x7f"],
     ["X-A", "ł"],
   ])("with characters that HTTP does not allow are refused: %j: %j", (name, value) => {
-    expect(judgeHeaders([name, value])).toMatchObject({ is: "malformed" });
+    expect(evaluateHeaders([name, value])).toMatchObject({ is: "malformed" });
   });
 
   test("go on as they were, with repeats, order and case", () => {
@@ -76,7 +76,7 @@ describe("a client's headers", () => {
     [["Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"]],
     [["Transfer-Encoding", "chunked", "Connection", "Upgrade", "Upgrade", "websocket"]],
   ])("by which the body's end can be read in two ways are refused: %j", (raw) => {
-    expect(judgeHeaders(raw)).toMatchObject({ is: "malformed" });
+    expect(evaluateHeaders(raw)).toMatchObject({ is: "malformed" });
   });
 
   test("lose credentials, cookies, hop-by-hop headers and claims about the way", () => {
@@ -101,7 +101,7 @@ describe("a client's headers", () => {
   });
 
   test("give the token and what else the steps need", () => {
-    const judged = clean([
+    const result = clean([
       "authorization",
       "Bearer x",
       "AUTHORIZATION",
@@ -113,7 +113,7 @@ describe("a client's headers", () => {
       "User-Agent",
       "kubectl",
     ]);
-    expect(judged).toMatchObject({
+    expect(result).toMatchObject({
       authorization: ["Bearer x", "Bearer y"],
       forwardedFor: "1, 2",
       userAgent: "kubectl",
@@ -144,15 +144,15 @@ describe("a client's headers", () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(name, fc.stringMatching(/^[ -~]{0,10}$/)), { maxLength: 6 }), (pairs) => {
-        const judged = judgeHeaders(pairs.flat());
+        const result = evaluateHeaders(pairs.flat());
         const names = pairs.map(([n]) => n.toLowerCase().replaceAll("_", "-"));
         if (names.some((n) => n.startsWith("impersonate-") || n.startsWith("x-remote-"))) {
-          expect(judged.is).not.toBe("clean");
+          expect(result.is).not.toBe("clean");
           return;
         }
-        if (judged.is !== "clean") return;
-        for (let i = 0; i < judged.headers.length; i += 2) {
-          expect(judged.headers[i]?.toLowerCase()).not.toMatch(
+        if (result.is !== "clean") return;
+        for (let i = 0; i < result.headers.length; i += 2) {
+          expect(result.headers[i]?.toLowerCase()).not.toMatch(
             /^(impersonate|x-remote|x-forwarded-|authorization$|cookie$|connection$|upgrade$)/,
           );
         }

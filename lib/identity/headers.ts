@@ -1,7 +1,7 @@
 // Which of a client's headers go on, and which end the request. What could be read as an identity is refused, never cleaned away.
 import { RESERVED_HEADERS } from "../http1/head.ts";
 
-export type Judged =
+export type HeadersResult =
   | {
       readonly is: "clean";
       /** Names and values in turn, for the cluster: without credentials, hop-by-hop headers, framing and claims about the way. */
@@ -33,7 +33,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const BEARER_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** `raw`: names and values in turn, as they came; pseudo-headers of HTTP/2 (":path" and so on) are skipped. Pure, total. */
-export function judgeHeaders(raw: readonly string[]): Judged {
+export function evaluateHeaders(raw: readonly string[]): HeadersResult {
   const headers: string[] = [];
   const authorization: string[] = [];
   let upgrade: string | undefined;

@@ -5,8 +5,8 @@ import type { Token } from "../../crds/v1alpha1/token.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../identity/token.ts";
 import { authorizationsIn, bearerOf, isTokenOf } from "./bearer.ts";
-import { judgeSession, mayUse, type SessionVerdict } from "./judge.ts";
 import { isInScope, membership } from "./membership.ts";
+import { evaluateSession, mayUse, type SessionResult } from "./session.ts";
 
 const TOKEN = `drv_${"A".repeat(43)}`;
 const hash = tokenHash(TOKEN);
@@ -60,8 +60,8 @@ const provider = (metadata: object = {}, access: object = { mode: "Unrestricted"
 const gone = { deletionTimestamp: "2029-12-31T23:59:59Z" };
 
 describe("whether a token still stands for somebody", () => {
-  test.each<[string, Token, User | undefined, AuthProvider | undefined, SessionVerdict]>([
-    ["all is well", token(), user(), provider(), "Good"],
+  test.each<[string, Token, User | undefined, AuthProvider | undefined, SessionResult]>([
+    ["all is well", token(), user(), provider(), "Valid"],
     ["it is being deleted, and a finalizer keeps it", token({}, gone), user(), provider(), "TokenDeleted"],
     ["it ran out this millisecond", token({ expiresAt: "2030-01-01T00:00:00Z" }), user(), provider(), "TokenExpired"],
     ["its end cannot be read", token({ expiresAt: "later" }), user(), provider(), "TokenExpired"],
@@ -71,20 +71,20 @@ describe("whether a token still stands for somebody", () => {
     ["the user is another one of the same name", token(), user({}, { uid: "alice-2" }), provider(), "UserReplaced"],
     ["it names no user's UID", token({ userUID: undefined }), user(), provider(), "UserReplaced"],
     ["all logins were ended since", token(), user({}, {}, { loginGeneration: 1 }), provider(), "LoggedOutEverywhere"],
-    ["it is of this generation", token({ loginGeneration: 3 }), user({}, {}, { loginGeneration: 3 }), provider(), "Good"],
+    ["it is of this generation", token({ loginGeneration: 3 }), user({}, {}, { loginGeneration: 3 }), provider(), "Valid"],
     ["the User lost count", token({ loginGeneration: 3 }), user(), provider(), "LoggedOutEverywhere"],
     ["the password is another one", token({ credential: "a" }), user({}, {}, { credential: "b" }), provider(), "PasswordChanged"],
     ["there is no password any more", token({ credential: "a" }), user(), provider(), "PasswordChanged"],
-    ["the password is the same", token({ credential: "a" }), user({}, {}, { credential: "a" }), provider(), "Good"],
-    ["it was not got with a password", token(), user({}, {}, { credential: "b" }), provider(), "Good"],
+    ["the password is the same", token({ credential: "a" }), user({}, {}, { credential: "a" }), provider(), "Valid"],
+    ["it was not got with a password", token(), user({}, {}, { credential: "b" }), provider(), "Valid"],
     ["the provider is another one of the same name", token(), user(), provider({ uid: "local-2" }), "ProviderReplaced"],
     ["the provider now lets others in only", token(), user(), provider({}, { mode: "Required", users: ["bob"] }), "NotAllowedByProvider"],
     ["the provider now has a mode that is not known", token(), user(), provider({}, { mode: "Odd" }), "NotAllowedByProvider"],
     ["the provider is gone", token(), user(), undefined, "ProviderGone"],
     ["the provider is being deleted", token(), user(), provider(gone), "ProviderGone"],
-    ["the provider is not accepted, its directory being away", token(), user(), provider(), "Good"],
+    ["the provider is not accepted, its directory being away", token(), user(), provider(), "Valid"],
   ])("%s", (_, token, user, provider, wanted) => {
-    expect(judgeSession(token, { user, provider, hasAccessSomewhere: true }, NOW)).toBe(wanted);
+    expect(evaluateSession(token, { user, provider, hasAccessSomewhere: true }, NOW)).toBe(wanted);
   });
 });
 

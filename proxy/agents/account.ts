@@ -29,8 +29,8 @@ export function agentClaim(authorization: readonly string[], cluster: string, no
 }
 
 /** Whether auth gave the token to the agent whose key is on record now; `print`: that key's fingerprint. */
-export const isForKey = ({ audiences }: Claim, print: string | undefined): boolean =>
-  print !== undefined && audiences.includes(keyAudience(print));
+export const isForKey = ({ audiences }: Claim, keyFingerprint: string | undefined): boolean =>
+  keyFingerprint !== undefined && audiences.includes(keyAudience(keyFingerprint));
 
 function claimsOf(token: string): { readonly sub?: unknown; readonly exp?: unknown; readonly aud?: unknown } {
   try {

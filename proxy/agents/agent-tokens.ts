@@ -2,8 +2,8 @@
 // still the one for which it was given, whether the hub signed it, and at last whether the hub still takes it.
 import { createHash } from "node:crypto";
 import { ApiError, type KubeClient } from "../../lib/kube/client.ts";
-import { RecentMap } from "../../lib/limits/rate.ts";
-import { Refusal } from "../refusal.ts";
+import { RecentMap } from "../../lib/server/rate.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
 import { agentAccount, agentClaim, type Claim, isForKey } from "./account.ts";
 import type { HubKeys } from "./hub-keys.ts";
 
@@ -43,7 +43,7 @@ export class AgentTokens {
   async verify(authorization: readonly string[], cluster: string, maxAgeMs: number): Promise<AgentToken | Refusal> {
     const claim = agentClaim(authorization, cluster, Date.now());
     if (claim === undefined) return unauthorized("NotThisAgentsToken");
-    const early = this.#judgeRegistration(cluster, claim);
+    const early = this.#evaluateRegistration(cluster, claim);
     if (early !== undefined) return early;
     const { token } = claim;
     const hash = createHash("sha256").update(token).digest("hex");
@@ -54,13 +54,13 @@ export class AgentTokens {
       if (!isFresh && !(await this.#review(token, hash, cluster))) return unauthorized("TokenNotTaken");
     } catch (error) {
       const because = error instanceof ApiError ? `HubAnswered${error.code}` : "HubSilent";
-      return new Refusal("HubUnavailable", "the hub does not answer; try again", because);
+      return new Refusal("HubUnavailable", "the hub does not answer; try again", { because });
     }
     // Once more: what was on record may have gone while the hub was asked.
-    return this.#judgeRegistration(cluster, claim) ?? { token, hash };
+    return this.#evaluateRegistration(cluster, claim) ?? { token, hash };
   }
 
-  #judgeRegistration(cluster: string, claim: Claim): Refusal | undefined {
+  #evaluateRegistration(cluster: string, claim: Claim): Refusal | undefined {
     // To whoever has not proved to be its agent, a cluster that is not there looks like any other.
     if (!this.#options.hasCluster(cluster)) return unauthorized("NoSuchCluster");
     return isForKey(claim, this.#options.keyOnRecord(cluster)) ? undefined : unauthorized("KeyNotOnRecord");
@@ -85,4 +85,4 @@ export class AgentTokens {
   }
 }
 
-const unauthorized = (because: string): Refusal => new Refusal("Unauthorized", "Unauthorized", because);
+const unauthorized = (because: string): Refusal => new Refusal("Unauthorized", "Unauthorized", { because });

@@ -1,8 +1,8 @@
 // How much one agent may ask of the hub: requests, bytes, and writes of each object. A managed cluster may be in other hands, and the hub is
 // everybody's. By cluster, not by address: a cluster may come from as many addresses as it likes.
-import { RateLimiter } from "../../lib/limits/rate.ts";
-import { Refusal } from "../refusal.ts";
-import type { Admitted } from "../request.ts";
+import { RateLimiter } from "../../lib/server/rate.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
+import type { AdmittedRequest } from "../admit.ts";
 import { MinuteBudget } from "./minute-budget.ts";
 
 export interface AgentLimits {
@@ -29,7 +29,7 @@ export class AgentBounds {
   }
 
   /** To be asked once the agent is known to be who it says. `now`: milliseconds of any one clock. */
-  admit({ cluster, method, path }: Pick<Admitted, "cluster" | "method" | "path">, now: number): Refusal | undefined {
+  admit({ cluster, method, path }: Pick<AdmittedRequest, "cluster" | "method" | "path">, now: number): Refusal | undefined {
     if (this.#requests.admit(cluster, now) > 0) return tooMany("too many requests of this agent");
     if (method === "GET")
       return this.#read.isSpent(cluster, now) ? tooMany("this agent has read as much as it may in a minute") : undefined;

@@ -3,13 +3,13 @@ import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
+import { Refusal } from "../../lib/server/refusal.ts";
+import type { AdmittedRequest } from "../admit.ts";
 import type { Client } from "../client.ts";
-import { Refusal } from "../refusal.ts";
-import type { Admitted } from "../request.ts";
 import { HubForwarder } from "./hub-forwarder.ts";
 
-const SETS: Admitted = {
-  ...{ method: "GET", cluster: "east", path: "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets" },
+const SETS: AdmittedRequest = {
+  ...{ to: "hub", method: "GET", cluster: "east", path: "/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets" },
   ...{ headers: [], contentLength: undefined, authorization: [], upgrade: undefined, userAgent: undefined, source: "", rateKey: "" },
 };
 
@@ -18,7 +18,7 @@ function request(): { readonly client: Client; readonly refused: Promise<string>
   const over = new EventEmitter().setMaxListeners(0);
   const refused = Promise.withResolvers<string>();
   const client: Client = {
-    incoming: { method: SETS.method, url: "", rawHeaders: [], peer: "" },
+    request: { method: SETS.method, url: "", rawHeaders: [], peer: "" },
     ...{ body: undefined, sink: new PassThrough(), responded: false },
     ...{ respond: () => {}, abort: () => {} },
     refuse: ({ body }) => refused.resolve((JSON.parse(body.toString()) as { message: string }).message),

@@ -2,12 +2,12 @@
 // its own identity, and holds nothing of the answer back: what a watch says goes on at once.
 import type { IncomingMessage } from "node:http";
 import { type PendingRequest, Upstream } from "../../lib/http1/upstream.ts";
-import { judgeAnswer } from "../../lib/identity/answer.ts";
+import { evaluateAnswer } from "../../lib/identity/answer.ts";
 import type { Connection } from "../../lib/kube/client.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
+import type { AdmittedRequest } from "../admit.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
-import { Refusal } from "../refusal.ts";
-import type { Admitted } from "../request.ts";
 import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
 import { isMergePatch, mayAskHub } from "./allow.ts";
 import { wholeBody } from "./body.ts";
@@ -52,7 +52,7 @@ export class HubForwarder {
   }
 
   /** `done` is called exactly once. */
-  handle(client: Client, admitted: Admitted, done: (outcome: Outcome) => void): void {
+  handle(client: Client, admitted: AdmittedRequest, done: (outcome: Outcome) => void): void {
     const exchange: Exchange = { client, bytesIn: 0, bytesOut: 0, status: 0, refused: undefined, over: false };
     client.onClose(() => {
       exchange.over = true;
@@ -71,7 +71,7 @@ export class HubForwarder {
     this.#upstream.close();
   }
 
-  async #serve(exchange: Exchange, admitted: Admitted): Promise<void> {
+  async #serve(exchange: Exchange, admitted: AdmittedRequest): Promise<void> {
     const { cluster, method, path, headers, authorization } = admitted;
     const { client } = exchange;
     if (!mayAskHub(cluster, method, path))
@@ -103,7 +103,12 @@ export class HubForwarder {
     this.#send(exchange, admitted, token, body);
   }
 
-  #send(exchange: Exchange, { cluster, method, path, headers }: Admitted, { token, hash }: AgentToken, body: Buffer | undefined): void {
+  #send(
+    exchange: Exchange,
+    { cluster, method, path, headers }: AdmittedRequest,
+    { token, hash }: AgentToken,
+    body: Buffer | undefined,
+  ): void {
     const { client } = exchange;
     let req: PendingRequest;
     try {
@@ -117,14 +122,14 @@ export class HubForwarder {
     req.on("response", (res: IncomingMessage) => {
       // Refused meanwhile: the client still reads why.
       if (exchange.over) return void req.destroy();
-      const judged = judgeAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
-      if (judged.is === "unfit") {
-        stop(exchange, new Refusal("AnswerRefused", `the hub ${judged.because}`));
+      const result = evaluateAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
+      if (result.is === "refused") {
+        stop(exchange, new Refusal("AnswerRefused", `the hub ${result.because}`));
         req.destroy();
         return;
       }
-      exchange.status = judged.status;
-      client.respond(judged.status, judged.headers);
+      exchange.status = result.status;
+      client.respond(result.status, result.headers);
       res.on("data", (piece: Buffer) => {
         exchange.bytesOut += piece.length;
       });

@@ -1,5 +1,5 @@
 // How many bytes each cluster's agent may have in a minute. Pure bookkeeping: the caller brings the time.
-import { RecentMap } from "../../lib/limits/rate.ts";
+import { RecentMap } from "../../lib/server/rate.ts";
 
 /** What may be used at once after a pause, in minutes' worth: an agent that starts sends and reads more than one that runs. */
 const BURST_MINUTES = 4;

@@ -1,12 +1,12 @@
 // An agent's end of a tunnel arrives: the hub says whose token it is, then the connection becomes a Session that we open streams on.
 
 import type { Duplex } from "node:stream";
-import type { RateLimiter } from "../../lib/limits/rate.ts";
+import type { RateLimiter } from "../../lib/server/rate.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
 import type { ByteBudget } from "../../lib/tunnel/budget.ts";
 import { offersTunnel, REPLICA_HEADER, TUNNEL_VERSION, UPGRADE_TOKEN, VERSION_HEADER } from "../../lib/tunnel/handshake.ts";
 import { Session } from "../../lib/tunnel/session.ts";
-import { Refusal } from "../refusal.ts";
-import type { Admitted } from "../request.ts";
+import type { AdmittedRequest } from "../admit.ts";
 import type { Tunnels } from "../tunnels.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
 
@@ -37,7 +37,7 @@ export class TunnelEndpoint {
   }
 
   /** Makes a tunnel of the connection, or says why not. Never throws; the caller answers with the refusal. */
-  async accept(request: Admitted, socket: Tunable, behind: Buffer): Promise<Session | Refusal> {
+  async accept(request: AdmittedRequest, socket: Tunable, behind: Buffer): Promise<Session | Refusal> {
     const { cluster } = request;
     if (!offersTunnel(request.upgrade)) return new Refusal("UpgradeRefused", `this path changes to ${UPGRADE_TOKEN} only`);
     if (this.#options.rate.admit(request.rateKey, performance.now()) > 0)

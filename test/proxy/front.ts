@@ -12,16 +12,16 @@ import type { Token } from "../../crds/v1alpha1/token.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
 import type { Connection } from "../../lib/kube/client.ts";
-import { RateLimiter } from "../../lib/limits/rate.ts";
+import type { Certificate } from "../../lib/server/certificate.ts";
+import { RateLimiter } from "../../lib/server/rate.ts";
 import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
 import { HubForwarder } from "../../proxy/agents/hub-forwarder.ts";
 import type { TunnelEndpoint } from "../../proxy/agents/tunnel-endpoint.ts";
-import type { Certificate } from "../../proxy/certificate.ts";
+import { RequestHandlers } from "../../proxy/handlers.ts";
 import { type Held, listen } from "../../proxy/listener.ts";
 import { OpenRequests } from "../../proxy/open-requests.ts";
-import type { Hub } from "../../proxy/pipeline.ts";
-import { RequestHandlers } from "../../proxy/proxy.ts";
+import type { HubView } from "../../proxy/pipeline.ts";
 import { type AuditRecord, Recorder } from "../../proxy/record.ts";
 import { Shares } from "../../proxy/shares.ts";
 import { Tunnels } from "../../proxy/tunnels.ts";
@@ -121,7 +121,7 @@ const everyAgent = {
   },
 };
 
-function fixedHub(names: readonly string[]): Hub {
+function fixedHub(names: readonly string[]): HubView {
   const tokens = new Map<string, Token>();
   for (const user of names) {
     const hash = tokenHash(user === "alice" ? TOKEN : tokenOf(user));

@@ -1,6 +1,6 @@
 import type { Token } from "../../../crds/v1alpha1/token.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
-import { judgeSession, type SessionVerdict } from "../../../lib/sessions/judge.ts";
+import { evaluateSession, type SessionResult } from "../../../lib/sessions/session.ts";
 import type { Observed } from "./observe.ts";
 
 /** Timers reach no further than 24 days; and looking once an hour costs nothing. */
@@ -11,7 +11,7 @@ const LONGEST_WAIT_MS = 3_600_000;
  * refused everywhere, so its deletion can wait until there is no doubt.
  */
 const SURE_AFTER_MS = 60_000;
-const COMPARED: readonly SessionVerdict[] = ["UserReplaced", "LoggedOutEverywhere", "PasswordChanged", "ProviderReplaced"];
+const COMPARED: readonly SessionResult[] = ["UserReplaced", "LoggedOutEverywhere", "PasswordChanged", "ProviderReplaced"];
 
 /** What could not be read kills nothing: a login ends for a reason, not for a doubt. */
 export function plan(token: Token, { user, provider }: Observed, now: Date): Plan<never> {
@@ -23,8 +23,8 @@ export function plan(token: Token, { user, provider }: Observed, now: Date): Pla
 
   // Who has access where is not known here: auth and the proxy refuse whoever has none, and may let them in again.
   const facts = { user: present(user), provider: present(provider), hasAccessSomewhere: true };
-  const verdict = judgeSession(token, facts, now.getTime());
-  if (verdict === "Good") return { ...keep(), again: later };
+  const verdict = evaluateSession(token, facts, now.getTime());
+  if (verdict === "Valid") return { ...keep(), again: later };
   const unsureMs = Date.parse(token.metadata.creationTimestamp ?? "") + SURE_AFTER_MS - now.getTime();
   if (COMPARED.includes(verdict) && unsureMs > 0) return { ...keep(), again: { afterMs: unsureMs, because: "it may be known by then" } };
   return remove(token);

@@ -1,5 +1,5 @@
 // token-expiry
-// Deletes each Token that has run out or stands for nobody any more (lib/sessions/judge.ts).
+// Deletes each Token that has run out or stands for nobody any more (lib/sessions/session.ts).
 // It tidies up: the proxy and auth refuse such a token by themselves, without waiting for this.
 import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import { Token } from "../../../crds/v1alpha1/token.ts";
