@@ -49,7 +49,7 @@ try {
       turns.push({ access: await measureAccess(GRANTS_PER_TURN), requests: await measureRequests(1) });
     }
   }
-  console.log(comparison(sides));
+  process.stdout.write(`${comparison(sides)}\n`);
 } finally {
   for (const one of sides) {
     try {
@@ -106,4 +106,6 @@ function cpuShare({ requests }: Turn, process: string): number {
   return (requests.tunnel.cpuMicrosPerRequest[process] ?? Number.NaN) / direct;
 }
 
-const range = (values: readonly number[]): string => `${round(Math.min(...values), 2)}–${round(Math.max(...values), 2)}`;
+function range(values: readonly number[]): string {
+  return `${round(Math.min(...values), 2)}–${round(Math.max(...values), 2)}`;
+}
