@@ -5,7 +5,6 @@ import { AccessSet } from "./v1alpha1/accessset.ts";
 import { AuthProvider } from "./v1alpha1/authprovider.ts";
 import { Cluster } from "./v1alpha1/cluster.ts";
 import { ClusterMembers } from "./v1alpha1/clustermembers.ts";
-import { ClusterNode } from "./v1alpha1/clusternode.ts";
 import { ClusterRegistration } from "./v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "./v1alpha1/clusterreport.ts";
 import { ClusterRoleTemplate } from "./v1alpha1/clusterroletemplate.ts";
@@ -34,5 +33,4 @@ export const KINDS: readonly KindDefinition<KubeObject>[] = [
   ClusterMembers,
   ClusterRegistration,
   ClusterReport,
-  ClusterNode,
 ];

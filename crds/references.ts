@@ -36,7 +36,6 @@ export const REFERENCES: readonly Reference[] = [
 export const MADE_BY_MACHINES: readonly string[] = [
   "AccessSet",
   "ClusterMembers",
-  "ClusterNode",
   "ClusterRegistration",
   "ClusterReport",
   "Identity",

@@ -5,6 +5,7 @@ import { mergeConditions } from "../lib/reconcile/conditions.ts";
 import type { Effect, Plan, Reader, Reconciler } from "../lib/reconcile/contract.ts";
 import { kindString } from "../lib/reconcile/live.ts";
 import { type AnyReconciler, finalizerOf } from "../lib/reconcile/pass.ts";
+import { observedGeneration, ownedSummary } from "../lib/reconcile/ready.ts";
 
 type Indexes = ReadonlyMap<Kind<KubeObject>, { readonly indexes?: Readonly<Record<string, (object: KubeObject) => readonly string[]>> }>;
 type Fields = Record<string, unknown>;
@@ -104,18 +105,20 @@ export class InMemoryWorld {
   }
 
   /** Fields that this reconciler wrote before and no longer says go, as with server-side apply. */
-  #writeStatus({ name, subject }: AnyReconciler, key: Key, plan: Plan<unknown>): void {
+  #writeStatus(reconciler: AnyReconciler, key: Key, plan: Plan<unknown>): void {
+    const { name, subject } = reconciler;
     const object = this.find(subject, key) as (KubeObject & { readonly status?: Fields & { readonly conditions?: [] } }) | undefined;
     if (!object) return;
-    const fields = { ...(plan.status as Fields | undefined) };
-    const mine = `${name} ${idOf(subject, key)}`;
+    const ready = ownedSummary(reconciler);
     const { conditions: existing = [], ...rest } = object.status ?? {};
+    const deleting = object.metadata.deletionTimestamp !== undefined;
+    const merging = { existing, intents: plan.conditions, generation: undefined, now: this.#options.now(), done: true, ready, deleting };
+    const conditions = mergeConditions(merging);
+    const fields: Fields = { ...(plan.status as Fields | undefined), ...(ready && observedGeneration(conditions)) };
+    const mine = `${name} ${idOf(subject, key)}`;
     const kept = Object.fromEntries(Object.entries(rest).filter(([field]) => !this.#statusFields.get(mine)?.includes(field)));
     this.#statusFields.set(mine, Object.keys(fields));
-    const conditions = mergeConditions({ existing, intents: plan.conditions, generation: undefined, now: this.#options.now(), done: true });
-    const others = (existing as readonly { readonly type: string }[]).filter(
-      ({ type }) => !plan.conditions.some((intent) => intent.type === type),
-    );
+    const others = (existing as readonly { readonly type: string }[]).filter(({ type }) => !conditions.some((own) => own.type === type));
     const status = { ...kept, ...fields, conditions: [...others, ...conditions].sort((a, b) => (a.type < b.type ? -1 : 1)) };
     if (Object.keys(status).length === 1 && status.conditions.length === 0) return;
     this.#store(idOf(subject, key), object, { ...object, status } as KubeObject);

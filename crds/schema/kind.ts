@@ -1,5 +1,5 @@
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import { type Fields, object, type Shape } from "./builders.ts";
+import { type Fields, integer, object, type Shape } from "./builders.ts";
 import { type ConditionBounds, conditionList, DEFAULT_BOUNDS } from "./condition.ts";
 import type { Infer, Presence, Schema, ValidationRule } from "./schema.ts";
 
@@ -14,6 +14,12 @@ export interface PrinterColumn {
   readonly priority?: number;
 }
 
+/** The columns of kinds with condition Ready. */
+export const READY_COLUMNS: readonly PrinterColumn[] = [
+  { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].status" },
+  { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].reason" },
+];
+
 export interface KindSource<Spec extends Schema<unknown, Presence>, Status extends Fields> {
   readonly kind: string;
   readonly plural: string;
@@ -26,6 +32,8 @@ export interface KindSource<Spec extends Schema<unknown, Presence>, Status exten
   /** Fields of the status besides `conditions`; nobody is bound to have written any of them. */
   readonly status?: Status;
   readonly conditions?: readonly { readonly type: string }[];
+  /** Gives the kind condition Ready, which sums up these conditions; the first of them weighs most. See lib/kube/object.ts. */
+  readonly ready?: { readonly of: readonly { readonly type: string }[]; readonly intended?: readonly string[] };
   /** Narrower ones where a managed cluster's agent writes them: it may be in other hands. */
   readonly conditionBounds?: ConditionBounds;
   /** Rules about the whole object: the only place where CEL sees metadata.name. */
@@ -39,7 +47,7 @@ type ConditionList = Infer<ReturnType<typeof conditionList>>;
 
 export type CustomObject<Spec, Status extends Fields> = KubeObject & {
   readonly spec: Spec;
-  readonly status?: Shape<Status> & { readonly conditions?: ConditionList };
+  readonly status?: Shape<Status> & { readonly observedGeneration?: number; readonly conditions?: ConditionList };
 };
 
 /** A kind with all that is known of it: `Kind<T>` for the client, and the source of its CRD and docs. */
@@ -52,9 +60,18 @@ export interface KindDefinition<T extends KubeObject> extends Kind<T> {
 /** The TypeScript type of a kind's objects, as they are read from the API server: defaults are filled in. */
 export type ObjectOf<K> = K extends Kind<infer T> ? T : never;
 
+const observedGeneration = integer("The generation of the object that condition Ready is about; -1 before anybody looked at it.", {
+  minimum: -1,
+  maximum: Number.MAX_SAFE_INTEGER,
+}).optional();
+
+/** kstatus takes an object without any status for finished; with this it waits for the first look at a new one. */
+const NOT_OBSERVED = { observedGeneration: -1 };
+
 export function kind<Spec extends Schema<unknown, Presence>, const Status extends Fields = Record<never, never>>(
   source: KindSource<Spec, Status>,
 ): KindDefinition<CustomObject<Infer<Spec>, Status>> {
+  const { ready } = source;
   const hasStatus = source.status !== undefined || source.conditions !== undefined;
   return {
     apiVersion: API_VERSION,
@@ -62,11 +79,14 @@ export function kind<Spec extends Schema<unknown, Presence>, const Status extend
     plural: source.plural,
     namespaced: source.scope === "Namespaced",
     source: source as unknown as KindSource<Schema<unknown, Presence>, Fields>,
-    ...(hasStatus && {
-      statusSchema: object("What Drover found and did about it; written by its own processes only.", {
-        ...source.status,
-        ...(source.conditions && { conditions: conditionList(source.conditionBounds ?? DEFAULT_BOUNDS).optional() }),
-      }) as Schema<unknown>,
-    }),
+    ...(ready && { ready: { of: ready.of.map(({ type }) => type), intended: ready.intended ?? [] } }),
+    ...(hasStatus && { statusSchema: ready ? statusOf(source).default(NOT_OBSERVED) : statusOf(source) }),
   };
 }
+
+const statusOf = ({ status, conditions, conditionBounds = DEFAULT_BOUNDS, ready }: KindSource<Schema<unknown, Presence>, Fields>) =>
+  object("What Drover found and did about it; written by its own processes only.", {
+    ...status,
+    ...(ready && { observedGeneration }),
+    ...(conditions && { conditions: conditionList(conditionBounds).optional() }),
+  }) as Schema<unknown>;

@@ -3,7 +3,7 @@ import { load } from "js-yaml";
 import { INVALID_OBJECTS } from "../../test/invalid-objects.ts";
 import { KINDS } from "../kinds.ts";
 import { AccessSet } from "../v1alpha1/accessset.ts";
-import { Cluster, Ready } from "../v1alpha1/cluster.ts";
+import { Cluster, Connected } from "../v1alpha1/cluster.ts";
 import { array, boolean, choice, exactlyOne, integer, map, object, quantity, string } from "./builders.ts";
 import { condition, docsOf, type ReasonOf } from "./condition.ts";
 import { parse } from "./parse.ts";
@@ -52,7 +52,7 @@ test("every reason of every kind tells when it surfaces or what to do, as a sent
   const reasons = KINDS.flatMap((kind) => (kind.source.conditions ?? []).flatMap((each) => Object.values(docsOf(each).reasons)));
   expect(reasons.length).toBeGreaterThan(50);
   expect(reasons.filter((text) => !/^[A-Z`].*\.$/s.test(text))).toEqual([]);
-  expect(docsOf(Ready).type).toBe("Ready");
+  expect(docsOf(Connected).type).toBe("Connected");
 });
 
 test("every value of every kind has a description, and every list, map and text a bound", () => {

@@ -1,6 +1,6 @@
 import { array, choice, exactlyOne, integer, object, samePresence, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { displayName, labelName, secretRef } from "./names.ts";
 
 /** Accepted: people can log in through this provider. */
@@ -107,11 +107,12 @@ export const AuthProvider = kind({
       "the type of a provider cannot be changed: make another AuthProvider, because identities belong to the provider",
     ),
   conditions: [Accepted],
+  ready: { of: [Accepted] },
   rules: [labelName("AuthProvider")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Access", type: "string", jsonPath: ".spec.access.mode" },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

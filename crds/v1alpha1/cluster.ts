@@ -1,6 +1,6 @@
 import { array, boolean, exactlyOne, integer, object, samePresence, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { displayName, shortName, version } from "./names.ts";
 
 /** NamespaceReady: the cluster's namespace on the hub exists and is Drover's alone. */
@@ -26,6 +26,7 @@ export const Registered = condition(
     WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
     TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
+    EngineUnsupported: "This version of Drover cannot make clusters with this engine. Delete the Cluster and make one with `import: {}`.",
     Unreadable: "The API server did not answer; retried by itself.",
   },
 );
@@ -38,20 +39,24 @@ export const Connected = condition("Connected", "The agent's heartbeat is recent
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
-/** Ready: the cluster can be used through Drover and does what was granted. */
-export const Ready = condition("Ready", "The cluster can be used through Drover, and does what was granted.", {
-  Ready: "Nothing to do.",
-  NamespaceNotReady: "See condition NamespaceReady.",
-  NotRegistered: "See condition Registered.",
-  NotConnected: "See condition Connected.",
-  Unhealthy: "The agent says that the managed cluster's API server is not healthy. Look at the managed cluster.",
+/** Healthy: the managed cluster's API server says that it is ready. */
+export const Healthy = condition("Healthy", "The managed cluster's API server says that it is ready, as its agent reports.", {
+  Healthy: "Nothing to do.",
+  Unhealthy: "The agent reports that the API server is not ready. Look at the managed cluster's control plane.",
+  NotReported: "The agent has not reported yet; passes by itself. If it lasts, look at the agent's log.",
+  NotConnected: "The agent does not answer, so its last report may be out of date. See condition Connected.",
+  Unreadable: "The API server did not answer; retried by itself.",
+});
+
+/** AccessApplied: the agent applied what was granted. */
+export const AccessApplied = condition("AccessApplied", "The agent applied the cluster's AccessSets in the managed cluster.", {
+  Applied: "Nothing to do.",
   GuardsNotEnforced:
-    "The admission policies that guard Drover's objects in the managed cluster are not in force, so nothing is granted. The message says why.",
+    "The admission policies that guard Drover's objects in the managed cluster are not in force, so the agent grants nothing. The message says why.",
   HubRestored:
-    "The hub was restored from a backup: the agent withdraws what the hub withdraws and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
-  AccessNotApplied: "The agent has not applied the current grants yet; passes by itself. If it lasts, see the ClusterReport.",
-  EngineUnsupported: "This version of Drover cannot make clusters with this engine. Use `import`.",
-  Deleting: "The cluster is being deleted. See condition TornDown.",
+    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
+  NotApplied: "The agent has not applied the grants yet; passes by itself. If it lasts, see the ClusterReport and the agent's log.",
+  NotConnected: "The agent does not answer; access in the managed cluster stays as it is. See condition Connected.",
   Unreadable: "The API server did not answer; retried by itself.",
 });
 
@@ -131,7 +136,11 @@ export const Cluster = kind({
     }).optional(),
     lastHeartbeatTime: time("The agent's last heartbeat that was seen.").optional(),
   },
-  conditions: [NamespaceReady, Registered, Connected, Ready, AccessCompiled, TornDown],
+  conditions: [NamespaceReady, Registered, Connected, Healthy, AccessApplied, AccessCompiled, TornDown],
+  ready: {
+    of: [NamespaceReady, Registered, Connected, Healthy, AccessApplied, AccessCompiled],
+    intended: [AccessCompiled.Paused],
+  },
   rules: [
     shortName("cluster"),
     {
@@ -145,8 +154,7 @@ export const Cluster = kind({
   ],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
-    { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].status" },
-    { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].reason" },
+    ...READY_COLUMNS,
     { name: "Connected", type: "string", jsonPath: ".status.conditions[?(@.type=='Connected')].status" },
     { name: "Version", type: "string", jsonPath: ".status.kubernetesVersion" },
     { name: "Nodes", type: "integer", jsonPath: ".status.nodes.total" },

@@ -1,6 +1,6 @@
 import { array, boolean, choice, integer, object, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { displayName, labelName, nameOf } from "./names.ts";
 import { capability, policyRule } from "./rule.ts";
 
@@ -79,12 +79,13 @@ export const ClusterRoleTemplate = kind({
     ).optional(),
   },
   conditions: [Accepted],
+  ready: { of: [Accepted] },
   rules: [labelName("template")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Context", type: "string", jsonPath: ".spec.context" },
     { name: "Locked", type: "boolean", jsonPath: ".spec.locked", priority: 1 },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
   ],
   example: `apiVersion: drover.dev/v1alpha1
 kind: ClusterRoleTemplate

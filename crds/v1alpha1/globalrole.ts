@@ -1,6 +1,6 @@
 import { array, choice, map, object, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import type { Infer } from "../schema/schema.ts";
 import { displayName, labelName } from "./names.ts";
 
@@ -55,10 +55,11 @@ export const GlobalRole = kind({
     ),
   }),
   conditions: [Accepted],
+  ready: { of: [Accepted] },
   rules: [labelName("GlobalRole")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

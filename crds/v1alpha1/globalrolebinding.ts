@@ -1,6 +1,6 @@
 import { object, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { expiresAt } from "./binding.ts";
 import { IMMUTABLE_ROLE, IMMUTABLE_SUBJECT, personOrGroup } from "./subject.ts";
 
@@ -31,12 +31,13 @@ export const GlobalRoleBinding = kind({
     expiresAt,
   }),
   conditions: [Accepted],
+  ready: { of: [Accepted], intended: [Accepted.Expired, Accepted.SubjectDisabled] },
   columns: [
     { name: "Role", type: "string", jsonPath: ".spec.globalRole" },
     { name: "Subject", type: "string", jsonPath: ".spec.subject.kind" },
     { name: "Subject Name", type: "string", jsonPath: ".spec.subject.name" },
     { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", priority: 1 },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
   ],
   example: `apiVersion: drover.dev/v1alpha1
 kind: GlobalRoleBinding

@@ -1,6 +1,6 @@
 import { object, string } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { displayName, shortName } from "./names.ts";
 import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
 
@@ -40,11 +40,11 @@ export const Project = kind({
   }),
   status: { namespaceUID: string("The UID of the project's namespace on the hub, once it is ours.", { maxLength: 64 }).optional() },
   conditions: [NamespaceReady, PolicyApplied],
+  ready: { of: [NamespaceReady, PolicyApplied] },
   rules: [shortName("project")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
-    { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type=='NamespaceReady')].reason" },
-    { name: "Policy", type: "string", jsonPath: ".status.conditions[?(@.type=='PolicyApplied')].reason" },
+    ...READY_COLUMNS,
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

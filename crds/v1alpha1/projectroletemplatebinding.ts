@@ -1,5 +1,5 @@
 import { object } from "../schema/builders.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { Accepted, expiresAt, template } from "./binding.ts";
 import { anySubject, IMMUTABLE_SUBJECT } from "./subject.ts";
 
@@ -17,12 +17,13 @@ export const ProjectRoleTemplateBinding = kind({
     expiresAt,
   }),
   conditions: [Accepted],
+  ready: { of: [Accepted], intended: [Accepted.Expired, Accepted.SubjectDisabled] },
   columns: [
     { name: "Template", type: "string", jsonPath: ".spec.template" },
     { name: "Subject", type: "string", jsonPath: ".spec.subject.kind" },
     { name: "Subject Name", type: "string", jsonPath: ".spec.subject.name" },
     { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", priority: 1 },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
   ],
   example: `apiVersion: drover.dev/v1alpha1
 kind: ProjectRoleTemplateBinding

@@ -1,6 +1,6 @@
 import { array, boolean, object, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { credential, displayName, labelName, loginGeneration, secretRef } from "./names.ts";
 
 /** Accepted: the account is complete; its owner can log in if it is enabled. */
@@ -47,11 +47,12 @@ export const User = kind({
     loginGeneration: loginGeneration.optional(),
   },
   conditions: [Accepted],
+  ready: { of: [Accepted], intended: [Accepted.Disabled] },
   rules: [labelName("User")],
   columns: [
     { name: "Display Name", type: "string", jsonPath: ".spec.displayName" },
     { name: "Enabled", type: "boolean", jsonPath: ".spec.enabled" },
-    { name: "Accepted", type: "string", jsonPath: ".status.conditions[?(@.type=='Accepted')].reason" },
+    ...READY_COLUMNS,
     { name: "Last login", type: "date", jsonPath: ".status.lastLoginTime" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

@@ -171,8 +171,6 @@ export const compiledKinds: Guard = {
         "clusterregistrations/status",
         "clusterreports",
         "clusterreports/status",
-        "clusternodes",
-        "clusternodes/status",
         "users/status",
         "clusterroletemplates/status",
       ],
@@ -196,7 +194,6 @@ export const compiledKinds: Guard = {
   'clustermembers': ${account("operator-access")},
   'clusterregistrations': ${account("operator-clusters")} || (variables.status && ${account("auth")}),
   'clusterreports': ${account("operator-clusters")} || (variables.status && ${isAgentOfNamespace}),
-  'clusternodes': ${account("operator-clusters")} || (variables.status && ${isAgentOfNamespace}),
   'users': ${account("operator-identity")} || (${account("auth")} && variables.onlyLogin),
   'clusterroletemplates': ${account("operator-access")}
 }`,

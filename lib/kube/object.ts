@@ -55,8 +55,18 @@ export interface Kind<T extends KubeObject> {
   readonly kind: string;
   readonly plural: string;
   readonly namespaced: boolean;
+  /** Of kinds with condition Ready: what it sums up. */
+  readonly ready?: ReadySummary;
   /** Never present at run time; ties the kind to its shape. */
   readonly shape?: T;
+}
+
+/** How condition Ready of a kind follows from its other conditions. */
+export interface ReadySummary {
+  /** Types of the conditions that count. Where several are equally bad, the first one gives the reason. */
+  readonly of: readonly string[];
+  /** Reasons of conditions that are not True because the spec asks for it: they do not keep an object from being ready. */
+  readonly intended: readonly string[];
 }
 
 /** Names one object of a kind known from elsewhere. */

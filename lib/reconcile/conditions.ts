@@ -1,5 +1,6 @@
-import type { Condition } from "../kube/object.ts";
+import type { Condition, ReadySummary } from "../kube/object.ts";
 import type { ConditionIntent } from "./contract.ts";
+import { summarize } from "./ready.ts";
 
 /** Etcd and people both have limits; the CRDs allow as much as metav1.Condition does. */
 const LONGEST_MESSAGE = 4096;
@@ -12,24 +13,52 @@ export interface Outcome {
   readonly now: Date;
   /** False: what was wanted is not (all) done, and the generation must not count as observed. */
   readonly done: boolean;
+  /** Where the writer owns condition Ready: what it sums up. */
+  readonly ready?: ReadySummary | undefined;
+  /** The subject is being deleted. */
+  readonly deleting?: boolean;
 }
 
-/** The owned conditions as they are to be: with times only moved where the status changes, sorted by type. Pure. */
-export function mergeConditions({ existing, intents, generation, now, done }: Outcome): Condition[] {
-  return [...intents]
-    .sort((a, b) => (a.type < b.type ? -1 : 1))
-    .map((intent) => {
-      const before = existing.find(({ type }) => type === intent.type);
-      const observed = done ? generation : before?.observedGeneration;
-      return {
-        type: intent.type,
-        status: intent.status,
-        reason: intent.reason,
-        message: intent.message.slice(0, LONGEST_MESSAGE),
-        lastTransitionTime: before?.status === intent.status ? before.lastTransitionTime : timeOf(now),
-        ...(observed === undefined ? {} : { observedGeneration: observed }),
-      };
-    });
+/**
+ * The owned conditions as they are to be, Ready among them where the writer owns it: with times only moved where the status changes,
+ * sorted by type. Pure.
+ */
+export function mergeConditions(outcome: Outcome): Condition[] {
+  const { existing, generation, done } = outcome;
+  const own = outcome.intents.map((intent) => {
+    const observed = done ? generation : existing.find(({ type }) => type === intent.type)?.observedGeneration;
+    return merged(intent, observed, outcome);
+  });
+  return [...own, ...readyOf(own, outcome)].sort((a, b) => (a.type < b.type ? -1 : 1));
+}
+
+function merged({ type, status, reason, message }: ConditionIntent, observed: number | undefined, { existing, now }: Outcome): Condition {
+  const before = existing.find((one) => one.type === type);
+  return {
+    ...{ type, status, reason, message: message.slice(0, LONGEST_MESSAGE) },
+    lastTransitionTime: before?.status === status ? before.lastTransitionTime : timeOf(now),
+    ...(observed === undefined ? {} : { observedGeneration: observed }),
+  };
+}
+
+/** It is about a generation once all that it sums up is. */
+function readyOf(own: readonly Condition[], outcome: Outcome): Condition[] {
+  const { ready, existing, deleting = false } = outcome;
+  if (ready === undefined) return [];
+  const counted = ready.of.map((type) => own.find((one) => one.type === type) ?? existing.find((one) => one.type === type));
+  const generations = counted.map((one) => one?.observedGeneration);
+  const observed = generations.includes(undefined) ? undefined : Math.min(...(generations as number[]));
+  return [
+    merged(
+      summarize(
+        ready,
+        counted.filter((one) => one !== undefined),
+        deleting,
+      ),
+      observed,
+      outcome,
+    ),
+  ];
 }
 
 /**

@@ -11,6 +11,7 @@ export interface Reconciler<Subject extends KubeObject, Observed, Status> {
   readonly watches: readonly Watch[];
   /** What its plans look at in objects of some kinds: a change of anything else in them wakes no subject. Of kinds not named: everything. */
   readonly looksAt?: readonly View[];
+  /** Where `conditions` names Ready and the kind says what it sums up, plans leave Ready out: the manager derives it. */
   readonly owns: { readonly conditions: readonly string[]; readonly kinds: readonly Kind<KubeObject>[] };
   /** Becomes part of the process's role.yaml, and is all that it may do. */
   readonly permissions: readonly PolicyRule[];

@@ -1,7 +1,7 @@
 import { FencedError, isConflict, isNotFound, isTransient, type KubeClient } from "../kube/client.ts";
 import { Event } from "../kube/core.ts";
 import { describe, type Log } from "../kube/log.ts";
-import { type Condition, type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
+import { type Condition, type Key, type Kind, type KubeObject, keyOf, keyString, type ReadySummary } from "../kube/object.ts";
 import type { Applier, ApplyOutcome } from "./applier.ts";
 import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
 import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
@@ -9,6 +9,7 @@ import type { EffectTable, Executor } from "./effects.ts";
 import { EventAllowance, eventOf, isNamespaceGoing, transitions } from "./events.ts";
 import { Finalizer } from "./finalizer.ts";
 import { kindString, type Live } from "./live.ts";
+import { observedGeneration, ownedSummary, READY } from "./ready.ts";
 import { allOf, eachByItself } from "./writes.ts";
 
 export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
@@ -41,6 +42,7 @@ export class Pass {
   readonly #context: PassContext;
   readonly #finalizer: Finalizer;
   readonly #kinds: ReadonlyMap<string, Kind<KubeObject>>;
+  readonly #ready: ReadySummary | undefined;
   readonly #failures = new Map<string, number>();
   readonly #allowance = new EventAllowance();
 
@@ -49,6 +51,7 @@ export class Pass {
     this.#context = context;
     this.#finalizer = new Finalizer(finalizerOf(reconciler), reconciler.subject, context.client);
     this.#kinds = new Map(reconciler.owns.kinds.map((kind) => [kindString(kind), kind]));
+    this.#ready = ownedSummary(reconciler);
   }
 
   /** One pass over one subject. Rejects when it is to be tried again. */
@@ -133,9 +136,15 @@ export class Pass {
     if (subject === undefined) return;
     const { applier, now } = this.#context;
     const existing = (subject as WithConditions).status?.conditions ?? [];
-    const conditions = mergeConditions({ existing, intents, generation: subject.metadata.generation, now: now(), done });
-    const status = { ...(more as object | undefined), ...(conditions.length > 0 ? { conditions } : {}) };
     const { apiVersion, kind, metadata } = subject;
+    const deleting = metadata.deletionTimestamp !== undefined;
+    const merging = { existing, intents, generation: metadata.generation, now: now(), done, ready: this.#ready, deleting };
+    const conditions = mergeConditions(merging);
+    const status = {
+      ...(more as object | undefined),
+      ...(this.#ready && observedGeneration(conditions)),
+      ...(conditions.length > 0 ? { conditions } : {}),
+    };
     const intent = {
       apiVersion,
       kind,
@@ -163,6 +172,8 @@ export class Pass {
   ): Promise<void> {
     const { client, log, now, instance } = this.#context;
     for (const transition of transitions(before, after)) {
+      // A summary is no news: what it sums up has an event of its own.
+      if (this.#ready !== undefined && transition.type === READY) continue;
       if (!this.#allowance.take(keyString(keyOf(subject)))) continue;
       try {
         await client.create(Event, eventOf(subject, transition, { name: this.#reconciler.name, instance }, now()), { signal });
@@ -183,7 +194,8 @@ export class Pass {
     try {
       const subject = this.#context.live.peek(this.#reconciler.subject, key);
       const message = describe(error);
-      const intents = plan === undefined ? unobserved(this.#reconciler.owns.conditions, message) : afterFailure(plan.conditions, message);
+      const types = this.#reconciler.owns.conditions.filter((type) => this.#ready === undefined || type !== READY);
+      const intents = plan === undefined ? unobserved(types, message) : afterFailure(plan.conditions, message);
       // Other status fields stay as they were: leaving them out of an apply would remove them.
       await this.#writeStatus(subject, intents, plan?.status ?? this.#statusOwnedNow(subject), false, signal);
     } catch (second) {

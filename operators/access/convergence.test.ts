@@ -109,7 +109,10 @@ test("in the order of the file it ends in the right grants after two rounds", as
   expect(await world.settle((list) => list)).toBeLessThanOrEqual(2);
   expect(grantsIn(world)).toEqual(COMPLETE);
   const stray = world.find(ProjectRoleTemplateBinding, { name: "stray", namespace: "project-west--web" });
-  expect(stray?.status?.conditions).toMatchObject([{ type: "Accepted", status: "False", reason: "ScopeNotFound" }]);
+  expect(stray?.status?.conditions).toMatchObject([
+    { type: "Accepted", status: "False", reason: "ScopeNotFound" },
+    { type: "Ready", status: "False", reason: "ScopeNotFound", message: "there is no Project web of cluster west" },
+  ]);
 });
 
 test("in any order, with passes between the documents, it ends the same", async () => {

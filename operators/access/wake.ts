@@ -36,14 +36,14 @@ const VIEWS: readonly View[] = [
 
 const written = ({ generation, deletionTimestamp }: ObjectMeta): readonly unknown[] => [generation, deletionTimestamp];
 
-/** For a reconciler with this subject: of its own subjects also the condition that it owns, which nobody else is to change. */
+/** For a reconciler that owns these conditions of its subject: of its subjects also the conditions, which nobody else is to change. */
 export function looksAt<T extends KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }>(
   subject: Kind<T>,
-  condition: string,
+  ...conditions: readonly string[]
 ): readonly View[] {
   return VIEWS.map((one) =>
     one.kind.kind === subject.kind
-      ? view(subject, (object) => [one.of(object), object.status?.conditions?.find(({ type }) => type === condition)])
+      ? view(subject, (object) => [one.of(object), object.status?.conditions?.filter(({ type }) => conditions.includes(type))])
       : one,
   );
 }

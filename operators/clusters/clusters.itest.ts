@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
-import { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { AccessCompiled, Cluster } from "../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { Project } from "../../crds/v1alpha1/project.ts";
@@ -85,6 +85,17 @@ async function beat(name: string, renewTime = new Date().toISOString().replace("
     { type: "merge" },
   );
 }
+/** As the access operator would. */
+async function compiled(name: string): Promise<void> {
+  const { apiVersion, kind } = Cluster;
+  const { generation } = (await hub.admin.get(Cluster, { name })).metadata;
+  const { type, Compiled: reason } = AccessCompiled;
+  const conditions = [
+    { type, status: "True", reason, message: "", observedGeneration: generation, lastTransitionTime: "2026-01-01T00:00:00Z" },
+  ];
+  const said = { apiVersion, kind, metadata: { name }, status: { conditions } };
+  await hub.admin.apply(Cluster, said, { fieldManager: "cluster-access", subresource: "status" });
+}
 const report = (name: string, status: object) =>
   hub.admin.patch(
     ClusterReport,
@@ -134,15 +145,19 @@ describe("a cluster", () => {
   });
 
   test("becomes ready when its agent is on record, beats, probed its guards and applied its grants, and says why until then", async () => {
-    await hasReason(Cluster, { name: "east" }, "Ready", "NotRegistered");
+    await hasReason(Cluster, { name: "east" }, "Ready", "WaitingForAgent");
     await register("east");
-    await hasReason(Cluster, { name: "east" }, "Ready", "NotConnected");
+    await hasReason(Cluster, { name: "east" }, "Ready", "NeverConnected");
     await until(async () => !(await exists(Secret, "agent-manifest", "cluster-east")), "the manifest is gone");
     expect(await exists(Secret, "agent-registration", "cluster-east")).toBe(false);
     await beat("east");
     await hasReason(Cluster, { name: "east" }, "Ready", "GuardsNotEnforced");
     await report("east", healthy);
+    await hasReason(Cluster, { name: "east" }, "Ready", "Pending");
+    expect((await condition(Cluster, { name: "east" }, "Ready"))?.message).toBe("condition AccessCompiled is not reported yet");
+    await compiled("east");
     await hasReason(Cluster, { name: "east" }, "Ready", "Ready");
+    await hub.kubectl(["wait", "--for=condition=Ready", "clusters.drover.dev/east", "--timeout=10s"]);
     expect((await find(Cluster, "east"))?.status).toMatchObject({ kubernetesVersion: "v1.36.3", nodes: { total: 3, ready: 2 } });
   });
 

@@ -2,7 +2,7 @@
 // controller, auth, the agents): clusters and projects come to stand, and deleting them, in any order and at any moment, always ends.
 import { expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
-import { Cluster } from "../../crds/v1alpha1/cluster.ts";
+import { AccessCompiled, Cluster } from "../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { Project } from "../../crds/v1alpha1/project.ts";
@@ -76,6 +76,7 @@ class Hub {
       if (!namespace.status) this.world.put(object(Namespace, namespace.metadata.name, undefined, { status: { phase: "Active" } }));
     }
     this.#namespaceController();
+    this.#accessOperator();
     for (const { metadata } of this.world.list(Cluster))
       if (this.agents.has(metadata.name)) this.#agent(metadata.name, metadata.deletionTimestamp !== undefined);
   }
@@ -94,6 +95,15 @@ class Hub {
       for (const one of this.world.list(kind)) {
         if (!this.world.find(Namespace, { name: one.metadata.namespace ?? "" })) this.world.remove(kind, keyOf(one));
       }
+    }
+  }
+
+  #accessOperator(): void {
+    for (const one of this.world.list(Cluster)) {
+      const conditions = (one.status?.conditions ?? []).filter(({ type }) => type !== AccessCompiled.type);
+      const { type, Compiled: reason } = AccessCompiled;
+      const compiled = { type, status: "True", reason, message: "", lastTransitionTime: new Date(START).toISOString() };
+      this.world.put({ ...one, status: { ...one.status, conditions: [compiled, ...conditions] } } as KubeObject);
     }
   }
 
@@ -152,7 +162,7 @@ test("clusters and a project come to stand, the hub among them, and then nothing
   expect(conditions(hub.world.find(Cluster, { name: "west" }))).toMatchObject({
     NamespaceReady: "Ready",
     Registered: "WaitingForAgent",
-    Ready: "NotRegistered",
+    Ready: "WaitingForAgent",
   });
   expect(conditions(hub.world.find(Project, { name: "web", namespace: "cluster-east" }))).toMatchObject({ NamespaceReady: "Ready" });
   expect(hub.world.find(Secret, { name: "agent-manifest", namespace: "cluster-east" })).toBeUndefined();

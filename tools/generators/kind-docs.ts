@@ -3,7 +3,8 @@ import { KINDS } from "../../crds/kinds.ts";
 import { docsOf } from "../../crds/schema/condition.ts";
 import type { KindDefinition } from "../../crds/schema/kind.ts";
 import type { JsonSchema, ValidationRule } from "../../crds/schema/schema.ts";
-import type { KubeObject } from "../../lib/kube/object.ts";
+import type { KubeObject, ReadySummary } from "../../lib/kube/object.ts";
+import { READY_REASONS } from "../../lib/reconcile/ready.ts";
 import type { GeneratedFile, Generator } from "./file.ts";
 
 const FOLDER = "docs/kinds";
@@ -28,9 +29,22 @@ function index(): GeneratedFile {
     "| Kind | Short | Scope | What it is |\n|---|---|---|---|",
     ...rows,
     "",
+    CONDITIONS,
   ].join("\n");
   return { path: `${FOLDER}/README.md`, content };
 }
+
+const CONDITIONS = `## Conditions
+Every kind with a status has condition \`Ready\`, which sums up its other conditions: False when one of them is False, else Unknown when one is Unknown or
+not reported yet, else True. So one command says whether everything is done, and why not:
+
+    kubectl wait --for=condition=Ready clusters.drover.dev,projects.drover.dev --all -A
+    kubectl get drover -A
+
+\`status.observedGeneration\` is the generation of the object that \`Ready\` is about, and -1 before anybody looked at it: tools that follow kstatus
+(Flux, Argo CD, kpt) wait for it ([decision 0026](../decisions/0026-condition-ready.md)). Each reconciler says of its own conditions which generation
+they are about. A condition with reason \`ReconcileFailed\` is Unknown because the last attempt failed; the message is the error, and it is retried by itself.
+`;
 
 function page(kind: KindDefinition<KubeObject>): GeneratedFile {
   const { source, statusSchema } = kind;
@@ -44,6 +58,7 @@ function page(kind: KindDefinition<KubeObject>): GeneratedFile {
     ...rules(source.rules ?? []),
     ...fields("spec", source.spec.json),
     ...(statusSchema ? fields("status", withoutConditions(statusSchema.json)) : []),
+    ...(kind.ready ? readySection(kind.ready) : []),
     ...(source.conditions ?? []).flatMap(conditionSection),
   ].join("\n");
   return { path: `${FOLDER}/${fileOf(kind)}`, content: `${content.trimEnd()}\n` };
@@ -109,6 +124,23 @@ function conditionSection(constant: { readonly type: string }): string[] {
   const { type, description, reasons } = docsOf(constant);
   const rows = Object.entries(reasons).map(([reason, text]) => `| \`${reason}\` | ${cell(text)} |`);
   return [`## Condition ${type}\n`, `${description}\n`, "| Reason | When, and what to do |\n|---|---|", ...rows, ""];
+}
+
+function readySection({ of, intended }: ReadySummary): string[] {
+  const types = of.map((type) => `\`${type}\``);
+  const all = types.length > 1 ? `${types.slice(0, -1).join(", ")} and ${types.at(-1)}` : types[0];
+  const rows = [
+    `| \`${READY_REASONS.Ready}\` | Nothing to do. A message says which fields of the spec have no effect in this version. |`,
+    ...intended.map(
+      (reason) =>
+        `| \`${reason}\` | With status True: the object is as its spec or somebody's decision wants it. See the condition with this reason. |`,
+    ),
+    `| \`${READY_REASONS.Pending}\` | The condition that the message names is not reported yet; passes by itself. If it lasts, look at the log of the operator. |`,
+    `| \`${READY_REASONS.Deleting}\` | The object is being deleted. The message says what it waits for, where that is known. |`,
+    "| any other | The reason of the condition that is not True; its section says what to do. |",
+  ];
+  const description = `Sums up ${all}; reason and message are those of the condition that decides. \`kubectl wait --for=condition=Ready\`, Flux and Argo CD go by it.`;
+  return ["## Condition Ready\n", `${description}\n`, "| Reason | When, and what to do |\n|---|---|", ...rows, ""];
 }
 
 /** Between backticks `<` stands for itself; elsewhere Markdown would read it as HTML. */

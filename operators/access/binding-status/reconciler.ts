@@ -7,6 +7,7 @@ import { Project } from "../../../crds/v1alpha1/project.ts";
 import { ProjectRoleTemplateBinding } from "../../../crds/v1alpha1/projectroletemplatebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import type { GuardState } from "../guard-state.ts";
 import { bindingWakers, clusterBindingsOf, looksAt, projectBindingsOf, projectBindingWaker } from "../wake.ts";
 import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
@@ -19,8 +20,8 @@ export const clusterBindingStatus = (guards: () => GuardState): Reconciler<Clust
   name: "clusterroletemplatebinding-status",
   subject: ClusterRoleTemplateBinding,
   watches: bindingWakers(ClusterRoleTemplateBinding, clusterBindingsOf),
-  looksAt: looksAt(ClusterRoleTemplateBinding, Accepted.type),
-  owns: { conditions: [Accepted.type], kinds: [] },
+  looksAt: looksAt(ClusterRoleTemplateBinding, Accepted.type, READY),
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: accessFor(ClusterRoleTemplateBinding.plural),
   observe: (binding, read) => observeClusterBinding(binding, read, guards()),
   plan,
@@ -30,8 +31,8 @@ export const projectBindingStatus = (guards: () => GuardState): Reconciler<Proje
   name: "projectroletemplatebinding-status",
   subject: ProjectRoleTemplateBinding,
   watches: [...bindingWakers(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWaker],
-  looksAt: looksAt(ProjectRoleTemplateBinding, Accepted.type),
-  owns: { conditions: [Accepted.type], kinds: [] },
+  looksAt: looksAt(ProjectRoleTemplateBinding, Accepted.type, READY),
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: accessFor(ProjectRoleTemplateBinding.plural),
   observe: (binding, read) => observeProjectBinding(binding, read, guards()),
   plan,

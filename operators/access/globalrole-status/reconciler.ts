@@ -3,6 +3,7 @@
 import { Accepted, GlobalRole } from "../../../crds/v1alpha1/globalrole.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import { NO_SOURCES, templatesIn } from "../sources.ts";
 import { globalRoleWakers, looksAt } from "../wake.ts";
 import { type Observed, plan } from "./plan.ts";
@@ -11,8 +12,8 @@ export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
   name: "globalrole-status",
   subject: GlobalRole,
   watches: globalRoleWakers,
-  looksAt: looksAt(GlobalRole, Accepted.type),
-  owns: { conditions: [Accepted.type], kinds: [] },
+  looksAt: looksAt(GlobalRole, Accepted.type, READY),
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalroles/status"], verbs: ["get", "patch"] },

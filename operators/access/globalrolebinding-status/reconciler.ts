@@ -3,6 +3,7 @@
 import { Accepted, GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import type { GuardState } from "../guard-state.ts";
 import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
 import { globalBindingWakers, looksAt } from "../wake.ts";
@@ -15,8 +16,8 @@ export const globalRoleBindingStatus = (guards: () => GuardState): Reconciler<Gl
   name: "globalrolebinding-status",
   subject: GlobalRoleBinding,
   watches: globalBindingWakers,
-  looksAt: looksAt(GlobalRoleBinding, Accepted.type),
-  owns: { conditions: [Accepted.type], kinds: [] },
+  looksAt: looksAt(GlobalRoleBinding, Accepted.type, READY),
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["globalrolebindings/status"], verbs: ["get", "patch"] },

@@ -7,6 +7,7 @@ import { dependentsOf } from "../../../lib/access/flatten.ts";
 import { GROUP, HUB } from "../../../lib/access/names.ts";
 import { keyOf } from "../../../lib/kube/object.ts";
 import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import { restoreAcceptedAt } from "../sources.ts";
 import { type Observed, plan, type Status } from "./plan.ts";
 
@@ -25,7 +26,7 @@ export const templateFlatten: Reconciler<ClusterRoleTemplate, Observed, Status> 
   name: "template-flatten",
   subject: ClusterRoleTemplate,
   watches: [heirs, acceptance],
-  owns: { conditions: [Accepted.type], kinds: [] },
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: ["clusterroletemplates", "clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["clusterroletemplates/status"], verbs: ["get", "patch"] },

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
+import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterReport, ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
 import type { Lease } from "../../../lib/kube/core.ts";
 import type { Reading } from "../../../lib/reconcile/contract.ts";
+import { summarize } from "../../../lib/reconcile/ready.ts";
 import { lastHeartbeat } from "../heartbeat.ts";
 import { plan } from "./plan.ts";
 
@@ -15,7 +16,7 @@ const cluster = (status: object = {}, more: object = {}): Cluster => ({
   kind: "Cluster",
   metadata: { name: "east" },
   spec: { paused: false, import: {}, agent: { ceiling: "cluster-admin" } },
-  status: { conditions: [holds("NamespaceReady"), holds("Registered")], ...status },
+  status: { conditions: [holds("NamespaceReady"), holds("Registered"), holds("AccessCompiled")], ...status },
   ...more,
 });
 /** `noted`: when the API server saw the field change; `written`: what the agent's clock said. */
@@ -42,12 +43,20 @@ const healthy: ReportStatus = {
   guards: { state: "Enforced" },
   access: { epochs: [{ set: "cluster", epoch: 1 }] },
 };
+const { healthy: _, ...silent } = healthy;
 const report = (status: ReportStatus): Reading<ClusterReport> => ({
   is: "present",
   value: { apiVersion: "drover.dev/v1alpha1", kind: "ClusterReport", metadata: { name: "agent" }, spec: {}, status },
 });
 const said = (of: Cluster, l: Reading<Lease>, r: Reading<ClusterReport>) =>
   Object.fromEntries(plan(of, { lease: l, report: r }, NOW).conditions.map(({ type, reason }) => [type, reason]));
+/** Condition Ready as the manager derives it. */
+function readyOf(of: Cluster, l: Reading<Lease>, r: Reading<ClusterReport>) {
+  if (Cluster.ready === undefined) throw new Error("a Cluster has no condition Ready");
+  const own = plan(of, { lease: l, report: r }, NOW).conditions;
+  return summarize(Cluster.ready, [...own, ...(of.status?.conditions ?? [])], of.metadata.deletionTimestamp !== undefined);
+}
+const lacks = (type: string, reason: string) => ({ ...holds(type), status: "False" as const, reason });
 
 describe("a cluster is connected", () => {
   test.each([
@@ -63,7 +72,11 @@ describe("a cluster is connected", () => {
   });
 
   test("never, if nobody ever renewed the Lease that was made for the agent", () => {
-    expect(said(cluster(), lease(undefined), report({}))).toEqual({ Connected: "NeverConnected", Ready: "NotConnected" });
+    expect(said(cluster(), lease(undefined), report({}))).toEqual({
+      Connected: "NeverConnected",
+      Healthy: "NotConnected",
+      AccessApplied: "NotConnected",
+    });
     expect(lastHeartbeat(undefined)).toBeUndefined();
   });
 
@@ -77,13 +90,41 @@ describe("a cluster is ready", () => {
   const beats = lease(ago(1));
   test.each<[string, string, Cluster, Reading<Lease>, ReportStatus]>([
     ["when everything holds", "Ready", cluster(), beats, healthy],
-    ["not while it has no namespace", "NamespaceNotReady", cluster({ conditions: [holds("Registered")] }), beats, healthy],
-    ["not before an agent is on record", "NotRegistered", cluster({ conditions: [holds("NamespaceReady")] }), beats, healthy],
-    ["not while its agent is silent", "NotConnected", cluster(), lease(ago(60)), healthy],
+    [
+      "not while it has no namespace",
+      "NameTaken",
+      cluster({ conditions: [lacks("NamespaceReady", "NameTaken"), holds("Registered"), holds("AccessCompiled")] }),
+      beats,
+      healthy,
+    ],
+    [
+      "not before an agent is on record",
+      "WaitingForAgent",
+      cluster({ conditions: [holds("NamespaceReady"), lacks("Registered", "WaitingForAgent"), holds("AccessCompiled")] }),
+      beats,
+      healthy,
+    ],
+    ["not before it is known whether it has a namespace", "Pending", cluster({ conditions: [holds("Registered")] }), beats, healthy],
+    ["not while its agent is silent", "HeartbeatLost", cluster(), lease(ago(60)), healthy],
+    ["not before its agent said how it is", "NotReported", cluster(), beats, silent],
+    [
+      "not while grants are left out",
+      "TooLarge",
+      cluster({ conditions: [holds("NamespaceReady"), holds("Registered"), lacks("AccessCompiled", "TooLarge")] }),
+      beats,
+      healthy,
+    ],
+    [
+      "also while it is paused, as somebody wants it",
+      "Paused",
+      cluster({ conditions: [holds("NamespaceReady"), holds("Registered"), lacks("AccessCompiled", "Paused")] }),
+      beats,
+      healthy,
+    ],
     ["not while its API server is not", "Unhealthy", cluster(), beats, { ...healthy, healthy: false }],
     ["not while a probe gets through its guards", "GuardsNotEnforced", cluster(), beats, { ...healthy, guards: { state: "Missing" } }],
     ["not before its agent said that guards are in force", "GuardsNotEnforced", cluster(), beats, {}],
-    ["not before its agent applied the first set", "AccessNotApplied", cluster(), beats, { ...healthy, access: {} }],
+    ["not before its agent applied the first set", "NotApplied", cluster(), beats, { ...healthy, access: {} }],
     [
       "not while a restored hub is held back",
       "HubRestored",
@@ -92,21 +133,19 @@ describe("a cluster is ready", () => {
       { ...healthy, access: { ...healthy.access, restored: [{ object: "AccessSet project-web", epoch: 1 }] } },
     ],
     ["not while it is being deleted", "Deleting", cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } }), beats, healthy],
-    [
-      "not with an engine that is not there yet",
-      "EngineUnsupported",
-      cluster({}, { spec: { paused: false, gke: {}, agent: { ceiling: "x" } } }),
-      beats,
-      healthy,
-    ],
   ])("%s", (_, reason, of, l, r) => {
-    expect(said(of, l, report(r))).toMatchObject({ Ready: reason });
+    const status = ["Ready", "Paused"].includes(reason) ? "True" : ["Pending", "NotReported"].includes(reason) ? "Unknown" : "False";
+    expect(readyOf(of, l, report(r))).toMatchObject({ status, reason });
   });
 
   test("or nobody knows, when something could not be read, and what was known stays", () => {
     const of = cluster({ kubernetesVersion: "v1.36.3", namespaceUID: "u" });
     const result = plan(of, { lease: { is: "unreadable", because: "no answer" }, report: report(healthy) }, NOW);
-    expect(result.conditions.map(({ status }) => status)).toEqual(["Unknown", "Unknown"]);
+    expect(result.conditions.map(({ status }) => status)).toEqual(["Unknown", "Unknown", "Unknown"]);
+    expect(readyOf(of, { is: "unreadable", because: "no answer" }, report(healthy))).toMatchObject({
+      status: "Unknown",
+      reason: "Unreadable",
+    });
     expect(result.status).toEqual({ kubernetesVersion: "v1.36.3" });
   });
 });

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ReasonOf } from "../../../crds/schema/condition.ts";
-import { type Cluster, Connected, NamespaceReady, Ready, Registered } from "../../../crds/v1alpha1/cluster.ts";
+import { AccessApplied, type Cluster, Connected, Healthy } from "../../../crds/v1alpha1/cluster.ts";
 import type { ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
 import { CLUSTER_SET } from "../../../lib/access/names.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
 import type { Observed } from "./observe.ts";
 
-export type Status = Omit<NonNullable<Cluster["status"]>, "conditions" | "namespaceUID">;
+export type Status = Omit<NonNullable<Cluster["status"]>, "conditions" | "observedGeneration" | "namespaceUID">;
 
 /** Of the reconciler; the field manager of its writes. */
 export const NAME = "cluster-connection";
@@ -19,12 +19,13 @@ export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): 
   const unreadable = [lease, report].find((reading) => reading.is === "unreadable");
   if (unreadable) {
     const unknown = (type: string): ConditionIntent => ({ type, status: "Unknown", reason: "Unreadable", message: unreadable.because });
-    return { conditions: [unknown(Connected.type), unknown(Ready.type)], status: statusNow(cluster), finalizer: "none" };
+    const conditions = [Connected, Healthy, AccessApplied].map(({ type }) => unknown(type));
+    return { conditions, status: statusNow(cluster), finalizer: "none" };
   }
   const heartbeat = lastHeartbeat(lease.is === "present" ? lease.value : undefined);
   const reported = report.is === "present" ? (report.value.status ?? {}) : {};
   const connected = connectedCondition(heartbeat, now);
-  const conditions = [connected, readyCondition(cluster, connected, reported)];
+  const conditions = [connected, ...reportedConditions(connected, reported)];
   const waitMs = factsWait(cluster, factsOf(reported), conditions, now);
   if (waitMs > 0) {
     return { conditions, status: statusNow(cluster), finalizer: "none", again: { afterMs: waitMs, because: "facts changed a moment ago" } };
@@ -48,26 +49,31 @@ function connectedCondition(heartbeat: number | undefined, now: Date): Condition
   return { type, status: "False", reason: Connected.HeartbeatLost, message };
 }
 
-function readyCondition(cluster: Cluster, connected: ConditionIntent, report: ReportStatus): ConditionIntent {
-  const not = (reason: ReasonOf<typeof Ready>, message: string): ConditionIntent => ({
-    type: Ready.type,
-    status: "False",
-    reason,
-    message,
-  });
-  const condition = (type: string) => cluster.status?.conditions?.find((one) => one.type === type);
-  const holds = (type: string): boolean => condition(type)?.status === "True";
-  if (cluster.metadata.deletionTimestamp) return not("Deleting", "");
-  if (!cluster.spec.import) return not("EngineUnsupported", "this version manages existing clusters only: use `import: {}`");
-  if (!holds(NamespaceReady.type)) return not("NamespaceNotReady", condition(NamespaceReady.type)?.message ?? "");
-  if (!holds(Registered.type)) return not("NotRegistered", condition(Registered.type)?.message ?? "");
-  if (connected.status !== "True") return not("NotConnected", connected.message);
-  if (report.healthy === false) return not("Unhealthy", "the cluster's API server does not say that it is ready");
-  if (report.guards?.state !== "Enforced") return not("GuardsNotEnforced", report.guards?.message ?? "the agent has not probed them yet");
-  if (!report.access?.epochs?.some(({ set }) => set === CLUSTER_SET)) return not("AccessNotApplied", "the agent has applied nothing yet");
-  const restored = report.access?.restored ?? [];
+/** What the report says; of an agent that is silent it may be out of date. */
+function reportedConditions(connected: ConditionIntent, report: ReportStatus): readonly ConditionIntent[] {
+  if (connected.status === "True") return [healthyCondition(report), accessCondition(report)];
+  const { message } = connected;
+  return [
+    { type: Healthy.type, status: "Unknown", reason: Healthy.NotConnected, message },
+    { type: AccessApplied.type, status: "Unknown", reason: AccessApplied.NotConnected, message },
+  ];
+}
+
+function healthyCondition({ healthy }: ReportStatus): ConditionIntent {
+  const { type } = Healthy;
+  if (healthy === undefined) return { type, status: "Unknown", reason: Healthy.NotReported, message: "the agent has not reported yet" };
+  if (healthy) return { type, status: "True", reason: Healthy.Healthy, message: "" };
+  return { type, status: "False", reason: Healthy.Unhealthy, message: "the cluster's API server does not say that it is ready" };
+}
+
+function accessCondition({ guards, access }: ReportStatus): ConditionIntent {
+  const { type } = AccessApplied;
+  const not = (reason: ReasonOf<typeof AccessApplied>, message: string): ConditionIntent => ({ type, status: "False", reason, message });
+  if (guards?.state !== "Enforced") return not("GuardsNotEnforced", guards?.message ?? "the agent has not probed the guards yet");
+  if (!access?.epochs?.some(({ set }) => set === CLUSTER_SET)) return not("NotApplied", "the agent has applied nothing yet");
+  const restored = access.restored ?? [];
   if (restored.length > 0) return not("HubRestored", restoredMessage(restored));
-  return { type: Ready.type, status: "True", reason: Ready.Ready, message: "" };
+  return { type, status: "True", reason: AccessApplied.Applied, message: "" };
 }
 
 function restoredMessage(restored: readonly { readonly object: string }[]): string {
@@ -111,7 +117,7 @@ function factsWait(cluster: Cluster, facts: Status, conditions: readonly Conditi
 
 /** What is in the status already: leaving a field out of an apply would remove it. */
 function statusNow({ status = {} }: Cluster): Status {
-  const { conditions: _, namespaceUID: __, ...rest } = status;
+  const { conditions: _, namespaceUID: __, observedGeneration: ___, ...rest } = status;
   return rest;
 }
 

@@ -94,6 +94,11 @@ test.each<[string, Cluster, Partial<Observed>]>([
   expect(effectsOf(more, of)).toEqual([]);
 });
 
+test("a cluster that this version cannot make says so, instead of waiting for an agent", () => {
+  const made = cluster({ spec: { paused: false, gke: {}, agent: { ceiling: "cluster-admin" } } });
+  expect(plan(made, observed(), NOW).conditions).toMatchObject([{ type: "Registered", status: "False", reason: "EngineUnsupported" }]);
+});
+
 test("no plan speaks of a token: there is none in what it sees", () => {
   const { settings, ...rest } = observed({ registration: registration(), manifest: manifest("x") });
   expect(JSON.stringify(plan(cluster(), { settings, ...rest }, NOW))).not.toContain("drvr_");

@@ -27,6 +27,7 @@ export const MADE_FROM = `${GROUP}/made-from`;
 export const TOKEN_HASH = `${GROUP}/token-hash`;
 
 const WAITING = "apply the output of this in the managed cluster: kubectl drover import";
+const ENGINE_UNSUPPORTED = "this version manages existing clusters only: make a Cluster with `import: {}`";
 /** Never so late that somebody is handed a token that is about to run out. */
 const RENEW_BEFORE_MS = 60_000;
 const LONGEST_WAIT_MS = 6 * 3600_000;
@@ -65,6 +66,7 @@ const fits = (secret: Secret | undefined, { spec }: ClusterRegistration, madeFro
   secret?.metadata.annotations?.[MADE_FROM] === madeFrom && secret.metadata.annotations[TOKEN_HASH] === spec.tokenHash;
 
 function conditionOf(cluster: Cluster, registration: ClusterRegistration | undefined): ConditionIntent {
+  if (!cluster.spec.import) return condition("False", "EngineUnsupported", ENGINE_UNSUPPORTED);
   if (!registration?.status?.publicKey) return condition("False", "WaitingForAgent", `${WAITING} ${cluster.metadata.name}`);
   const said = registration.status.conditions?.find(({ type }) => type === OnRecord.type);
   return said?.reason === OnRecord.AwaitingApproval

@@ -8,6 +8,7 @@ import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import { Namespace, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import { type Key, type KubeObject, keyOf } from "../../../lib/kube/object.ts";
 import type { Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import type { Status } from "../backing.ts";
 import { foreignAccess } from "../foreign.ts";
 import { type Observed, observe } from "./observe.ts";
@@ -28,7 +29,7 @@ export const projectNamespaceReconciler: Reconciler<Project, Observed, Status> =
     { kind: ServiceAccount, toSubjects: inProjectNamespace },
     clusterChanged,
   ],
-  owns: { conditions: [NamespaceReady.type], kinds: [Namespace] },
+  owns: { conditions: [NamespaceReady.type, READY], kinds: [Namespace] },
   permissions: [
     { apiGroups: [GROUP], resources: ["projects"], verbs: ["get", "list", "watch", "patch"] },
     { apiGroups: [GROUP], resources: ["projects/status"], verbs: ["get", "patch"] },

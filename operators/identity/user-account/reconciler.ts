@@ -7,6 +7,7 @@ import { GROUP } from "../../../lib/access/names.ts";
 import { Secret } from "../../../lib/kube/core.ts";
 import type { Key } from "../../../lib/kube/object.ts";
 import type { Reader, Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
+import { READY } from "../../../lib/reconcile/ready.ts";
 import { type Observed, observe } from "./observe.ts";
 import { type AccountStatus, plan } from "./plan.ts";
 
@@ -25,7 +26,7 @@ export const userAccount: Reconciler<User, Observed, AccountStatus> = {
   name: "user-account",
   subject: User,
   watches: [whoseSecret, whoHasPassword],
-  owns: { conditions: [Accepted.type], kinds: [] },
+  owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: ["users"], verbs: ["get", "list", "watch"] },
     { apiGroups: [GROUP], resources: ["users/status"], verbs: ["get", "patch"] },
