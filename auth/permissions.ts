@@ -1,7 +1,5 @@
 // All that auth may do on the hub; deploy/ renders its Roles from here.
-// To mint an agent's token it gets nothing here: the clusters operator binds it to `drover:agent-token-minter` in each cluster's namespace,
-// which allows `get serviceaccounts` and `create serviceaccounts/token` for the account `agent` alone.
-import { GROUP, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
+import { AGENT, GROUP, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 
 /** In all namespaces. No rule lets auth list Tokens, nor read any Secret here. */
@@ -19,3 +17,12 @@ export const permissions: readonly PolicyRule[] = [
 export const namespacedPermissions: Readonly<Record<string, readonly PolicyRule[]>> = {
   [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "create"] }],
 };
+
+/**
+ * In each cluster's namespace, where the clusters operator binds auth to ClusterRole `drover:agent-token-minter`: to give the agent that proved
+ * its key a token of its own account, once that account is the one that was made for this key.
+ */
+export const clusterNamespacePermissions: readonly PolicyRule[] = [
+  { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: [AGENT], verbs: ["get"] },
+  { apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: [AGENT], verbs: ["create"] },
+];

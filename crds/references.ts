@@ -31,13 +31,3 @@ export const REFERENCES: readonly Reference[] = [
   { from: "User", path: "spec/local/passwordSecret/name", to: "Secret" },
   ...SECRETS.map((path) => ({ from: "AuthProvider", path: `spec/${path}/name`, to: "Secret" })),
 ];
-
-/** Written by Drover's processes only, so that nobody keeps them in files. */
-export const MADE_BY_MACHINES: readonly string[] = [
-  "AccessSet",
-  "ClusterMembers",
-  "ClusterRegistration",
-  "ClusterReport",
-  "Identity",
-  "Token",
-];

@@ -5,6 +5,7 @@ import { DECLARATIONS } from "./generators/components.ts";
 import { crds } from "./generators/crds.ts";
 import type { Generator } from "./generators/file.ts";
 import { guards } from "./generators/guards.ts";
+import { hubRoles } from "./generators/hub-roles.ts";
 import { kindDocs } from "./generators/kind-docs.ts";
 import { nameReferences } from "./generators/name-references.ts";
 import { namespace } from "./generators/namespace.ts";
@@ -12,7 +13,7 @@ import { rbac } from "./generators/rbac.ts";
 import { workloads } from "./generators/workloads.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, rbac(DECLARATIONS), workloads];
+const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, hubRoles, rbac(DECLARATIONS), workloads];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];

@@ -1,9 +1,10 @@
 // What became of the AccessSets, in as many bytes as a report may have. A cluster that refuses everything must still be able to say so. Pure.
 import type { ReportAccess } from "../../crds/v1alpha1/clusterreport.ts";
+import { STATUS_BYTES } from "../../lib/components/agent-on-hub.ts";
 import type { AccessReport } from "../access/loop.ts";
 
-/** The proxy takes 64 KiB from an agent at once; the rest of the report, and the request around it, take less than the difference. */
-export const MAX_ACCESS_BYTES = 56 * 1024;
+/** The rest of the report takes less than the difference. */
+export const MAX_ACCESS_BYTES = STATUS_BYTES - 8 * 1024;
 
 /** What is left out at the end of a list is no loss: each set's own status has its epoch, and the condition of a set names what is refused. */
 export function boundedAccess({ epochs, appliedAt, objects, healed, refused, restored, skipped }: AccessReport): ReportAccess {

@@ -28,6 +28,8 @@ export interface KindSource<Spec extends Schema<unknown, Presence>, Status exten
   readonly scope: "Cluster" | "Namespaced";
   /** What it is for, who writes it. First line of `kubectl explain` and of its page in docs/kinds. */
   readonly description: string;
+  /** Written by Drover's own processes only: a guard refuses everybody else, and nobody keeps such objects in files. */
+  readonly internal?: true;
   readonly spec: Spec;
   /** Fields of the status besides `conditions`; nobody is bound to have written any of them. */
   readonly status?: Status;

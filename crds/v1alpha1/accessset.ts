@@ -38,6 +38,7 @@ export const AccessSet = kind({
   plural: "accesssets",
   shortNames: ["dset"],
   scope: "Namespaced",
+  internal: true,
   description:
     "Compiled grants of one scope of one cluster: what the agent applies. Written by the access operator only; never edit it, apply bindings instead. The set `cluster` always exists and lists all others.",
   spec: object("The grants. Carries no rules: a change of a template is one write.", {

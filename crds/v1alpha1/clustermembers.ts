@@ -7,6 +7,7 @@ export const ClusterMembers = kind({
   singular: "clustermembers",
   shortNames: ["dmem"],
   scope: "Namespaced",
+  internal: true,
   description:
     "Everybody named in any AccessSet of the cluster: all that a proxy needs to know who may reach it. Written by the access operator only; one in each cluster's namespace, named `members`, which counts the parts `members--part-2` and so on where one object would be too large.",
   spec: object("Who may reach the cluster; what they may do there the cluster itself decides.", {

@@ -20,6 +20,7 @@ export const ClusterRegistration = kind({
   plural: "clusterregistrations",
   shortNames: ["dreg"],
   scope: "Namespaced",
+  internal: true,
   description:
     "How the cluster's agent becomes known: the hash of its registration token, then its public key. Written by the clusters operator and by auth; one in each cluster's namespace, named `agent`.",
   spec: object("What a registering agent must show.", {

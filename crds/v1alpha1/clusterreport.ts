@@ -53,6 +53,7 @@ export const ClusterReport = kind({
   plural: "clusterreports",
   shortNames: ["drep"],
   scope: "Namespaced",
+  internal: true,
   description:
     "What the cluster's agent sees and did. Made by the clusters operator, its status written by the agent only; one in each cluster's namespace, named `agent`.",
   spec: object("Nothing: a report has no intent.", {}),

@@ -7,6 +7,7 @@ export const Identity = kind({
   plural: "identities",
   shortNames: ["dident"],
   scope: "Cluster",
+  internal: true,
   description:
     "Which User an identity of a provider is. Made by auth only, at a first login; named by a hash of provider and subject, so that an identity belongs to one User at most.",
   spec: object("The link; it never changes.", {

@@ -7,6 +7,7 @@ export const Token = kind({
   plural: "tokens",
   shortNames: ["dtok"],
   scope: "Cluster",
+  internal: true,
   description:
     "One login or API token, as its hash only: the token itself is shown once and stored nowhere. Made by auth only; deleting it ends the login at once.",
   spec: object("Whose token it is and what it opens; it never changes.", {

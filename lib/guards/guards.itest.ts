@@ -19,7 +19,7 @@ import type { Kind, KubeObject, PolicyRule } from "../kube/object.ts";
 import { HUB_GUARD_NAMES } from "./bundle.ts";
 
 const run = promisify(execFile);
-const repository = join(import.meta.dirname, "../../..");
+const repository = join(import.meta.dirname, "../..");
 const RBAC = "rbac.authorization.k8s.io";
 
 jest.setTimeout(120_000);

@@ -3,12 +3,18 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { boolean, object as fields } from "../../crds/schema/builders.ts";
+import { kind } from "../../crds/schema/kind.ts";
+import { crdOf } from "../../crds/schema/manifest.ts";
 import { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
 import { until } from "../../test/until.ts";
 import { HUB, LABEL } from "../access/names.ts";
+import { AGENT_ON_HUB, type AgentPermission, agentRules, reportedKinds } from "../components/agent-on-hub.ts";
 import { type ApiError, KubeClient } from "../kube/client.ts";
 import type { Kind, KubeObject } from "../kube/object.ts";
+import { compiledKindsWith } from "./hub.ts";
+import { guardObjects } from "./policy.ts";
 
 jest.setTimeout(120_000);
 
@@ -86,7 +92,7 @@ describe("the Cluster `hub`, with which everybody's access to the hub would go",
 
   test("goes with its kind, so that Drover can be taken away without touching the guards", async () => {
     await hub.kubectl(["delete", "crd", "clusters.drover.dev", "--timeout=60s"]);
-    await hub.kubectl(["apply", "--server-side", "-k", join(import.meta.dirname, "../../../crds/manifests")]);
+    await hub.kubectl(["apply", "--server-side", "-k", join(import.meta.dirname, "../../crds/manifests")]);
     await hub.kubectl(["wait", "--for=condition=Established", "crd", "clusters.drover.dev", "--timeout=60s"]);
     await until(async () => (await there()) === undefined, "the kind is served again, without the Cluster");
   });
@@ -134,6 +140,89 @@ describe("what lets agents give back rights that were withdrawn after a backup",
   test("stands on the hub only", async () => {
     await apply(Cluster, object(Cluster, "north", { import: {} }));
     await expect(accept(hub.admin, "north")).rejects.toMatchObject({ code: 422 });
+  });
+});
+
+describe("a kind that agents report, added as one row", () => {
+  const Widget = kind({
+    ...{ kind: "ClusterWidget", plural: "clusterwidgets", shortNames: ["cw"], scope: "Namespaced", internal: true },
+    description: "What an agent found.",
+    spec: fields("Nothing.", {}),
+    status: { found: boolean("Whether it is there.").optional() },
+    example: "",
+  });
+  const table: readonly AgentPermission[] = [
+    ...AGENT_ON_HUB,
+    { kind: Widget, name: "agent", patch: { part: "status", maxBytes: 1024, writer: "operator-clusters" } },
+  ];
+  const where = (name: string, namespace = "cluster-east") => ({ name, namespace });
+  const widget = (name: string, namespace: string) => ({
+    ...{ apiVersion: Widget.apiVersion, kind: Widget.kind, metadata: where(name, namespace), spec: {} },
+  });
+  const RBAC = "rbac.authorization.k8s.io";
+  const bound = (name: string, role: string) => ({
+    ...{
+      apiVersion: `${RBAC}/v1`,
+      kind: "RoleBinding",
+      metadata: where(name),
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: role },
+    },
+    subjects: [{ kind: "ServiceAccount", ...where("agent") }],
+  });
+  const clients = new Map<string, KubeClient>();
+  const as = (user: string): KubeClient => {
+    const client = clients.get(user) ?? new KubeClient({ ...hub.plane.adminConnection(), headers: { "impersonate-user": user } });
+    clients.set(user, client);
+    return client;
+  };
+  const status = (client: KubeClient, key: { name: string; namespace: string }) =>
+    client.patch(Widget, key, { status: { found: true } }, { type: "merge", subresource: "status" });
+  const label = (client: KubeClient, key: { name: string; namespace: string }) =>
+    client.patch(Widget, key, { metadata: { labels: { a: "b" } } }, { type: "merge" });
+  const GUARD = "drover-compiled-kinds";
+  const says = "clusterwidgets are written by Drover itself";
+
+  beforeAll(async () => {
+    await hub.apply(crdOf(Widget));
+    await hub.kubectl(["wait", "--for=condition=Established", "crd", "clusterwidgets.drover.dev", "--timeout=60s"]);
+    const metadata = { name: "test:reports" };
+    await hub.apply(
+      ...guardObjects(compiledKindsWith(reportedKinds(table))),
+      { apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata, rules: agentRules("namespaced", table) },
+      ...["cluster-east", "cluster-west"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    );
+    await hub.apply(
+      bound("reports", "test:reports"),
+      widget("agent", "cluster-east"),
+      widget("other", "cluster-east"),
+      widget("agent", "cluster-west"),
+    );
+    await eventually("the kind is guarded", () => refused(label(as("editor"), where("agent")), GUARD, says));
+  });
+  afterAll(() => Promise.all([...clients.values()].map((client) => client.close())));
+
+  const agent = () => as("system:serviceaccount:cluster-east:agent");
+
+  test("is reported by the cluster's agent, with no more RBAC than the row gives", async () => {
+    await eventually("the agent has its permissions", () => status(agent(), where("agent")));
+    for (const attempt of [
+      () => label(agent(), where("agent")),
+      () => status(agent(), where("other")),
+      () => status(agent(), where("agent", "cluster-west")),
+    ])
+      await expect(attempt()).rejects.toMatchObject({ code: 403, message: expect.not.stringContaining("ValidatingAdmissionPolicy") });
+  });
+
+  test("and whatever RBAC the agent were given, by it alone, and its status alone", async () => {
+    await hub.apply(bound("everything", "everything"));
+    await eventually("the agent may do everything there", () => agent().get(Widget, where("other")));
+    await status(agent(), where("agent"));
+    for (const attempt of [
+      () => label(agent(), where("agent")),
+      () => status(agent(), where("other")),
+      () => status(as("editor"), where("agent")),
+    ])
+      await refused(attempt(), GUARD, says);
   });
 });
 

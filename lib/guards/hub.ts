@@ -1,7 +1,13 @@
 // What only the hub has to guard: the namespaces that back clusters and projects, and the kinds that machines write.
 
+import { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
+import { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts";
+import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import { User } from "../../crds/v1alpha1/user.ts";
 import { GROUP, HUB, LABEL, PATH, SYSTEM_NAMESPACE } from "../access/names.ts";
+import { type ReportedKind, reportedKinds } from "../components/agent-on-hub.ts";
 import type { ComponentName } from "../components/components.ts";
+import type { Kind, KubeObject } from "../kube/object.ts";
 import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
 
 /** Not labelled as managed: these come with deploy/, and the hub's agent must not take them for its own. */
@@ -155,56 +161,73 @@ const OF_AUTH = "key in ['lastLoginTime', 'credential', 'loginGeneration']";
 
 const WRITERS = "what is compiled and reported has one writer each";
 
-/** A wildcard over resources on the hub must not include what proxies and agents believe. */
-export const compiledKinds: Guard = {
-  name: "drover-compiled-kinds",
-  labels,
-  matches: [
-    {
-      apiGroups: [GROUP],
-      apiVersions: ["*"],
-      resources: [
-        "accesssets",
-        "accesssets/status",
-        "clustermembers",
-        "clusterregistrations",
-        "clusterregistrations/status",
-        "clusterreports",
-        "clusterreports/status",
-        "users/status",
-        "clusterroletemplates/status",
-      ],
-      operations: ["CREATE", "UPDATE", "DELETE"],
+/** Who writes the guarded parts of a kind's objects. CEL. */
+interface Written {
+  readonly kind: Kind<KubeObject>;
+  readonly parts: readonly ("object" | "status")[];
+  readonly by: string;
+  /** Who writes the status too. Through it Kubernetes takes no metadata, so that this writer gives no object finalizers or owners. */
+  readonly status?: string;
+}
+
+const WRITTEN: readonly Written[] = [
+  { kind: ClusterMembers, parts: ["object"], by: account("operator-access") },
+  { kind: ClusterRegistration, parts: ["object", "status"], by: account("operator-clusters"), status: account("auth") },
+  { kind: User, parts: ["status"], by: `${account("operator-identity")} || (${account("auth")} && variables.onlyLogin)` },
+  { kind: ClusterRoleTemplate, parts: ["status"], by: account("operator-access") },
+];
+
+const reported = ({ kind, name, writer }: ReportedKind): Written => ({
+  kind,
+  parts: ["object", "status"],
+  by: account(writer),
+  status: name === undefined ? isAgentOfNamespace : `${isAgentOfNamespace} && request.name == ${text(name)}`,
+});
+
+const resourcesOf = ({ kind, parts }: Written): readonly string[] =>
+  parts.map((part) => (part === "object" ? kind.plural : `${kind.plural}/status`));
+
+/** CEL of a map's entry: whether whoever asks is a writer of that resource. */
+const writersOf = ({ kind, by, status }: Written): string =>
+  `${text(kind.plural)}: ${status === undefined ? by : `${by} || (variables.status && ${status})`}`;
+
+/** A wildcard over resources on the hub must not include what the proxy and agents rely on. */
+export const compiledKinds: Guard = compiledKindsWith(reportedKinds());
+
+export function compiledKindsWith(reports: readonly ReportedKind[]): Guard {
+  const written = [...reports.map(reported), ...WRITTEN];
+  return {
+    name: "drover-compiled-kinds",
+    labels,
+    matches: [
+      {
+        apiGroups: [GROUP],
+        apiVersions: ["*"],
+        resources: written.flatMap(resourcesOf),
+        operations: ["CREATE", "UPDATE", "DELETE"],
+      },
+    ],
+    unless: { cleaner: CLEANERS },
+    variables: {
+      status: "request.?subResource.orValue('') == 'status'",
+      before: statusOf("oldObject"),
+      now: statusOf("object"),
+      // Groups are rights: auth notes when and with which password somebody logged in, and that all logins ended, and nothing else. A generation
+      // that went back would give ended logins back.
+      onlyLogin:
+        `variables.now.all(key, ${OF_AUTH} || (key in variables.before && variables.before[key] == variables.now[key])) && ` +
+        `variables.before.all(key, ${OF_AUTH} || key in variables.now) && ` +
+        "int(variables.now.?loginGeneration.orValue(0)) >= int(variables.before.?loginGeneration.orValue(0))",
+      writers: `{\n  ${written.map(writersOf).join(",\n  ")}\n}`,
     },
-  ],
-  unless: { cleaner: CLEANERS },
-  variables: {
-    status: "request.?subResource.orValue('') == 'status'",
-    before: statusOf("oldObject"),
-    now: statusOf("object"),
-    // Groups are rights: auth notes when and with which password somebody logged in, and that all logins ended, and nothing else. A generation
-    // that went back would give ended logins back.
-    onlyLogin:
-      `variables.now.all(key, ${OF_AUTH} || (key in variables.before && variables.before[key] == variables.now[key])) && ` +
-      `variables.before.all(key, ${OF_AUTH} || key in variables.now) && ` +
-      "int(variables.now.?loginGeneration.orValue(0)) >= int(variables.before.?loginGeneration.orValue(0))",
-    // Through a status Kubernetes takes no metadata: an agent must not give its objects finalizers or owners.
-    writers: `{
-  'accesssets': ${account("operator-access")} || (variables.status && ${isAgentOfNamespace}),
-  'clustermembers': ${account("operator-access")},
-  'clusterregistrations': ${account("operator-clusters")} || (variables.status && ${account("auth")}),
-  'clusterreports': ${account("operator-clusters")} || (variables.status && ${isAgentOfNamespace}),
-  'users': ${account("operator-identity")} || (${account("auth")} && variables.onlyLogin),
-  'clusterroletemplates': ${account("operator-access")}
-}`,
-  },
-  rules: [
-    {
-      expression: `variables.writers[request.resource.resource] || ${mayManage}`,
-      message: `request.resource.resource + ' are written by Drover itself (${WRITERS}); changing them needs the right to use ${PATH.managedObjects}'`,
-    },
-  ],
-};
+    rules: [
+      {
+        expression: `variables.writers[request.resource.resource] || ${mayManage}`,
+        message: `request.resource.resource + ' are written by Drover itself (${WRITERS}); changing them needs the right to use ${PATH.managedObjects}'`,
+      },
+    ],
+  };
+}
 
 const IS_HUB = `object.metadata.?labels[?${text(LABEL.hub)}].orValue('')`;
 

@@ -9,7 +9,7 @@ import type { AdmittedRequest } from "../admit.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
 import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
-import { isMergePatch, mayAskHub } from "./allow.ts";
+import { agentPermission, isMergePatch } from "./allow.ts";
 import { wholeBody } from "./body.ts";
 import type { AgentBounds } from "./bounds.ts";
 
@@ -22,8 +22,6 @@ export interface HubForwarderOptions {
 }
 
 const OPEN_PER_AGENT = 64;
-/** An agent keeps its report below this (agent/report/bounded.ts); nothing else that it sends comes near. */
-const MAX_BODY_BYTES = 64 * 1024;
 const IDLE_PER_AGENT = 4;
 const TOO_MANY_OPEN = new Refusal("TooManyRequests", `more than ${OPEN_PER_AGENT} requests of this agent are open`);
 
@@ -74,8 +72,8 @@ export class HubForwarder {
   async #serve(exchange: Exchange, admitted: AdmittedRequest): Promise<void> {
     const { cluster, method, path, headers, authorization } = admitted;
     const { client } = exchange;
-    if (!mayAskHub(cluster, method, path))
-      return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
+    const permission = agentPermission(cluster, method, path);
+    if (permission === undefined) return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent may not ask this of the hub"));
     if (method === "PATCH" && !isMergePatch(headers))
       return stop(exchange, new Refusal("AgentForbidden", "forbidden: an agent's PATCH is of type application/merge-patch+json"));
     if (method === "GET" && client.body !== undefined)
@@ -94,7 +92,7 @@ export class HubForwarder {
       open.delete(cut);
       if (open.size === 0) this.#open.delete(cluster);
     });
-    const body = client.body === undefined ? undefined : await wholeBody(client.body, MAX_BODY_BYTES);
+    const body = client.body === undefined ? undefined : await wholeBody(client.body, permission.patch?.maxBytes ?? 0);
     if (body instanceof Refusal) return stop(exchange, body);
     if (exchange.over) return;
     exchange.bytesIn = body?.length ?? 0;

@@ -1,7 +1,7 @@
 // deploy/components/name-references: what kustomize has to know of Drover's kinds so that namePrefix, nameSuffix and the like rename an
 // object together with what names it.
 import { KINDS } from "../../crds/kinds.ts";
-import { MADE_BY_MACHINES, REFERENCES } from "../../crds/references.ts";
+import { REFERENCES } from "../../crds/references.ts";
 import { GROUP } from "../../lib/access/names.ts";
 import { type Generator, yamlFile } from "./file.ts";
 
@@ -20,7 +20,7 @@ const scopes = {
   swagger: "2.0",
   info: { title: `Generated from ${SOURCE} by tools/generate.ts: the scopes of Drover's kinds`, version: VERSION },
   paths: Object.fromEntries(
-    KINDS.filter(({ kind }) => !MADE_BY_MACHINES.includes(kind)).map(({ kind, plural, namespaced }) => [
+    KINDS.filter(({ source }) => !source.internal).map(({ kind, plural, namespaced }) => [
       `/apis/${GROUP}/${VERSION}/${namespaced ? "namespaces/{namespace}/" : ""}${plural}/{name}`,
       {
         get: {
