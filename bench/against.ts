@@ -1,9 +1,9 @@
 // make bench-against BASE=<commit>: this checkout and another commit, each with an environment of its own, measured by turns in one run,
 // so that a busy machine disturbs both alike. Needs a base whose state.json the measuring code of this checkout can read.
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execaSync } from "execa";
 import { type AccessTimes, measureAccess } from "./access.ts";
 import { table } from "./report.ts";
 import { measureRequests, type RequestTimes } from "./requests.ts";
@@ -63,7 +63,7 @@ try {
 }
 
 function run(program: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): void {
-  execFileSync(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "inherit"] });
+  execaSync(program, args, { cwd, env, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 /** As the stories of that checkout bring an environment up: what the command is called may differ between the two. */

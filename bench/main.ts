@@ -1,8 +1,8 @@
 // make bench: measures, prints a table, writes bench/results/latest.json. What is measured and how: README.md here.
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { execaSync } from "execa";
 import { dev } from "../e2e/harness/command.ts";
 import { measureAccess } from "./access.ts";
 import { coldDemo, warmDemo } from "./demo.ts";
@@ -38,7 +38,7 @@ try {
   const requests = await measureRequests();
   const results = {
     taken: new Date().toISOString(),
-    commit: execFileSync("git", ["rev-parse", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" }).trim(),
+    commit: execaSync("git", ["rev-parse", "HEAD"], { cwd: import.meta.dirname }).stdout,
     machine: {
       cpu: cpus()[0]?.model ?? "unknown",
       cpus: cpus().length,

@@ -1,9 +1,9 @@
 // The CLI as people run it, against a real hub with auth and operators as processes.
-import { spawn } from "node:child_process";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { load, loadAll } from "js-yaml";
+import { type CommandResult, runCommand } from "../controlplane/command.ts";
 import { Cluster } from "../crds/v1alpha1/cluster.ts";
 import { GlobalRoleBinding } from "../crds/v1alpha1/globalrolebinding.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
@@ -24,33 +24,24 @@ let others: TestProcess[];
 let caFile: string;
 let passwordFile: string;
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Each home is a person's own: session and kubeconfig. */
-async function drover(home: string, args: readonly string[], o: { input?: string; env?: Record<string, string> } = {}): Promise<Ended> {
+/** Each home is of one user: session and kubeconfig. */
+async function drover(
+  home: string,
+  args: readonly string[],
+  o: { input?: string; env?: Record<string, string> } = {},
+): Promise<CommandResult> {
   const directory = join(hub.plane.directory, home);
   await mkdir(directory, { recursive: true });
   const env = { PATH: "/usr/bin:/bin", HOME: directory, ...o.env };
-  return new Promise((resolve, reject) => {
-    const child = spawn(join(root, "tools/node"), [join(root, "cli/main.ts"), ...args], { env, cwd: directory });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (part: Buffer) => (stdout += part.toString()));
-    child.stderr.on("data", (part: Buffer) => (stderr += part.toString()));
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
-    child.stdin.end(o.input ?? "");
-  });
+  return runCommand(join(root, "tools/node"), [join(root, "cli/main.ts"), ...args], { ...o, env, cwd: directory });
 }
 
-const asAdmin = (args: readonly string[]): Promise<Ended> => drover("operator", args, { env: { KUBECONFIG: hub.plane.adminKubeconfig } });
+const asAdmin = (args: readonly string[]): Promise<CommandResult> =>
+  drover("operator", args, { env: { KUBECONFIG: hub.plane.adminKubeconfig } });
 const home = (name: string, ...path: string[]): string => join(hub.plane.directory, name, ...path);
 const kubeconfigOf = async (name: string): Promise<Record<string, never>> =>
   load(await readFile(home(name, ".kube/config"), "utf8")) as Record<string, never>;
-const login = (name: string, ...more: string[]): Promise<Ended> =>
+const login = (name: string, ...more: string[]): Promise<CommandResult> =>
   drover(name, ["login", auth.url, "--ca-file", caFile, "--username", "root", "--password-stdin", ...more], { input: `${password}\n` });
 let password = "";
 

@@ -1,5 +1,4 @@
 // The CLI as people run it, towards servers whose certificate is wrong, and from behind an outbound proxy.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
@@ -7,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { runCommand } from "../controlplane/command.ts";
 import { type BadServers, startBadServers } from "../test/bad-certificates.ts";
 import { Authority } from "../test/certificates.ts";
 import { type OutboundProxy, startOutboundProxy } from "../test/outbound-proxy.ts";
@@ -43,11 +43,8 @@ afterAll(async () => {
 
 async function drover(args: readonly string[], more: Record<string, string> = {}): Promise<{ code: number; stderr: string }> {
   const env = { PATH: "/usr/bin:/bin", HOME: directory, ...more };
-  const child = spawn(join(root, "tools/node"), [join(root, "cli/main.ts"), ...args], { env, cwd: directory });
-  let stderr = "";
-  child.stderr.on("data", (part: Buffer) => (stderr += part.toString()));
-  child.stdin.on("error", () => {}).end("a password\n");
-  const [code] = (await once(child, "close")) as [number];
+  const program = [join(root, "cli/main.ts"), ...args];
+  const { code, stderr } = await runCommand(join(root, "tools/node"), program, { env, cwd: directory, input: "a password\n" });
   return { code, stderr: stderr.trim() };
 }
 const login = (server: string, ca: string, env: Record<string, string> = {}) =>

@@ -1,15 +1,12 @@
-import { execFile, spawn } from "node:child_process";
-import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { type CommandResult, runCommand } from "./kubectl.ts";
+import { type CommandResult, mustRun, runCommand } from "./command.ts";
 import { repositoryRoot } from "./root.ts";
 
 jest.setTimeout(120_000);
-
-const run = promisify(execFile);
 
 let cache: string;
 beforeEach(async () => {
@@ -22,8 +19,8 @@ afterEach(async () => {
 const script = join(repositoryRoot(), "controlplane/main.ts");
 /** What Go compiled before is reused: only Drover's own cache is empty. */
 const environment = async (): Promise<Record<string, string>> => {
-  const { stdout } = await run("go", ["env", "GOCACHE", "GOMODCACHE"]);
-  const [GOCACHE = "", GOMODCACHE = ""] = stdout.trim().split("\n");
+  const variables = await mustRun("go", ["env", "GOCACHE", "GOMODCACHE"], { env: process.env });
+  const [GOCACHE = "", GOMODCACHE = ""] = variables.trim().split("\n");
   return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? cache, XDG_CACHE_HOME: cache, GOCACHE, GOMODCACHE };
 };
 const build = async (): Promise<CommandResult> => runCommand(process.execPath, [script, "kwok"], { env: await environment() });
@@ -61,7 +58,7 @@ test("without Go, and with an old one, the build says in one line what to instal
   const missing = await runCommand(process.execPath, [script], { env });
   expect(missing.code).toBe(1);
   expect(missing.stderr).toMatch(/^drover: [^\n]*there is none: install Go 1\.26 or newer[^\n]*\n$/);
-  await run("mkdir", [bin]);
+  await mkdir(bin);
   await writeFile(join(bin, "go"), "#!/bin/sh\necho go version go1.19.8 linux/amd64\n");
   await chmod(join(bin, "go"), 0o755);
   const old = await runCommand(process.execPath, [script], { env });

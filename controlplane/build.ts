@@ -1,16 +1,13 @@
 // Builds the embedded Kubernetes and kwok once into the user's cache directory, in a folder named by everything that the result
 // depends on: sources, flags, Go. Whoever comes second, at the same time or later, finds it there.
-import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
+import { execa } from "execa";
+import { mustRun } from "./command.ts";
 import { withLock } from "./lock.ts";
 import { repositoryRoot } from "./root.ts";
-
-const run = promisify(execFile);
 
 export type Part = "kubernetes" | "kwok";
 
@@ -46,7 +43,7 @@ const TOOL_HINT = `install Go ${GO.join(".")} or newer (https://go.dev/doc/insta
 export const goVersion = async (): Promise<string> => {
   let line: string;
   try {
-    line = (await run("go", ["version"], { env: goEnv() })).stdout.trim();
+    line = (await mustRun("go", ["version"], { env: goEnv() })).trim();
   } catch {
     throw new Error(`building the control plane needs Go, and there is none: ${TOOL_HINT}`);
   }
@@ -82,14 +79,14 @@ const STAGES = [
 
 /** The copy of kwok's module that the patch is applied to, and a go.mod beside it that names the copy. */
 const patchedModule = async (scratch: string, sources: string): Promise<string> => {
-  const { stdout } = await run("go", ["mod", "download", "-json", `sigs.k8s.io/kwok@${KWOK}`], { cwd: sources, env: goEnv() });
+  const download = await mustRun("go", ["mod", "download", "-json", `sigs.k8s.io/kwok@${KWOK}`], { cwd: sources, env: goEnv() });
   const copy = join(scratch, "kwok-patched");
-  const { Dir } = JSON.parse(stdout) as { Dir: string };
+  const { Dir } = JSON.parse(download) as { Dir: string };
   await cp(Dir, copy, { recursive: true });
   // Files of the module cache are read-only.
-  await run("chmod", ["-R", "u+w", copy]);
+  await mustRun("chmod", ["-R", "u+w", copy], { env: process.env });
   const outside = { ...process.env, GIT_CEILING_DIRECTORIES: scratch };
-  await run("git", ["apply", join(sources, "kwok.patch")], { cwd: copy, env: outside });
+  await mustRun("git", ["apply", join(sources, "kwok.patch")], { cwd: copy, env: outside });
   const modfile = join(scratch, "go.mod");
   await writeFile(modfile, `${await readFile(join(sources, "go.mod"), "utf8")}\nreplace sigs.k8s.io/kwok => ${copy}\n`);
   await cp(join(sources, "go.sum"), join(scratch, "go.sum"));
@@ -99,28 +96,26 @@ const patchedModule = async (scratch: string, sources: string): Promise<string> 
 const stages = async (module: string): Promise<string> =>
   (await Promise.all(STAGES.map((path) => readFile(join(module, "kustomize/stage", path), "utf8")))).join("\n---\n");
 
-const compile = (part: Part, args: readonly string[], cwd: string, progress: (line: string) => void): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const child = spawn("go", ["build", "-v", ...args], { cwd, env: goEnv(), stdio: ["ignore", "ignore", "pipe"] });
-    const started = performance.now();
-    let packages = 0;
-    const other: string[] = [];
-    const tell = (): void =>
-      progress(
-        `building ${part}: ${packages} packages compiled, ${Math.round((performance.now() - started) / 1000)} s (a cold build takes minutes)`,
-      );
-    const timer = setInterval(tell, 10_000);
-    createInterface({ input: child.stderr }).on("line", (line) => {
+const compile = async (part: Part, args: readonly string[], cwd: string, progress: (line: string) => void): Promise<void> => {
+  const child = execa("go", ["build", "-v", ...args], { cwd, env: goEnv(), extendEnv: false, reject: false, stdout: "ignore" });
+  const started = performance.now();
+  let packages = 0;
+  const other: string[] = [];
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - started) / 1000);
+    progress(`building ${part}: ${packages} packages compiled, ${seconds} s (a cold build takes minutes)`);
+  }, 10_000);
+  try {
+    for await (const line of child.iterable({ from: "stderr" })) {
       if (/^[\w.-]+(\/[^\s:]+)*$/.test(line)) packages++;
       else if (!line.startsWith("go: downloading")) other.push(line);
-    });
-    child.on("error", reject);
-    child.on("close", (code) => {
-      clearInterval(timer);
-      if (code === 0) resolve();
-      else reject(new Error(`go build of ${part} failed:\n${other.slice(-20).join("\n")}`));
-    });
-  });
+    }
+    const { failed } = await child;
+    if (failed) throw new Error(`go build of ${part} failed:\n${other.slice(-20).join("\n")}`);
+  } finally {
+    clearInterval(timer);
+  }
+};
 
 const build = async (part: Part, target: string, progress: (line: string) => void): Promise<void> => {
   const { directory } = await sourcesOf(part);

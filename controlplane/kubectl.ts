@@ -1,44 +1,5 @@
-import { spawn } from "node:child_process";
-
-export interface CommandResult {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a program to its end; `input` is its standard input. Ends it when the signal is aborted. */
-export const runCommand = (
-  command: string,
-  args: readonly string[],
-  o: { env: Record<string, string>; input?: string; cwd?: string; signal?: AbortSignal },
-): Promise<CommandResult> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      env: o.env,
-      stdio: ["pipe", "pipe", "pipe"],
-      ...(o.cwd ? { cwd: o.cwd } : {}),
-      ...(o.signal ? { signal: o.signal } : {}),
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (part: Buffer) => stdout.push(part));
-    child.stderr.on("data", (part: Buffer) => stderr.push(part));
-    child.stdin.on("error", () => {});
-    child.stdin.end(o.input ?? "");
-    child.on("error", reject);
-    child.on("close", (code) =>
-      resolve({ code: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
-    );
-  });
-
-/** Like `runCommand`, but a failure is an error that holds what the program said. */
-export const mustRun = async (...call: Parameters<typeof runCommand>): Promise<string> => {
-  const [command, args] = call;
-  const result = await runCommand(...call);
-  if (result.code !== 0)
-    throw new Error(`${[command, ...args].join(" ")} ended with code ${result.code}:\n${result.stderr || result.stdout}`);
-  return result.stdout;
-};
+// The embedded kubectl.
+import { type CommandOptions, mustRun } from "./command.ts";
 
 /** One cluster's kubectl with the rights of one kubeconfig. */
 export class Kubectl {
@@ -62,7 +23,7 @@ export class Kubectl {
     return this.run(["apply", "--server-side", "--force-conflicts", "-f", "-"], JSON.stringify(list));
   }
 
-  #options(input?: string): Parameters<typeof runCommand>[2] {
+  #options(input?: string): CommandOptions {
     return { env: this.#env, ...(input === undefined ? {} : { input }), ...(this.#signal ? { signal: this.#signal } : {}) };
   }
 }

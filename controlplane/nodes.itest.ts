@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
+import { until } from "../test/until.ts";
+import { type CommandResult, runCommand, startCommand } from "./command.ts";
 import { httpRequest } from "./http.ts";
-import { type CommandResult, runCommand } from "./kubectl.ts";
 
 jest.setTimeout(120_000);
 
@@ -44,20 +44,14 @@ test("exec runs in a scratch directory, with an empty environment", async () => 
 });
 
 test("a followed log stays open and gets new lines", async () => {
-  const child = spawn(join(plane.binaries, "kubectl"), ["logs", "-f", "--tail=1", "-n", "shop", "deploy/web"], { env: env() });
-  let lines = 0;
-  const three = new Promise<void>((resolve) => {
-    child.stdout.on("data", (part: Buffer) => {
-      lines += part.toString().split("\n").length - 1;
-      if (lines >= 3) resolve();
-    });
-  });
-  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
-  await Promise.race([three, ended]);
-  expect(lines).toBeGreaterThanOrEqual(3);
-  expect(child.exitCode).toBeNull();
-  child.kill();
-  await ended;
+  const logs = startCommand(join(plane.binaries, "kubectl"), ["logs", "-f", "--tail=1", "-n", "shop", "deploy/web"], { env: env() });
+  try {
+    await until(() => logs.hasEnded() || logs.stdout().split("\n").length > 3, "three lines are there");
+    expect(logs.stdout().split("\n").length).toBeGreaterThan(3);
+    expect(logs.hasEnded()).toBe(false);
+  } finally {
+    await logs.stop();
+  }
 }, 30_000);
 
 test("the port of the nodes answers the API server's certificate only", async () => {

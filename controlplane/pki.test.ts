@@ -5,15 +5,17 @@ import { Authority } from "./pki.ts";
 
 test("a server certificate verifies against its authority and names the address", () => {
   const authority = Authority.create("test authority");
-  const server = new X509Certificate(authority.certificate({ commonName: "api" }, ["server"], ["127.0.0.1", "localhost"]).cert);
+  const server = new X509Certificate(authority.certificate({ commonName: "api" }, ["server"], ["127.0.0.1", "::1", "localhost"]).cert);
   const ca = new X509Certificate(authority.cert);
   expect(server.verify(ca.publicKey)).toBe(true);
   expect(server.checkIssued(ca)).toBe(true);
   expect(server.checkIP("127.0.0.1")).toBe("127.0.0.1");
+  expect(server.checkIP("::1")).toBe("::1");
   expect(server.checkHost("localhost")).toBe("localhost");
   expect(server.checkHost("example.org")).toBeUndefined();
   expect(ca.ca).toBe(true);
   expect(server.ca).toBe(false);
+  expect(server.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
 });
 
 test("a client certificate carries its groups as organizations, from a loaded authority too", () => {

@@ -1,7 +1,17 @@
-// Certificates of a development environment: P-256 keys, made with node:crypto and thirty lines of DER.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
-import { isIPv4 } from "node:net";
-import * as der from "./der.ts";
+// Certificates of an embedded control plane and of tests: P-256 keys. node:crypto makes keys and signatures, @peculiar/asn1-x509 the encoding.
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from "node:crypto";
+import { isIP } from "node:net";
+import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
+import * as x509 from "@peculiar/asn1-x509";
 
 /** A certificate with its private key, both PEM. */
 export interface KeyPair {
@@ -15,42 +25,56 @@ export interface Subject {
   organizations?: readonly string[];
 }
 
-const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
-const USAGE = { server: der.oid("1.3.6.1.5.5.7.3.1"), client: der.oid("1.3.6.1.5.5.7.3.2") };
-const YEARS = 5;
-
-const distinguishedName = (subject: Subject): Buffer => {
-  const attribute = (type: string, value: string): Buffer => der.set(der.sequence(der.oid(type), der.utf8(value)));
-  const groups = (subject.organizations ?? []).map((group) => attribute("2.5.4.10", group));
-  return der.sequence(...groups, attribute("2.5.4.3", subject.commonName));
-};
-
-const extension = (id: string, value: Buffer, critical = false): Buffer =>
-  der.sequence(der.oid(id), ...(critical ? [der.boolean(true)] : []), der.octets(value));
-
-const pem = (label: string, bytes: Buffer): string =>
-  `-----BEGIN ${label}-----\n${(bytes.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END ${label}-----\n`;
-
 /** When a certificate is valid; by default from a minute ago on, for years. */
 export interface Validity {
   readonly from: Date;
   readonly until: Date;
 }
 
-interface Issue {
-  subject: Subject;
-  issuer: Subject;
-  signer: KeyObject;
-  publicKey: KeyObject;
-  issuerKeyId: Buffer;
-  extensions: readonly Buffer[];
-  validity?: Validity | undefined;
-}
+type Usage = "server" | "client";
+
+const COMMON_NAME = "2.5.4.3";
+const ORGANIZATION = "2.5.4.10";
+const ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2";
+const PURPOSES: Readonly<Record<Usage, string>> = { server: x509.id_kp_serverAuth, client: x509.id_kp_clientAuth };
+const YEARS = 5;
+
+/** A new key, PEM; `sec1` is the older form. */
+const newKey = (type: "pkcs8" | "sec1" = "pkcs8"): string =>
+  generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type, format: "pem" }).toString();
+
+/** A new key for signing ServiceAccount tokens, PEM; the API server reads elliptic keys in the older form only. */
+export const serviceAccountKey = (): string => newKey("sec1");
+
+const publicKeyOf = (key: string): KeyObject => createPublicKey(createPrivateKey(key));
 
 const keyId = (publicKey: KeyObject): Buffer =>
   createHash("sha1")
     .update(publicKey.export({ type: "spki", format: "der" }))
     .digest();
+
+const distinguishedName = ({ commonName, organizations = [] }: Subject): x509.Name => {
+  const attribute = (type: string, text: string): x509.RelativeDistinguishedName =>
+    new x509.RelativeDistinguishedName([new x509.AttributeTypeAndValue({ type, value: new x509.AttributeValue({ utf8String: text }) })]);
+  return new x509.Name([...organizations.map((group) => attribute(ORGANIZATION, group)), attribute(COMMON_NAME, commonName)]);
+};
+
+const extension = (extnID: string, value: object, critical = false): x509.Extension =>
+  new x509.Extension({ extnID, critical, extnValue: new OctetString(AsnConvert.serialize(value)) });
+
+const authorityExtensions = (): x509.Extension[] => [
+  extension(x509.id_ce_basicConstraints, new x509.BasicConstraints({ cA: true }), true),
+  extension(x509.id_ce_keyUsage, new x509.KeyUsage(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign), true),
+];
+
+const leafExtensions = (usages: readonly Usage[], names: readonly string[]): x509.Extension[] => {
+  const alternatives = names.map((name) => new x509.GeneralName(isIP(name) === 0 ? { dNSName: name } : { iPAddress: name }));
+  return [
+    extension(x509.id_ce_keyUsage, new x509.KeyUsage(x509.KeyUsageFlags.digitalSignature), true),
+    extension(x509.id_ce_extKeyUsage, new x509.ExtendedKeyUsage(usages.map((usage) => PURPOSES[usage]))),
+    ...(names.length > 0 ? [extension(x509.id_ce_subjectAltName, new x509.SubjectAlternativeName(alternatives))] : []),
+  ];
+};
 
 const yearsFromNow = (): Validity => {
   const from = new Date(Date.now() - 60_000);
@@ -59,88 +83,64 @@ const yearsFromNow = (): Validity => {
   return { from, until };
 };
 
-const issue = (o: Issue): string => {
-  const { from, until } = o.validity ?? yearsFromNow();
-  const toBeSigned = der.sequence(
-    der.tagged(0, true, der.integer(Buffer.from([2]))),
+interface Request {
+  readonly subject: Subject;
+  readonly publicKey: KeyObject;
+  readonly extensions: readonly x509.Extension[];
+  readonly validity?: Validity | undefined;
+}
+
+/** The certificate as PEM, signed with the issuer's key. */
+const issue = (issuer: { readonly subject: Subject; readonly key: string }, request: Request): string => {
+  const { from, until } = request.validity ?? yearsFromNow();
+  const signatureAlgorithm = new x509.AlgorithmIdentifier({ algorithm: ECDSA_WITH_SHA256 });
+  const tbsCertificate = new x509.TBSCertificate({
+    version: x509.Version.v3,
     // The leading 1 keeps the number positive and its encoding minimal; Go refuses anything else.
-    der.integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])),
-    ECDSA_SHA256,
-    distinguishedName(o.issuer),
-    der.sequence(der.utcTime(from), der.utcTime(until)),
-    distinguishedName(o.subject),
-    o.publicKey.export({ type: "spki", format: "der" }),
-    der.tagged(
-      3,
-      true,
-      der.sequence(
-        extension("2.5.29.14", der.octets(keyId(o.publicKey))),
-        extension("2.5.29.35", der.sequence(der.tagged(0, false, o.issuerKeyId))),
-        ...o.extensions,
+    serialNumber: new Uint8Array(Buffer.concat([Buffer.from([1]), randomBytes(15)])).buffer,
+    signature: signatureAlgorithm,
+    issuer: distinguishedName(issuer.subject),
+    validity: new x509.Validity({ notBefore: from, notAfter: until }),
+    subject: distinguishedName(request.subject),
+    subjectPublicKeyInfo: AsnConvert.parse(request.publicKey.export({ type: "spki", format: "der" }), x509.SubjectPublicKeyInfo),
+    extensions: new x509.Extensions([
+      extension(x509.id_ce_subjectKeyIdentifier, new x509.SubjectKeyIdentifier(keyId(request.publicKey))),
+      extension(
+        x509.id_ce_authorityKeyIdentifier,
+        new x509.AuthorityKeyIdentifier({ keyIdentifier: new x509.KeyIdentifier(keyId(publicKeyOf(issuer.key))) }),
       ),
-    ),
-  );
-  return pem("CERTIFICATE", der.sequence(toBeSigned, ECDSA_SHA256, der.bits(sign("sha256", toBeSigned, o.signer))));
-};
-
-const AUTHORITY_EXTENSIONS = [
-  extension("2.5.29.19", der.sequence(der.boolean(true)), true),
-  extension("2.5.29.15", der.bits(Buffer.from([0b0000_0110]), 1), true),
-];
-
-const leafExtensions = (usages: readonly ("server" | "client")[], names: readonly string[]): Buffer[] => {
-  const alternative = names.map((name) =>
-    isIPv4(name) ? der.tagged(7, false, Buffer.from(name.split(".").map(Number))) : der.tagged(2, false, Buffer.from(name)),
-  );
-  return [
-    extension("2.5.29.15", der.bits(Buffer.from([0b1000_0000]), 7), true),
-    extension("2.5.29.37", der.sequence(...usages.map((usage) => USAGE[usage]))),
-    ...(alternative.length > 0 ? [extension("2.5.29.17", der.sequence(...alternative))] : []),
-  ];
+      ...request.extensions,
+    ]),
+  });
+  const signature = sign("sha256", Buffer.from(AsnConvert.serialize(tbsCertificate)), createPrivateKey(issuer.key));
+  const signatureValue = new Uint8Array(signature).buffer;
+  const certificate = new x509.Certificate({ tbsCertificate, signatureAlgorithm, signatureValue });
+  return new X509Certificate(Buffer.from(AsnConvert.serialize(certificate))).toString();
 };
 
 /** A server's certificate that no authority signed. */
 export const selfSigned = (commonName: string, names: readonly string[]): KeyPair => {
-  const subject = { commonName };
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const issuer = { issuer: subject, signer: privateKey, issuerKeyId: keyId(publicKey) };
-  const cert = issue({ subject, publicKey, ...issuer, extensions: leafExtensions(["server"], names) });
-  return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+  const [subject, key] = [{ commonName }, newKey()];
+  return { cert: issue({ subject, key }, { subject, publicKey: publicKeyOf(key), extensions: leafExtensions(["server"], names) }), key };
 };
 
 /** A certificate authority; `certificate` signs one leaf. */
 export class Authority {
   readonly cert: string;
   readonly key: string;
-  readonly #subject: Subject;
+  readonly subject: Subject;
 
   private constructor(subject: Subject, pair: KeyPair) {
-    this.#subject = subject;
+    this.subject = subject;
     this.cert = pair.cert;
     this.key = pair.key;
   }
 
   /** Makes a new authority with a new key. */
   static create(commonName: string): Authority {
-    const subject = { commonName };
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const issuer = { issuer: subject, signer: privateKey, issuerKeyId: keyId(publicKey) };
-    const cert = issue({ subject, publicKey, ...issuer, extensions: AUTHORITY_EXTENSIONS });
-    return new Authority(subject, { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() });
-  }
-
-  /** A new authority below this one. */
-  intermediate(commonName: string): Authority {
-    const subject = { commonName };
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions: AUTHORITY_EXTENSIONS });
-    return new Authority(subject, { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() });
-  }
-
-  /** A certificate for the key of another authority, by which whoever trusts this one trusts that one too; PEM. */
-  crossSign(other: Authority): string {
-    const publicKey = createPublicKey(createPrivateKey(other.key));
-    return issue({ subject: other.#subject, publicKey, ...this.#issuer(), extensions: AUTHORITY_EXTENSIONS });
+    const [subject, key] = [{ commonName }, newKey()];
+    const cert = issue({ subject, key }, { subject, publicKey: publicKeyOf(key), extensions: authorityExtensions() });
+    return new Authority(subject, { cert, key });
   }
 
   /** The authority that `create` made under the same common name, from its files. */
@@ -148,19 +148,20 @@ export class Authority {
     return new Authority({ commonName }, pair);
   }
 
-  /** Signs a certificate for a new key; a server's names may be DNS names and IPv4 addresses. */
-  certificate(subject: Subject, usages: readonly ("server" | "client")[], names: readonly string[] = [], validity?: Validity): KeyPair {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const cert = issue({ subject, publicKey, ...this.#issuer(), extensions: leafExtensions(usages, names), validity });
-    return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+  /** A new authority below this one. */
+  intermediate(commonName: string): Authority {
+    const [subject, key] = [{ commonName }, newKey()];
+    return new Authority(subject, { cert: issue(this, { subject, publicKey: publicKeyOf(key), extensions: authorityExtensions() }), key });
   }
 
-  #issuer(): Pick<Issue, "issuer" | "signer" | "issuerKeyId"> {
-    const signer = createPrivateKey(this.key);
-    return { issuer: this.#subject, signer, issuerKeyId: keyId(createPublicKey(signer)) };
+  /** A certificate for the key of another authority, by which whoever trusts this one trusts that one too; PEM. */
+  crossSign({ subject, key }: Authority): string {
+    return issue(this, { subject, publicKey: publicKeyOf(key), extensions: authorityExtensions() });
+  }
+
+  /** Signs a certificate for a new key; a server's names may be DNS names and IP addresses. */
+  certificate(subject: Subject, usages: readonly Usage[], names: readonly string[] = [], validity?: Validity): KeyPair {
+    const key = newKey();
+    return { cert: issue(this, { subject, publicKey: publicKeyOf(key), extensions: leafExtensions(usages, names), validity }), key };
   }
 }
-
-/** A new key for signing ServiceAccount tokens, PEM; the API server reads elliptic keys in this older form only. */
-export const serviceAccountKey = (): string =>
-  generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "sec1", format: "pem" }).toString();

@@ -1,9 +1,8 @@
 // The demo's story: each line of it is a real command, its output and its exit code. A step that does not happen as told ends it.
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
+import { type BackgroundCommand, type CommandResult, runCommand, startCommand } from "../controlplane/command.ts";
 import { SHOP } from "../controlplane/nodes.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
 import { BINDING, CLUSTER, PROJECT_NAMESPACE, USER } from "./demo-site.ts";
@@ -98,42 +97,32 @@ const forbidden = ({ code, stderr }: CommandResult): boolean => code === 1 && st
 
 /** `kubectl logs -f` in the background. */
 class Follower {
-  readonly #child: ChildProcess;
+  readonly #command: BackgroundCommand;
   readonly #ended: Promise<{ code: number; at: number }>;
-  lines: string[] = [];
-  stderr = "";
 
   constructor(who: Person, args: readonly string[]) {
     const [command = "", ...rest] = args;
-    const child = spawn(command, rest, { env: who.env, stdio: ["ignore", "pipe", "pipe"] });
-    this.#child = child;
-    child.stdout.on("data", (part: Buffer) => {
-      this.lines.push(
-        ...part
-          .toString()
-          .split("\n")
-          .filter((line) => line !== ""),
-      );
-    });
-    child.stderr.on("data", (part: Buffer) => {
-      this.stderr += part.toString();
-    });
-    this.#ended = new Promise((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ code: code ?? -1, at: performance.now() }));
-    });
+    this.#command = startCommand(command, rest, { env: who.env });
+    this.#ended = this.#command.result.then(({ code }) => ({ code, at: performance.now() }));
     this.#ended.catch(() => {});
   }
 
-  get open(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+  get lines(): string[] {
+    return this.#command
+      .stdout()
+      .split("\n")
+      .filter((line) => line !== "");
+  }
+
+  get stderr(): string {
+    return this.#command.stderr();
   }
 
   /** Waits for so many lines. */
   async atLeast(count: number, signal: AbortSignal): Promise<void> {
     const limit = performance.now() + LIMIT_MS;
     while (this.lines.length < count) {
-      if (!this.open) throw new Error(`the followed log ended early: ${this.stderr}`);
+      if (this.#command.hasEnded()) throw new Error(`the followed log ended early: ${this.stderr}`);
       if (performance.now() > limit) throw new Error(`the followed log gave ${this.lines.length} lines only`);
       await sleep(50, undefined, { signal });
     }
@@ -149,8 +138,8 @@ class Follower {
     return Promise.race([this.#ended, limit]).finally(() => over.abort());
   }
 
-  stop(): void {
-    this.#child.kill("SIGKILL");
+  stop(): Promise<void> {
+    return this.#command.stop();
   }
 }
 
@@ -212,6 +201,6 @@ export const tellStory = async (story: Story): Promise<void> => {
       `ended, exit code ${code}, ${Math.max(0, Math.round(at - deleted))} ms after the deletion`,
     );
   } finally {
-    follower.stop();
+    await follower.stop();
   }
 };

@@ -1,17 +1,15 @@
 // The demo as a person runs it. Everything of it carries the mark of the run in its environment, by which leftovers are found.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { mustRun } from "../controlplane/command.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
 
 jest.setTimeout(120_000);
-
-const run = promisify(execFile);
 
 let scratch: string;
 let mark: string;
@@ -103,7 +101,7 @@ test("after its story it stays up, usable by hand as it says, until Ctrl-C", asy
   const commands = /By hand, in another terminal:\n(?<lines>(?: {2}.*\n){4})/;
   while (!over && !commands.test(demo.output())) await sleep(50);
   const byHand = commands.exec(demo.output())?.groups?.lines ?? "the demo ended";
-  const { stdout } = await run("bash", ["-euc", byHand], { cwd: repositoryRoot() });
+  const stdout = await mustRun("bash", ["-euc", byHand], { cwd: repositoryRoot(), env: process.env });
   for (const said of [/^east\s.*True/m, /^\S+\s+Ready\s/m, /^agent:east\s+\d+/m]) expect(stdout).toMatch(said);
   expect(over).toBe(false);
   demo.interrupt("SIGINT");

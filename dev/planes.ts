@@ -1,7 +1,8 @@
 // The clusters of a development environment without anything of Drover: control planes, and in managed clusters kwok with its pods.
 import { join } from "node:path";
+import { mustRun } from "../controlplane/command.ts";
 import { type Component, prepareControlPlane } from "../controlplane/components.ts";
-import { Kubectl, mustRun } from "../controlplane/kubectl.ts";
+import { Kubectl } from "../controlplane/kubectl.ts";
 import { populate, prepareKwok } from "../controlplane/nodes.ts";
 import { Authority } from "../controlplane/pki.ts";
 import { repositoryRoot } from "../controlplane/root.ts";

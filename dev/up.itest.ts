@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { type CommandResult, runCommand } from "../controlplane/command.ts";
 import { httpRequest } from "../controlplane/http.ts";
-import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
 import type { State } from "./environment.ts";
 

@@ -1,14 +1,11 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { mustRun } from "../controlplane/command.ts";
 import { httpRequest } from "../controlplane/http.ts";
 import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 jest.setTimeout(120_000);
-
-const run = promisify(execFile);
 
 let plane: TestControlPlane;
 beforeAll(async () => {
@@ -18,8 +15,8 @@ afterAll(async () => {
   await plane?.stop();
 }, 60_000);
 
-const kubectl = async (...args: string[]): Promise<string> =>
-  (await run(join(plane.binaries, "kubectl"), args, { env: { KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory } })).stdout;
+const kubectl = (...args: string[]): Promise<string> =>
+  mustRun(join(plane.binaries, "kubectl"), args, { env: { KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory } });
 
 const admin = (): { ca: string; cert: string; key: string } => {
   const { cert = "", key = "" } = plane.adminConnection();
@@ -65,6 +62,5 @@ test("nothing is left in place or in the process table after stop", async () => 
   const { directory } = plane;
   await plane.stop();
   expect(existsSync(directory)).toBe(false);
-  const { stdout } = await run("ps", ["-eo", "args"]);
-  expect(stdout).not.toContain(directory);
+  expect(await mustRun("ps", ["-eo", "args"], { env: process.env })).not.toContain(directory);
 });

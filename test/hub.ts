@@ -2,7 +2,7 @@
 // under the Role that deploy/ gives it.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../controlplane/kubectl.ts";
+import { mustRun } from "../controlplane/command.ts";
 import { type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
 import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
 import { repositoryRoot } from "../controlplane/root.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../controlplane/build.ts";
-import { type CommandResult, runCommand } from "../controlplane/kubectl.ts";
+import { type CommandResult, runCommand } from "../controlplane/command.ts";
 
 /** The embedded kubectl; built first when it is not there yet. */
 export const kubectlPath = async (): Promise<string> =>

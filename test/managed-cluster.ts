@@ -1,7 +1,7 @@
 // A managed cluster as its owner made it: a control plane with the manifest of `kubectl drover import` applied, but no agent running.
 
 import { join } from "node:path";
-import { mustRun } from "../controlplane/kubectl.ts";
+import { mustRun } from "../controlplane/command.ts";
 import { agentManifest } from "../deploy/agent/manifest.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { KubeClient } from "../lib/kube/client.ts";

@@ -1,8 +1,8 @@
 // TypeScript sources as the checks need them: which files there are, what each imports, which free names it uses.
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSync } from "@swc/core";
+import { execaSync } from "execa";
 import { root } from "./results.ts";
 
 export interface Import {
@@ -24,7 +24,7 @@ export interface Source {
 
 /** Files of the working tree that git knows or would add, relative to the root, sorted. */
 export function repositoryFiles(): string[] {
-  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" });
+  const listed = execaSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root }).stdout;
   return [...new Set(listed.split("\n"))].filter((path) => path !== "" && existsSync(join(root, path))).sort();
 }
 

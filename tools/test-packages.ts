@@ -1,6 +1,6 @@
 // Sees that the Debian packages which tests need are there: installs them where that is possible without asking (as root), says how otherwise.
-import { spawnSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { execaSync } from "execa";
 
 const packages: readonly { readonly name: string; readonly program: string; readonly for: string }[] = [
   { name: "squid", program: "/usr/sbin/squid", for: "connections through an outbound proxy" },
@@ -32,7 +32,6 @@ function install(): void {
 }
 
 function aptGet(...args: readonly string[]): number {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const { status } = spawnSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
-  return status ?? 1;
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  return execaSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", "ignore", "inherit"], reject: false }).exitCode ?? 1;
 }

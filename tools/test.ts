@@ -1,8 +1,8 @@
 // Runs the tests of the named jest projects, one project after the other: node tools/test.ts pure integration e2e long
 // What follows that is not a project narrows the test files by path. Results as JSON go to .drover/results/.
-import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { resultsDirectory, root } from "./results.ts";
 
 const projects: Record<string, readonly string[]> = {
@@ -50,13 +50,11 @@ async function jest(project: string): Promise<number> {
     ...paths,
   ];
   // With --json the report for people goes to stderr and the JSON to the file as well as to stdout, where nobody needs it.
-  const child = spawn(process.execPath, [join(root, "node_modules/jest/bin/jest.js"), ...args], {
+  const { exitCode } = await execa(process.execPath, [join(root, "node_modules/jest/bin/jest.js"), ...args], {
     cwd: root,
     stdio: ["inherit", "ignore", "inherit"],
-    env: { ...process.env, NODE_OPTIONS: "--experimental-vm-modules --disable-warning=ExperimentalWarning" },
+    env: { NODE_OPTIONS: "--experimental-vm-modules --disable-warning=ExperimentalWarning" },
+    reject: false,
   });
-  return await new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => resolve(code ?? 1));
-  });
+  return exitCode ?? 1;
 }

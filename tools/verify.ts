@@ -1,7 +1,7 @@
-// Runs every check that needs no API server, shows the output of those that fail, and ends with their verdict.
-import { spawn } from "node:child_process";
+// Runs every check that needs no API server, shows the output of those that fail, and fails if one of them does.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import { root } from "./results.ts";
 
 const node = process.execPath;
@@ -32,12 +32,7 @@ process.exitCode = failed === 0 ? 0 : 1;
 async function run([program = "", ...args]: readonly string[]): Promise<{ code: number; output: string }> {
   if (program === node && !existsSync(join(root, args[0] ?? ""))) return { code: 1, output: `${args[0]} does not exist` };
   // biome and tsc are scripts for Node: the one running this is recent enough, the machine's own may not be.
-  const child = spawn(program, args, { cwd: root, env: { ...process.env, PATH: `${join(node, "..")}:${process.env.PATH}` } });
-  const chunks: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-  return await new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString("utf8") }));
-  });
+  const PATH = `${join(node, "..")}:${process.env.PATH}`;
+  const { exitCode, all, shortMessage } = await execa(program, args, { cwd: root, env: { PATH }, all: true, reject: false });
+  return { code: exitCode ?? 1, output: all || (shortMessage ?? "") };
 }

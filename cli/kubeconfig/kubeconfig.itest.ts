@@ -1,15 +1,13 @@
 // Files of a kubeconfig on disk, read by the real kubectl before and after.
-import { execFile, spawn } from "node:child_process";
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { mustRun, runCommand } from "../../controlplane/command.ts";
 import { kubectlPath } from "../../test/kubectl.ts";
 import { type Kubeconfig, type Login, withEntries, withoutEntries } from "./entries.ts";
 import { changeKubeconfig, kubeconfigSources, type Sources } from "./file.ts";
 
-const run = promisify(execFile);
 jest.setTimeout(120_000);
 
 let kubectlProgram: string;
@@ -30,8 +28,8 @@ afterAll(async () => {
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 });
 
-const kubectl = async (paths: readonly string[], ...args: string[]): Promise<string> =>
-  (await run(kubectlProgram, args, { env: { KUBECONFIG: paths.join(delimiter), HOME: home } })).stdout;
+const kubectl = (paths: readonly string[], ...args: string[]): Promise<string> =>
+  mustRun(kubectlProgram, args, { env: { KUBECONFIG: paths.join(delimiter), HOME: home } });
 
 interface View {
   readonly clusters: readonly { readonly name: string }[] | null;
@@ -195,7 +193,8 @@ test("many at once, kubectl among them, lose nothing of each other's and leave n
   const logins = prefixes.map((prefix) => enter({ ...alice, apiURL: `https://${prefix}.test`, prefix }, at(path)));
   // kubectl does not wait for the lock but fails.
   const set = async (name: string): Promise<void> => {
-    while ((await ended(kubectlProgram, ["config", "set-cluster", name, "--server=https://k.test"], path)) !== 0);
+    const args = ["config", "set-cluster", name, "--server=https://k.test"];
+    while ((await runCommand(kubectlProgram, args, { env: { KUBECONFIG: path, HOME: home } })).code !== 0);
   };
   await Promise.all([...logins, set("k1"), set("k2")]);
   const names = (await view([path])).clusters?.map(({ name }) => name).sort();
@@ -223,11 +222,3 @@ test.each([
   expect(error).not.toContain("secret");
   expect(await readFile(path, "utf8")).toBe(content);
 });
-
-function ended(command: string, args: readonly string[], kubeconfig: string): Promise<number | null> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { KUBECONFIG: kubeconfig, HOME: home }, stdio: "ignore" });
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-}

@@ -5,7 +5,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
-import type { Running } from "../harness/command.ts";
+import type { BackgroundCommand } from "../harness/command.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { hub } from "../harness/kubectl.ts";
 import { linesFromNow } from "../harness/logs.ts";
@@ -133,7 +133,7 @@ function overHttp2(token: string): Watch {
 }
 
 /** With -v=6 kubectl tells of each answer that it gets, once it has its head. */
-function ofKubectl(name: string, running: Running): Watch {
+function ofKubectl(name: string, running: BackgroundCommand): Watch {
   const answers = (): number => [...running.stderr().matchAll(/verb="GET"[^\n]*watch=true[^\n]*status="200/g)].length;
   return {
     name,

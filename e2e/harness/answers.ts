@@ -1,12 +1,12 @@
 // What kubectl shows when it is let in, and when it is not.
-import type { Result } from "./command.ts";
+import type { CommandResult } from "./command.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { not, until } from "./until.ts";
 
 /** kubectl first asks which kinds there are, and complains about a refusal of that in lines of its own. */
-export const isForbidden = ({ code, stderr }: Result): boolean => code === 1 && /^Error from server \(Forbidden\): /m.test(stderr);
+export const isForbidden = ({ code, stderr }: CommandResult): boolean => code === 1 && /^Error from server \(Forbidden\): /m.test(stderr);
 
-export const untilAllowed = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<Result> =>
+export const untilAllowed = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<CommandResult> =>
   until(
     `kubectl ${args.join(" ")} succeeds`,
     async () => {
@@ -16,7 +16,7 @@ export const untilAllowed = (kubectl: Kubectl, args: readonly string[], withinMs
     withinMs,
   );
 
-export const untilForbidden = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<Result> =>
+export const untilForbidden = (kubectl: Kubectl, args: readonly string[], withinMs?: number): Promise<CommandResult> =>
   until(
     `kubectl ${args.join(" ")} is forbidden`,
     async () => {

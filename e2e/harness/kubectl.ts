@@ -1,5 +1,5 @@
 // The real kubectl with one kubeconfig.
-import { type Result, type Running, type RunOptions, run, start } from "./command.ts";
+import { type BackgroundCommand, type CommandResult, type RunOptions, run, start } from "./command.ts";
 import { state } from "./state.ts";
 
 /** Kubernetes objects as the stories write and read them. */
@@ -18,7 +18,7 @@ export class Kubectl {
   }
 
   /** Runs kubectl, whatever comes of it. */
-  run(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  run(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
     return run(state().kubectl, ["--kubeconfig", this.kubeconfig, ...args], options);
   }
 
@@ -44,7 +44,7 @@ export class Kubectl {
   }
 
   /** Leaves kubectl running. */
-  start(args: readonly string[], options: RunOptions = {}): Running {
+  start(args: readonly string[], options: RunOptions = {}): BackgroundCommand {
     return start(state().kubectl, ["--kubeconfig", this.kubeconfig, ...args], options);
   }
 }

@@ -1,8 +1,8 @@
 // Before the first story: brings up the environment, or completes the one named by DROVER_E2E_DIR.
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execaSync } from "execa";
 import { dev } from "./command.ts";
 import teardown from "./teardown.ts";
 
@@ -24,8 +24,7 @@ export default async function setup(): Promise<void> {
 
 /** Jest runs no teardown when it is interrupted. */
 function interrupted(signal: NodeJS.Signals): void {
-  spawnSync(join(import.meta.dirname, "..", "..", "bin", "drover-dev"), ["down", "--dir", process.env.DROVER_E2E_DIR ?? ""], {
-    stdio: "ignore",
-  });
+  const program = join(import.meta.dirname, "..", "..", "bin", "drover-dev");
+  execaSync(program, ["down", "--dir", process.env.DROVER_E2E_DIR ?? ""], { stdio: "ignore", reject: false });
   process.kill(process.pid, signal);
 }

@@ -2,7 +2,7 @@
 // that stays open for a minute; and each of them ends when the right that it rests on is withdrawn.
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
-import type { Running } from "../harness/command.ts";
+import type { BackgroundCommand } from "../harness/command.ts";
 import { execPods, projectBinding, readPods, runningPod, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Kubectl, type Manifest, managed } from "../harness/kubectl.ts";
 import { type Person, person, removePerson } from "../harness/people.ts";
@@ -85,7 +85,7 @@ test("a watch stays open for a minute, and through both replicas sees what chang
 });
 
 test("when the binding goes, open logs, exec and watches of it end, through both replicas", async () => {
-  const open: Running[] = [0, 1].flatMap((replica) => {
+  const open: BackgroundCommand[] = [0, 1].flatMap((replica) => {
     const kubectl = dave.kubectl("east", replica);
     return [
       kubectl.start(["logs", "-f", "-n", where.namespace, "front"]),
