@@ -1,6 +1,6 @@
-// Talks to auth over verified TLS. Redirects are not followed: a password goes to the host that was named, or nowhere.
+// Talks to auth over verified TLS.
 import { certificateProblem, isUntrusted } from "../lib/outbound/certificate.ts";
-import { httpsRequest } from "../lib/outbound/connect.ts";
+import { type JSONAnswer, sendJSON } from "../lib/outbound/client.ts";
 import { CliError, EXIT } from "./failure.ts";
 
 export interface AuthServer {
@@ -17,39 +17,14 @@ export interface Call {
   readonly body?: unknown;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-const TIMEOUT_MS = 30_000;
-const LARGEST_ANSWER = 4 * 1024 * 1024;
-
 /** The answer, whatever its status; throws a CliError when there is none. */
-export function call(server: AuthServer, { method, path, token, body }: Call): Promise<Answer> {
-  const payload = body === undefined ? undefined : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const headers = {
-      accept: "application/json",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
-    };
-    const outgoing = httpsRequest(`${server.url}${path}`, { ca: server.ca }, { method, timeout: TIMEOUT_MS, headers });
-    outgoing.on("response", (incoming) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      incoming.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > LARGEST_ANSWER) outgoing.destroy(new Error("the answer is too large"));
-        else chunks.push(chunk);
-      });
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString()) }));
-      incoming.on("error", (error) => reject(unreachable(server.url, error)));
-    });
-    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
-    outgoing.on("error", (error) => reject(unreachable(server.url, error)));
-    outgoing.end(payload);
-  });
+export async function call({ url, ca }: AuthServer, { method, path, token, body }: Call): Promise<JSONAnswer> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  try {
+    return await sendJSON(`${url}${path}`, { ca }, { method, headers, ...(body === undefined ? {} : { body }) });
+  } catch (error) {
+    throw unreachable(url, error as Error);
+  }
 }
 
 /** The body of a 2xx answer; otherwise an error that names the server's reason. */
@@ -81,15 +56,7 @@ function unreachable(url: string, error: Error & { code?: string }): CliError {
   return new CliError(EXIT.unreachable, `${url}: ${text}`);
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What a person types as the server: https only, no path dots and trailing slashes. */
+/** The auth server as users write it: https only; without a slash at the end. */
 export function serverURL(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
   if (url === undefined || url.protocol !== "https:" || url.username !== "" || url.search !== "" || url.hash !== "")

@@ -1,7 +1,7 @@
 // One embedded control plane: the files it needs and how each of its processes is run. Nothing here starts anything.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { httpRequest } from "./http.ts";
+import type { Check } from "./check.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { Authority, type KeyPair, serviceAccountKey } from "./pki.ts";
 import type { ProcessSpec } from "./process.ts";
@@ -34,7 +34,7 @@ export interface ControlPlaneParts {
   clients: KeyPair;
   specs: Record<Component, ProcessSpec>;
   /** What answers 200 when the component is ready. */
-  checks: Record<Component, { url: string; ca: string; cert?: string; key?: string }>;
+  checks: Record<Component, Check>;
 }
 
 /** Everything is worth one line, except what no one will ever ask about. Bodies stay out: they may hold secrets. */
@@ -211,10 +211,6 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
     },
   };
 };
-
-/** Whether the component answers that it is ready; throws when it does not answer. */
-export const isReady = async (parts: ControlPlaneParts, component: Component): Promise<boolean> =>
-  (await httpRequest(parts.checks[component])).status === 200;
 
 /** A client certificate for any user and groups, believed by the control plane's API server. */
 export const clientCertificate = (parts: ControlPlaneParts, commonName: string, organizations: readonly string[] = []): KeyPair =>

@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { sendRequest } from "../lib/outbound/client.ts";
 import { startControlPlane, type TestControlPlane } from "../test/controlplane.ts";
 import { until } from "../test/until.ts";
 import { type CommandResult, runCommand, startCommand } from "./command.ts";
-import { httpRequest } from "./http.ts";
 
 jest.setTimeout(120_000);
 
@@ -56,12 +56,12 @@ test("a followed log stays open and gets new lines", async () => {
 
 test("the port of the nodes answers the API server's certificate only", async () => {
   const url = `${plane.kwokUrl}/healthz`;
-  const as = (name: string): Promise<{ status: number }> => httpRequest({ url, ca: plane.ca, ...plane.clientCertificate(name) });
+  const as = (name: string): Promise<{ status: number }> => sendRequest(url, { ca: plane.ca, ...plane.clientCertificate(name) });
   expect((await as("kube-apiserver-kubelet-client")).status).toBe(200);
   await expect(as("admin")).rejects.toThrow();
-  await expect(httpRequest({ url, ca: plane.ca })).rejects.toThrow();
+  await expect(sendRequest(url, { ca: plane.ca })).rejects.toThrow();
   const foreign = plane.serving.certificate({ commonName: "kube-apiserver-kubelet-client" }, ["client"]);
-  await expect(httpRequest({ url, ca: plane.ca, ...foreign })).rejects.toThrow();
+  await expect(sendRequest(url, { ca: plane.ca, ...foreign })).rejects.toThrow();
 });
 
 test("the port of the nodes does not speak plain HTTP", async () => {

@@ -1,6 +1,7 @@
 // kwok beside a managed cluster's control plane: nodes and pods whose logs and exec pass through the real API server.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Check } from "./check.ts";
 import { type ControlPlaneParts, clientCertificate, KUBELET_CLIENT } from "./components.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { Kubectl } from "./kubectl.ts";
@@ -20,7 +21,7 @@ export interface KwokParts {
   kwok: ProcessSpec;
   /** Writes the line per second that every container seems to print. */
   logs: ProcessSpec;
-  check: { url: string; ca: string; cert: string; key: string };
+  check: Check;
 }
 
 const API_VERSION = "kwok.x-k8s.io/v1alpha1";

@@ -1,9 +1,8 @@
 // What the demo's story needs to find: a user with a password, a project with a namespace, and a small right elsewhere in the cluster.
 import { setTimeout as sleep } from "node:timers/promises";
-import { httpRequest } from "../controlplane/http.ts";
 import { SHOP } from "../controlplane/nodes.ts";
 import { type Environment, HUB } from "./environment.ts";
-import { adminKubectl } from "./planes.ts";
+import { adminKubectl, readHub } from "./planes.ts";
 
 export const CLUSTER = "east";
 export const USER = "alice";
@@ -67,11 +66,7 @@ interface Answer {
 
 /** Declares all of it and waits until it has taken effect. */
 export const prepareSite = async (environment: Environment, password: string, signal: AbortSignal): Promise<void> => {
-  const plane = environment.plane(HUB);
-  const read = async (path: string): Promise<Answer> => {
-    const answer = await httpRequest({ url: `${plane.server}${path}`, ca: environment.contents.ca.cert, ...plane.admin });
-    return answer.status === 200 ? (JSON.parse(answer.body) as Answer) : {};
-  };
+  const read = async (path: string): Promise<Answer> => (await readHub<Answer>(environment, path)) ?? {};
   const holds = async (path: string, type: string): Promise<boolean> =>
     (await read(path)).status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
 

@@ -2,19 +2,11 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { type Check, isWell } from "../controlplane/check.ts";
 import type { ControlPlaneParts } from "../controlplane/components.ts";
-import { httpRequest } from "../controlplane/http.ts";
 import type { KeyPair } from "../controlplane/pki.ts";
 import { isAlive, type ProcessSpec, type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
-
-/** What answers 200 when a process is well. */
-export interface Check {
-  url: string;
-  ca?: string;
-  cert?: string;
-  key?: string;
-}
 
 /** One process of the environment. */
 export interface Unit {
@@ -171,11 +163,10 @@ export class Environment {
     const { running, check, ready } = unit;
     if (running === undefined) return;
     const process = { running, log: unit.spec.log };
-    const answers = (at: Check) => async (): Promise<boolean> => (await httpRequest(at)).status === 200;
     const signal = o.signal ? { signal: o.signal } : {};
-    if (check !== undefined) await waitUntilReady(name, process, answers(check), { limitMs: START_LIMIT_MS, ...signal });
+    if (check !== undefined) await waitUntilReady(name, process, () => isWell(check), { limitMs: START_LIMIT_MS, ...signal });
     if (ready === undefined) return;
-    const waiting = waitUntilReady(name, process, answers(ready), { limitMs: o.patient ? PATIENCE_MS : START_LIMIT_MS, ...signal });
+    const waiting = waitUntilReady(name, process, () => isWell(ready), { limitMs: o.patient ? PATIENCE_MS : START_LIMIT_MS, ...signal });
     await waiting.catch((error: unknown) => {
       if (!o.patient || !this.isRunning(name)) throw error;
     });

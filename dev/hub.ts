@@ -2,10 +2,11 @@
 // with the token of its own ServiceAccount and nothing else.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Check } from "../controlplane/check.ts";
 import { writeKubeconfig } from "../controlplane/kubeconfig.ts";
 import { Authority } from "../controlplane/pki.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
-import { ADMIN_USER, AUTHORITY, type Check, droverSpec, type Environment, HUB } from "./environment.ts";
+import { ADMIN_USER, AUTHORITY, droverSpec, type Environment, HUB } from "./environment.ts";
 import { adminDrover, adminKubectl, type Run } from "./planes.ts";
 
 export const SYSTEM = "drover-system";

@@ -3,10 +3,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { httpRequest } from "../controlplane/http.ts";
 import { droverSpec, HUB } from "./environment.ts";
 import { accountKubeconfig, SYSTEM, writeConfig } from "./hub.ts";
-import { adminDrover, adminKubectl, type Run } from "./planes.ts";
+import { adminDrover, adminKubectl, type Run, readHub } from "./planes.ts";
 
 const READY_LIMIT_MS = 120_000;
 const GRACE_MS = 5000;
@@ -63,11 +62,8 @@ interface ClusterStatus {
   status?: { conditions?: { type: string; status: string; reason: string; message: string }[] };
 }
 
-const listClusters = async ({ environment }: Run): Promise<ClusterStatus[]> => {
-  const { server, admin } = environment.plane(HUB);
-  const answer = await httpRequest({ url: `${server}/apis/drover.dev/v1alpha1/clusters`, ca: environment.contents.ca.cert, ...admin });
-  return (JSON.parse(answer.body) as { items?: ClusterStatus[] }).items ?? [];
-};
+const listClusters = async ({ environment }: Run): Promise<readonly ClusterStatus[]> =>
+  (await readHub<{ items: readonly ClusterStatus[] }>(environment, "/apis/drover.dev/v1alpha1/clusters"))?.items ?? [];
 
 const hasCluster = async (run: Run, cluster: string): Promise<boolean> =>
   (await listClusters(run)).some(({ metadata }) => metadata.name === cluster);

@@ -6,6 +6,7 @@ import { Kubectl } from "../controlplane/kubectl.ts";
 import { populate, prepareKwok } from "../controlplane/nodes.ts";
 import { Authority } from "../controlplane/pki.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
+import { sendJSON } from "../lib/outbound/client.ts";
 import { AUTHORITY, type Environment, HUB } from "./environment.ts";
 
 export interface Binaries {
@@ -83,6 +84,13 @@ export const startPlane = async (run: Run, name: string): Promise<void> => {
 
 export const adminKubectl = (environment: Environment, name: string, signal?: AbortSignal): Kubectl =>
   new Kubectl(environment.contents.kubectl, environment.plane(name).adminKubeconfig, environment.path("home"), signal);
+
+/** A GET of the hub's API server as its administrator; undefined when the answer is not 200. */
+export const readHub = async <T>(environment: Environment, path: string): Promise<T | undefined> => {
+  const { server, admin } = environment.plane(HUB);
+  const { status, body } = await sendJSON(`${server}${path}`, { ca: environment.contents.ca.cert, ...admin }, {});
+  return status === 200 ? (body as T) : undefined;
+};
 
 /** `drover …` with the administrator's kubeconfig of the hub; its standard output. */
 export const adminDrover = (environment: Environment, args: readonly string[], signal: AbortSignal): Promise<string> => {

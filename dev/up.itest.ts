@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type CommandResult, runCommand } from "../controlplane/command.ts";
-import { httpRequest } from "../controlplane/http.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
+import { sendRequest } from "../lib/outbound/client.ts";
 import type { State } from "./environment.ts";
 
 jest.setTimeout(120_000);
@@ -41,8 +41,8 @@ test("two environments start at the same time and share no port, no process and 
   expect(new Set(pids).size).toBe(pids.length);
   const [caOfA, caOfB] = [await readFile(a.proxy.ca, "utf8"), await readFile(b.proxy.ca, "utf8")];
   const url = `${b.auth.url}/.well-known/drover`;
-  expect((await httpRequest({ url, ca: caOfB })).status).toBe(200);
-  await expect(httpRequest({ url, ca: caOfA })).rejects.toThrow();
+  expect((await sendRequest(url, { ca: caOfB })).status).toBe(200);
+  await expect(sendRequest(url, { ca: caOfA })).rejects.toThrow();
 }, 600_000);
 
 test("up on a running directory changes nothing, and completes what is missing", async () => {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { mustRun } from "../controlplane/command.ts";
-import { httpRequest } from "../controlplane/http.ts";
+import { sendRequest } from "../lib/outbound/client.ts";
 import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 jest.setTimeout(120_000);
@@ -32,27 +32,27 @@ test("kubectl and the API server both say v1.36.3", async () => {
 test("an unknown client certificate is nobody, one of the control plane is its user", async () => {
   const me = async (commonName: string): Promise<number> => {
     const pair = plane.clientCertificate(commonName, ["team"]);
-    return (await httpRequest({ url: `${plane.server}/api/v1/namespaces`, ca: plane.ca, ...pair })).status;
+    return (await sendRequest(`${plane.server}/api/v1/namespaces`, { ca: plane.ca, ...pair })).status;
   };
   expect(await me("alice")).toBe(403);
   const foreign = plane.serving.certificate({ commonName: "admin", organizations: ["system:masters"] }, ["client"]);
-  expect((await httpRequest({ url: `${plane.server}/api/v1/namespaces`, ca: plane.ca, ...foreign })).status).toBe(401);
+  expect((await sendRequest(`${plane.server}/api/v1/namespaces`, { ca: plane.ca, ...foreign })).status).toBe(401);
 });
 
 const exactList = async (resourceVersion: string): Promise<number> => {
   const query = `resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`;
-  return (await httpRequest({ url: `${plane.server}/api/v1/namespaces?${query}`, ...admin() })).status;
+  return (await sendRequest(`${plane.server}/api/v1/namespaces?${query}`, admin())).status;
 };
 
 test("the API server comes back on the same address with the same data after a SIGKILL, and what etcd compacted is gone", async () => {
-  const list = await httpRequest({ url: `${plane.server}/api/v1/namespaces`, ...admin() });
+  const list = await sendRequest(`${plane.server}/api/v1/namespaces`, admin());
   const { metadata } = JSON.parse(list.body) as { metadata: { resourceVersion: string } };
   for (const name of ["one", "two", "three"]) await kubectl("create", "namespace", name);
   await plane.compact();
   // Its own snapshots in memory still answer for the past; a new process has only what etcd has.
   expect(await exactList(metadata.resourceVersion)).toBe(200);
   await plane.kill("apiserver");
-  await expect(httpRequest({ url: `${plane.server}/readyz`, ca: plane.ca })).rejects.toThrow();
+  await expect(sendRequest(`${plane.server}/readyz`, { ca: plane.ca })).rejects.toThrow();
   await plane.start("apiserver");
   expect(await kubectl("get", "namespace", "one", "-o", "name")).toBe("namespace/one\n");
   expect(await exactList(metadata.resourceVersion)).toBe(410);

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../controlplane/build.ts";
-import { type Component, type ControlPlaneParts, clientCertificate, isReady, prepareControlPlane } from "../controlplane/components.ts";
-import { httpRequest } from "../controlplane/http.ts";
+import { isWell } from "../controlplane/check.ts";
+import { type Component, type ControlPlaneParts, clientCertificate, prepareControlPlane } from "../controlplane/components.ts";
 import { Kubectl } from "../controlplane/kubectl.ts";
 import { populate, prepareKwok } from "../controlplane/nodes.ts";
 import { Authority, type KeyPair } from "../controlplane/pki.ts";
@@ -20,6 +20,7 @@ import {
 } from "../controlplane/process.ts";
 import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
 import type { Connection } from "../lib/kube/client.ts";
+import { sendJSON } from "../lib/outbound/client.ts";
 
 export interface TestControlPlaneOptions {
   controllerManager?: boolean;
@@ -76,9 +77,9 @@ const launch = async (name: string, spec: ProcessSpec, directory: string, ready:
 const compactEtcd = async (etcd: ControlPlaneParts["etcd"]): Promise<void> => {
   const { url, ...tls } = etcd;
   const call = async (path: string, body: unknown): Promise<{ header?: { revision?: string } }> => {
-    const answer = await httpRequest({ url: `${url}${path}`, ...tls, method: "POST", body: JSON.stringify(body) });
-    if (answer.status !== 200) throw new Error(`etcd answered ${answer.status} to ${path}: ${answer.body}`);
-    return JSON.parse(answer.body) as { header?: { revision?: string } };
+    const answer = await sendJSON(`${url}${path}`, tls, { method: "POST", body });
+    if (answer.status !== 200) throw new Error(`etcd answered ${answer.status} to ${path}: ${JSON.stringify(answer.body)}`);
+    return answer.body as { header?: { revision?: string } };
   };
   const { header } = await call("/v3/kv/range", { key: Buffer.from("nothing").toString("base64") });
   await call("/v3/kv/compaction", { revision: header?.revision, physical: true });
@@ -104,14 +105,14 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
   });
   const running = new Map<Component | "kwok" | "logs", Running>();
   const start = async (component: Component): Promise<void> => {
-    running.set(component, await launch(component, parts.specs[component], directory, () => isReady(parts, component)));
+    running.set(component, await launch(component, parts.specs[component], directory, () => isWell(parts.checks[component])));
   };
   const startKwok = async (nodes: number): Promise<void> => {
     const kwokBinaries = await controlPlane("kwok", (line) => process.stderr.write(`${line}\n`));
     const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: kwokBinaries, serving, plane: parts, port: kwokPort });
     const kubectl = new Kubectl(join(executables, "kubectl"), parts.adminKubeconfig, directory);
     const startProcesses = async (): Promise<void> => {
-      running.set("kwok", await launch("kwok", kwok.kwok, directory, async () => (await httpRequest(kwok.check)).status === 200));
+      running.set("kwok", await launch("kwok", kwok.kwok, directory, () => isWell(kwok.check)));
       running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
     };
     await populate(kubectl, { cluster: "test", nodes, startKwok: startProcesses });

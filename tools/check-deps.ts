@@ -15,7 +15,7 @@ interface Rules {
 
 /** Tests may import these beside what their folder may. */
 const inTests = ["npm:@jest/globals", "npm:fast-check", "test"];
-const inProcessTests = [...inTests, "lib/kube", "lib/process", "crds", "deploy", "controlplane"];
+const inProcessTests = [...inTests, "lib/kube", "lib/process", "crds", "deploy", "controlplane", "lib/outbound"];
 
 /** What development runs by its name and nothing imports. */
 const runByName = ["@biomejs/biome", "@swc/jest", "jest", "typescript"];

@@ -1,5 +1,5 @@
 // The three things that an agent asks of `auth`. TLS is always verified against the CA of the manifest.
-import { httpsRequest } from "../../lib/outbound/connect.ts";
+import { sendJSON } from "../../lib/outbound/client.ts";
 import type { Authorities } from "../../lib/outbound/trust.ts";
 import type { AgentKey } from "./key.ts";
 
@@ -53,50 +53,16 @@ export class AuthClient {
     return { token: text(body, "token"), lifetimeMs: Date.parse(text(body, "expiresAt")) - hubTime, hubAheadMs: hubTime - Date.now() };
   }
 
-  #post(endpoint: string, body: object, signal: AbortSignal): Promise<{ body: Record<string, unknown>; hubTime: number }> {
-    const url = `${this.#options.authURL.replace(/\/+$/, "")}/agents/${this.#options.cluster}/${endpoint}`;
-    return postJson(url, body, { ca: this.#options.ca, signal });
-  }
-}
-
-function postJson(
-  url: string,
-  body: object,
-  o: { ca: Authorities | undefined; signal: AbortSignal },
-): Promise<{ body: Record<string, unknown>; hubTime: number }> {
-  const payload = Buffer.from(JSON.stringify(body));
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": payload.length };
-    const req = httpsRequest(url, { ca: o.ca }, { method: "POST", headers, signal: o.signal });
-    req.on("response", (res) => {
-      const pieces: Buffer[] = [];
-      let size = 0;
-      res.on("error", reject);
-      res.on("data", (piece: Buffer) => {
-        size += piece.length;
-        if (size > MAX_ANSWER_BYTES) req.destroy(new Error(`POST ${url}: an answer longer than ${MAX_ANSWER_BYTES} bytes`));
-        else pieces.push(piece);
-      });
-      res.on("end", () => {
-        const answer = parsed(Buffer.concat(pieces));
-        const code = res.statusCode ?? 0;
-        const date = Date.parse(res.headers.date ?? "");
-        if (code < 300) resolve({ body: answer, hubTime: Number.isNaN(date) ? Date.now() : date });
-        else reject(new AuthRefusal(code, `POST ${url}: ${code} ${typeof answer.message === "string" ? answer.message : ""}`));
-      });
-    });
-    req.setTimeout(TIMEOUT_MS, () => req.destroy(new Error(`POST ${url}: no answer within ${TIMEOUT_MS} ms`)));
-    req.on("error", reject);
-    req.end(payload);
-  });
-}
-
-function parsed(body: Buffer): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body.toString("utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
+  async #post(endpoint: string, body: object, signal: AbortSignal): Promise<{ body: Record<string, unknown>; hubTime: number }> {
+    const { authURL, ca, cluster } = this.#options;
+    const url = `${authURL.replace(/\/+$/, "")}/agents/${cluster}/${endpoint}`;
+    const request = { method: "POST", body, signal, timeoutMs: TIMEOUT_MS, maxBytes: MAX_ANSWER_BYTES };
+    const answer = await sendJSON(url, { ca }, request);
+    const { message, ...fields } = Object(answer.body) as Record<string, unknown>;
+    if (answer.status >= 300)
+      throw new AuthRefusal(answer.status, `POST ${url}: ${answer.status} ${typeof message === "string" ? message : ""}`);
+    const date = Date.parse(answer.headers.date ?? "");
+    return { body: fields, hubTime: Number.isNaN(date) ? Date.now() : date };
   }
 }
 

@@ -141,8 +141,7 @@ test("paths that could be read in two ways are refused with 400", async () => {
     "/clusters/ea%73t/api",
     "/clusters/east/./api",
   ]) {
-    const { hostname, port } = new URL(state().proxy.url);
-    const answer = await request(state().proxy.url, { hostname, port, path, headers: bearer(carol.token) });
+    const answer = await request(state().proxy.url, { path, headers: bearer(carol.token) });
     expect([path, answer.status]).toEqual([path, 400]);
   }
 });

@@ -51,7 +51,7 @@ export function httpsRequest(url: string, route: Route, options: RequestOptions)
     host: server.hostname,
     port: server.port || 443,
     defaultPort: 443,
-    path: `${server.pathname}${server.search}`,
+    path: options.path ?? `${server.pathname}${server.search}`,
     createConnection: (_, done) => {
       openTLS(server, route, options.signal ?? undefined).then(
         (socket) => done(null, socket),
