@@ -1,8 +1,7 @@
 // Condition Ready as tools see it: the three operators under their own Roles, on a real hub, with kubectl wait and the rules of kstatus.
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { loadAll } from "js-yaml";
 import { KINDS } from "../../crds/kinds.ts";
 import type { Condition, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
@@ -55,16 +54,9 @@ function kstatus(object: WithStatus): "Current" | "InProgress" | "Failed" | "Ter
   return ready === undefined || ready.status === "True" ? "Current" : "InProgress";
 }
 
-async function applyTeam(): Promise<void> {
-  const file = join(import.meta.dirname, "../../deploy/examples/team.yaml");
-  const documents = loadAll(await readFile(file, "utf8")) as KubeObject[];
-  const isNamespace = ({ kind }: KubeObject): boolean => kind === "Namespace";
-  await hub.apply(...documents.filter(isNamespace), ...documents.filter((one) => !isNamespace(one)));
-}
-
 test("kstatus takes a new object for one in progress before anybody has looked at it", async () => {
   for (const { source } of WRITTEN) {
-    const [example] = loadAll(source.example) as KubeObject[];
+    const example = JSON.parse(await hub.kubectl(["create", "--dry-run=client", "-o", "json", "-f", "-"], source.example)) as KubeObject;
     const object = { ...example, metadata: { name: "new-one", ...(source.scope === "Namespaced" && { namespace: "default" }) } };
     const made = JSON.parse(
       await hub.kubectl(["create", "--dry-run=server", "-o", "json", "-f", "-"], JSON.stringify(object)),
@@ -74,7 +66,7 @@ test("kstatus takes a new object for one in progress before anybody has looked a
 });
 
 test("what a platform team applies becomes ready, or says why not", async () => {
-  await applyTeam();
+  await hub.kubectl(["apply", "-f", "deploy/examples/team.yaml"]);
   const expected = {
     "AuthProvider corp": ["False", "Unsupported", "nobody can log in through activeDirectory in this version"],
     "AuthProvider local": ["True", "Ready", ""],
