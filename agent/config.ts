@@ -1,37 +1,26 @@
 import { SHORT_NAME } from "../crds/v1alpha1/names.ts";
 import { HUB, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
-import { defineConfig, HEALTH } from "../lib/process/config.ts";
+import { type ConfigOf, defineConfig, HEALTH } from "../lib/process/config.ts";
 
-export interface AgentConfig {
-  /** The name under which the hub knows this cluster. */
-  readonly cluster: string;
-  /** Of this cluster; without it the usual places, last the pod's own ServiceAccount. */
-  readonly kubeconfig?: string;
-  /** Where the agent lives in this cluster. */
-  readonly namespace: string;
-  readonly authURL: string;
-  readonly proxyURLs: readonly string[];
-  /** PEM of the authority that auth and proxy are verified against. */
-  readonly caFile?: string;
-  /** The hub's API as the agent reaches it; default: through the first proxy. */
-  readonly hubURL?: string;
-  /** PEM for hubURL, when another authority than caFile signed for it. */
-  readonly hubCAFile?: string;
-  readonly registrationTokenFile?: string;
-  readonly health: { readonly host: string; readonly port: number };
-}
+export type AgentConfig = ConfigOf<typeof agentConfig>;
 
-export const agentConfig = defineConfig<AgentConfig>(
+export const agentConfig = defineConfig(
   {
     type: "object",
     properties: {
+      /** The name under which the hub knows this cluster. */
       cluster: { type: "string", ...SHORT_NAME },
+      /** Of this cluster; without it the usual places, last the pod's own ServiceAccount. */
       kubeconfig: { type: "string", minLength: 1 },
+      /** Where the agent lives in this cluster. */
       namespace: { type: "string", default: SYSTEM_NAMESPACE },
       authURL: { type: "string", pattern: "^https://" },
       proxyURLs: { type: "array", items: { type: "string", pattern: "^https://" }, minItems: 1 },
+      /** PEM of the authority that auth and proxy are verified against. */
       caFile: { type: "string", minLength: 1 },
+      /** The hub's API as the agent reaches it; default: through the first proxy. */
       hubURL: { type: "string", pattern: "^https://" },
+      /** PEM for hubURL, when another authority than caFile signed for it. */
       hubCAFile: { type: "string", minLength: 1 },
       registrationTokenFile: { type: "string", minLength: 1 },
       health: HEALTH,

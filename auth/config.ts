@@ -1,36 +1,23 @@
 // The configuration of auth. Unknown keys and contradictions stop the start.
 
-import { defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
+import { type ConfigOf, defineConfig, HEALTH, LISTEN, TLS } from "../lib/process/config.ts";
 import { notAnAddress } from "../lib/server/addresses.ts";
 
-export interface AuthConfig {
-  /** Absent: as a pod, or $KUBECONFIG. */
-  readonly kubeconfig?: string;
-  readonly health: { readonly host: string; readonly port: number };
-  /** Port 0: the operating system chooses; the log line "listening" says which. */
-  readonly listen: { readonly host: string; readonly port: number };
-  /** PEM files; read again when they change. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string };
-  /** Where the clusters are, as people reach it; told by `/.well-known/drover`. */
-  readonly proxyURL: string;
-  readonly tokenTTLSeconds: { readonly default: number; readonly max: number };
-  /** How long the hub may be silent before lists made from caches are refused. */
-  readonly staleAfterSeconds: number;
-  /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
-  readonly trustForwardedFrom: readonly string[];
-  /** Open connections: of one source, and of all together; for those of `trustForwardedFrom` only the second counts. */
-  readonly connections: { readonly perSource: number; readonly all: number };
-}
+export type AuthConfig = ConfigOf<typeof authConfig>;
 
-export const authConfig = defineConfig<AuthConfig>(
+export const authConfig = defineConfig(
   {
     type: "object",
     required: ["tls", "proxyURL"],
     properties: {
+      /** Absent: as a pod, or $KUBECONFIG. */
       kubeconfig: { type: "string", minLength: 1 },
       health: HEALTH,
+      /** Port 0: the operating system chooses; the log line "listening" says which. */
       listen: LISTEN,
+      /** PEM files; read again when they change. */
       tls: TLS,
+      /** Where the clusters are, as people reach it; told by `/.well-known/drover`. */
       proxyURL: { type: "string", pattern: "^https://[^/?#]+(/[^?#]*[^/?#])?$" },
       tokenTTLSeconds: {
         type: "object",
@@ -40,8 +27,11 @@ export const authConfig = defineConfig<AuthConfig>(
           max: { type: "integer", minimum: 60, default: 604_800 },
         },
       },
+      /** How long the hub may be silent before lists made from caches are refused. */
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
+      /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
       trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
+      /** Open connections: of one source, and of all together; for those of `trustForwardedFrom` only the second counts. */
       connections: {
         type: "object",
         default: {},

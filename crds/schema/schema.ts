@@ -35,7 +35,7 @@ export interface ValidationRule {
 export type Presence = "required" | "optional";
 
 /**
- * One value of an API object. The same source gives the TypeScript type (`Infer`), the CRD (`json`) and the validator (`parse`).
+ * One value of an API object. The same source gives the TypeScript type (`Infer`) and the CRD (`json`).
  * Immutable: each method returns a new schema.
  */
 export class Schema<T, P extends Presence = "required"> {

@@ -2,17 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { defineConfig, HEALTH, readConfig } from "./config.ts";
-import { defineOperatorConfig } from "./operator-config.ts";
+import { type ConfigOf, defineConfig, HEALTH, readConfig } from "./config.ts";
+import { leaseContradiction, OPERATOR_PROPERTIES } from "./operator-config.ts";
 
-interface Config {
-  readonly url: string;
-  readonly health: { readonly host: string; readonly port: number };
-  readonly burst: { readonly least: number; readonly most: number };
-  readonly peers: readonly { readonly name: string }[];
-  readonly mode: "a" | "b";
-}
-const definition = defineConfig<Config>(
+const definition = defineConfig(
   {
     type: "object",
     required: ["url"],
@@ -26,6 +19,7 @@ const definition = defineConfig<Config>(
       },
       peers: { type: "array", items: { type: "object", required: ["name"], properties: { name: { type: "string" } } }, default: [] },
       mode: { type: "string", enum: ["a", "b"], default: "a" },
+      nick: { type: "string" },
     },
   },
   ({ burst }) => (burst.least > burst.most ? "burst.least must not be more than burst.most" : undefined),
@@ -46,6 +40,21 @@ test("what is left out gets its default, at every depth, and nothing can be chan
     mode: "a",
   });
   expect(Object.isFrozen(config) && Object.isFrozen(config.health) && Object.isFrozen(config.peers)).toBe(true);
+});
+
+test("the type of a configuration follows from its schema", () => {
+  type Wanted = {
+    readonly url: string;
+    readonly health: { readonly host: string; readonly port: number };
+    readonly burst: { readonly least: number; readonly most: number };
+    readonly peers: readonly { readonly name: string }[];
+    readonly mode: "a" | "b";
+    readonly nick?: string;
+  };
+  // Each is assignable to the other: this compiles, or the types differ.
+  const there = (config: ConfigOf<typeof definition>): Wanted => config;
+  const back = (config: Wanted): ConfigOf<typeof definition> => config;
+  expect(back(there(definition.parse({ url: "x" }))).nick).toBeUndefined();
 });
 
 test("one parse does not leak into the next", () => {
@@ -75,10 +84,8 @@ test("a file that is missing or no JSON is named in the one line", async () => {
 });
 
 test("an operator's configuration has what every operator needs, and refuses times of a lease that contradict each other", () => {
-  const operator = defineOperatorConfig<{ colour: string } & ReturnType<ReturnType<typeof defineOperatorConfig>["parse"]>>({
-    required: ["colour"],
-    properties: { colour: { type: "string" } },
-  });
+  const properties = { ...OPERATOR_PROPERTIES, colour: { type: "string" } } as const;
+  const operator = defineConfig({ type: "object", required: ["colour"], properties }, leaseContradiction);
   expect(operator.parse({ colour: "red" })).toMatchObject({
     colour: "red",
     leaderElection: { namespace: "drover-system", retryPeriodSeconds: 2 },

@@ -30,11 +30,40 @@ export interface Schema {
   readonly description?: string;
 }
 
+/** What a schema describes, after defaults are filled in: a field is there when it is required or has a default. */
+export type Config<S> = S extends { readonly enum: readonly (infer V)[] }
+  ? V
+  : S extends { readonly type: "object"; readonly properties: infer P }
+    ? Fields<P, S extends { readonly required: readonly (infer R)[] } ? R : never>
+    : S extends { readonly type: "array"; readonly items: infer I }
+      ? readonly Config<I>[]
+      : S extends { readonly type: keyof Plain }
+        ? Plain[S["type"]]
+        : never;
+
+type Fields<P, Required> = {
+  readonly [K in keyof P as K extends Required ? K : P[K] extends { readonly default: unknown } ? K : never]: Config<P[K]>;
+} & { readonly [K in keyof P as K extends Required ? never : P[K] extends { readonly default: unknown } ? never : K]?: Config<P[K]> };
+
+interface Plain {
+  readonly string: string;
+  readonly integer: number;
+  readonly number: number;
+  readonly boolean: boolean;
+}
+
+/** The type of the configurations of a definition. */
+export type ConfigOf<D> = D extends ConfigDefinition<infer T> ? T : never;
+
 /**
  * Defines a process's configuration: a schema with defaults, and a check for what a schema cannot say, which returns the contradiction
- * in one line. T is the caller's promise about the schema.
+ * in one line.
  */
-export function defineConfig<T>(schema: Schema, contradiction: (config: T) => string | undefined = () => undefined): ConfigDefinition<T> {
+export function defineConfig<const S extends Schema>(
+  schema: S,
+  contradiction: (config: Config<S>) => string | undefined = () => undefined,
+): ConfigDefinition<Config<S>> {
+  type T = Config<S>;
   const validate = new Ajv({ useDefaults: true, strict: true }).compile(closed(schema));
   return {
     parse(value) {
@@ -63,21 +92,21 @@ export function readConfig<T>(file: string, definition: ConfigDefinition<T>): T 
 }
 
 /** Parts that every process's configuration has. */
-export const HEALTH: Schema = {
+export const HEALTH = {
   type: "object",
   properties: { host: { type: "string", default: "127.0.0.1" }, port: { type: "integer", minimum: 0, maximum: 65535, default: 0 } },
   default: {},
-};
+} as const satisfies Schema;
 
 /** Where a server listens. Port 0: the operating system chooses; the log line "listening" says which. */
-export const LISTEN: Schema = HEALTH;
+export const LISTEN = HEALTH;
 
 /** PEM files. */
-export const TLS: Schema = {
+export const TLS = {
   type: "object",
   required: ["certFile", "keyFile"],
   properties: { certFile: { type: "string", minLength: 1 }, keyFile: { type: "string", minLength: 1 } },
-};
+} as const satisfies Schema;
 
 function closed(schema: Schema): Schema {
   if (schema.type === "array") return schema.items === undefined ? schema : { ...schema, items: closed(schema.items) };

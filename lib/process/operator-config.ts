@@ -1,21 +1,7 @@
 // What every leader-elected process is configured with.
-import { type ConfigDefinition, defineConfig, HEALTH, type Schema } from "./config.ts";
+import { type Config, defineConfig, HEALTH, type Schema } from "./config.ts";
 
-export interface OperatorConfig {
-  /** Absent: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount. */
-  readonly kubeconfig?: string;
-  readonly health: { readonly host: string; readonly port: number };
-  readonly leaderElection: {
-    readonly namespace: string;
-    readonly leaseDurationSeconds: number;
-    readonly renewDeadlineSeconds: number;
-    readonly retryPeriodSeconds: number;
-  };
-  /** Shown in the lease. Default: the host name. */
-  readonly identity?: string;
-}
-
-const LEADER_ELECTION: Schema = {
+const LEADER_ELECTION = {
   type: "object",
   properties: {
     namespace: { type: "string", default: "drover-system" },
@@ -24,26 +10,24 @@ const LEADER_ELECTION: Schema = {
     retryPeriodSeconds: { type: "number", minimum: 0.05, default: 2 },
   },
   default: {},
-};
+} as const satisfies Schema;
 
-/** `more`: what this process knows besides. T is the caller's promise about it. */
-export function defineOperatorConfig<T extends OperatorConfig = OperatorConfig>(
-  more: Pick<Schema, "properties" | "required"> = {},
-): ConfigDefinition<T> {
-  const schema: Schema = {
-    type: "object",
-    required: more.required ?? [],
-    properties: {
-      kubeconfig: { type: "string", minLength: 1 },
-      health: HEALTH,
-      leaderElection: LEADER_ELECTION,
-      identity: { type: "string", minLength: 1 },
-      ...more.properties,
-    },
-  };
-  return defineConfig<T>(schema, ({ leaderElection: { retryPeriodSeconds, renewDeadlineSeconds, leaseDurationSeconds } }) =>
-    retryPeriodSeconds < renewDeadlineSeconds && renewDeadlineSeconds < leaseDurationSeconds
-      ? undefined
-      : "leaderElection needs retryPeriodSeconds < renewDeadlineSeconds < leaseDurationSeconds",
-  );
-}
+/** For the schema of a process that is configured with more; `leaseContradiction` goes with them. */
+export const OPERATOR_PROPERTIES = {
+  /** Absent: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount. */
+  kubeconfig: { type: "string", minLength: 1 },
+  health: HEALTH,
+  leaderElection: LEADER_ELECTION,
+  /** Shown in the lease. Default: the host name. */
+  identity: { type: "string", minLength: 1 },
+} as const satisfies Schema["properties"];
+
+export type OperatorConfig = Config<{ readonly type: "object"; readonly properties: typeof OPERATOR_PROPERTIES }>;
+
+export const leaseContradiction = ({ leaderElection }: OperatorConfig): string | undefined =>
+  leaderElection.retryPeriodSeconds < leaderElection.renewDeadlineSeconds &&
+  leaderElection.renewDeadlineSeconds < leaderElection.leaseDurationSeconds
+    ? undefined
+    : "leaderElection needs retryPeriodSeconds < renewDeadlineSeconds < leaseDurationSeconds";
+
+export const operatorConfig = defineConfig({ type: "object", properties: OPERATOR_PROPERTIES }, leaseContradiction);

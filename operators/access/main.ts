@@ -1,14 +1,14 @@
 // The access operator: what people wrote about access becomes what agents apply and proxies check.
 import { Gauge } from "prom-client";
 import { pause } from "../../lib/kube/backoff.ts";
-import { defineOperatorConfig } from "../../lib/process/operator-config.ts";
+import { operatorConfig } from "../../lib/process/operator-config.ts";
 import { runOperator } from "../operator.ts";
 import { GuardWatch } from "./guard-watch.ts";
 import { cacheOptions, reconcilersWith } from "./reconcilers.ts";
 
 const GUARDS_MS = 3_000;
 
-await runOperator("operator-access", defineOperatorConfig(), async ({ log, metrics }) => {
+await runOperator("operator-access", operatorConfig, async ({ log, metrics }) => {
   let guards: GuardWatch | undefined;
   new Gauge({
     name: "drover_hub_guards_enforced",

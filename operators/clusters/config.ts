@@ -1,30 +1,27 @@
-import type { ConfigDefinition } from "../../lib/process/config.ts";
-import { defineOperatorConfig, type OperatorConfig } from "../../lib/process/operator-config.ts";
-
-export interface ClustersConfig extends OperatorConfig {
-  /** As members reach them. */
-  readonly authURL: string;
-  readonly proxyURLs: readonly string[];
-  /** The authorities behind those URLs' certificates, PEM. */
-  readonly caFile: string;
-  readonly agentImage: string;
-  /** Where the hub's own agent reaches the hub's API server; as a pod does by default. */
-  readonly hubURL: string;
-  readonly deletionGraceSeconds: number;
-  readonly registrationTTLSeconds: number;
-}
+import { type ConfigOf, defineConfig } from "../../lib/process/config.ts";
+import { leaseContradiction, OPERATOR_PROPERTIES } from "../../lib/process/operator-config.ts";
 
 const url = { type: "string", pattern: "^https://[^/]+(/.*[^/])?$", description: "https, without a slash at the end" } as const;
 
-export const clustersConfig: ConfigDefinition<ClustersConfig> = defineOperatorConfig<ClustersConfig>({
-  required: ["authURL", "proxyURLs", "caFile", "agentImage"],
-  properties: {
-    authURL: url,
-    proxyURLs: { type: "array", items: url, minItems: 1 },
-    caFile: { type: "string", minLength: 1 },
-    agentImage: { type: "string", minLength: 1 },
-    hubURL: { ...url, default: "https://kubernetes.default.svc" },
-    deletionGraceSeconds: { type: "integer", minimum: 1, default: 60 },
-    registrationTTLSeconds: { type: "integer", minimum: 600, default: 86_400 },
+export type ClustersConfig = ConfigOf<typeof clustersConfig>;
+
+export const clustersConfig = defineConfig(
+  {
+    type: "object",
+    required: ["authURL", "proxyURLs", "caFile", "agentImage"],
+    properties: {
+      ...OPERATOR_PROPERTIES,
+      /** As managed clusters reach them. */
+      authURL: url,
+      proxyURLs: { type: "array", items: url, minItems: 1 },
+      /** The authorities behind the certificates of those URLs, PEM. */
+      caFile: { type: "string", minLength: 1 },
+      agentImage: { type: "string", minLength: 1 },
+      /** Where the hub's own agent reaches the hub's API server; by default as a pod does. */
+      hubURL: { ...url, default: "https://kubernetes.default.svc" },
+      deletionGraceSeconds: { type: "integer", minimum: 1, default: 60 },
+      registrationTTLSeconds: { type: "integer", minimum: 600, default: 86_400 },
+    },
   },
-});
+  leaseContradiction,
+);
