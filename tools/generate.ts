@@ -1,7 +1,8 @@
 // Writes everything that is generated from code. With --check it writes nothing and fails if a file is missing, old or left over.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DECLARATIONS } from "./generators/components.ts";
+import { architecture } from "./generators/architecture.ts";
+import { DECLARATIONS, RECONCILERS } from "./generators/components.ts";
 import { crds } from "./generators/crds.ts";
 import type { Generator } from "./generators/file.ts";
 import { guards } from "./generators/guards.ts";
@@ -13,7 +14,17 @@ import { rbac } from "./generators/rbac.ts";
 import { workloads } from "./generators/workloads.ts";
 import { root } from "./results.ts";
 
-const GENERATORS: readonly Generator[] = [crds, kindDocs, namespace, nameReferences, guards, hubRoles, rbac(DECLARATIONS), workloads];
+const GENERATORS: readonly Generator[] = [
+  crds,
+  kindDocs,
+  namespace,
+  nameReferences,
+  guards,
+  hubRoles,
+  rbac(DECLARATIONS),
+  workloads,
+  architecture(RECONCILERS),
+];
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];

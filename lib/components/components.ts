@@ -33,12 +33,12 @@ export const COMPONENTS = {
   },
   auth: {
     type: "server",
-    purpose: "Logs people and agents in, and issues their tokens.",
+    purpose: "Logs users and agents in, and issues their tokens.",
     entry: "auth/main.ts",
   },
   proxy: {
     type: "server",
-    purpose: "Carries requests of people to clusters and requests of agents to the hub.",
+    purpose: "Forwards requests of users to clusters and requests of agents to the hub.",
     entry: "proxy/main.ts",
   },
   agent: {

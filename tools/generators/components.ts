@@ -1,13 +1,21 @@
 // What each component on the hub declares that it does there: its Roles are generated from it.
 import * as auth from "../../auth/permissions.ts";
 import { HUB_COMPONENT_NAMES, type HubComponentName } from "../../lib/components/components.ts";
+import type { PolicyRule } from "../../lib/kube/object.ts";
 import * as access from "../../operators/access/reconcilers.ts";
 import * as clusters from "../../operators/clusters/reconcilers.ts";
 import * as identity from "../../operators/identity/reconcilers.ts";
 import * as proxy from "../../proxy/permissions.ts";
+import type { DescribedReconciler, ReconcilersOf } from "./architecture.ts";
 import type { Declaration, Declared } from "./rbac.ts";
 
-const DECLARED: Readonly<Record<HubComponentName, Declared & { readonly source: string }>> = {
+interface Declaring extends Declared {
+  /** The file that declares it. */
+  readonly source: string;
+  readonly reconcilers?: readonly (DescribedReconciler & { readonly permissions: readonly PolicyRule[] })[];
+}
+
+const DECLARED: Readonly<Record<HubComponentName, Declaring>> = {
   auth: { ...auth, source: "auth/permissions.ts" },
   "operator-access": { ...access, source: "operators/access/reconcilers.ts" },
   "operator-clusters": { ...clusters, source: "operators/clusters/reconcilers.ts" },
@@ -16,3 +24,8 @@ const DECLARED: Readonly<Record<HubComponentName, Declared & { readonly source: 
 };
 
 export const DECLARATIONS: readonly Declaration[] = HUB_COMPONENT_NAMES.map((name) => ({ name, ...DECLARED[name] }));
+
+export const RECONCILERS: readonly ReconcilersOf[] = DECLARATIONS.flatMap(({ name }) => {
+  const { reconcilers } = DECLARED[name];
+  return reconcilers === undefined ? [] : [{ component: name, reconcilers }];
+});
