@@ -15,8 +15,8 @@ export interface Term {
   readonly connection: Connection;
   /** Aborts when it ends. */
   readonly signal: AbortSignal;
-  /** Has every subject worked on once more; see RunningEngine. */
-  readonly wake: () => void;
+  /** Enqueues every subject; see RunningManager. */
+  readonly enqueueAll: () => void;
 }
 
 export interface Work extends Pick<ManagerOptions, "reconcilers" | "effects" | "cacheOptions"> {
@@ -38,16 +38,16 @@ export function runOperator<T extends OperatorConfig>(
       const connection = await connectionFromKubeconfig(config.kubeconfig);
       const client = new KubeClient(connection, { userAgent: userAgent(name) });
       const election = new LeaderElection(client, { ...config.leaderElection, name, identity: config.identity ?? "", log });
-      let engine: RunningManager | undefined;
+      let manager: RunningManager | undefined;
       // A process that waits to lead is ready: it is what takes over.
-      const health = await serveHealth({ ...config.health, metrics, checks: { caches: () => engine?.check() ?? true } });
+      const health = await serveHealth({ ...config.health, metrics, checks: { caches: () => manager?.check() ?? true } });
       log.info("listening", { url: `http://${config.health.host}:${health.port}` });
       try {
         await election.run(signal, async (term) => {
-          const { beside, ...work } = await begin({ client, connection, signal: term, wake: () => engine?.wake() });
-          engine = startReconcilers({ client, fence: election.fence, log, metrics, signal: term, ...work });
-          await Promise.all([engine.done, beside]);
-          engine = undefined;
+          const { beside, ...work } = await begin({ client, connection, signal: term, enqueueAll: () => manager?.enqueueAll() });
+          manager = startReconcilers({ source: client, fence: election.fence, log, metrics, signal: term, ...work });
+          await Promise.all([manager.done, beside]);
+          manager = undefined;
         });
       } finally {
         await health.close();

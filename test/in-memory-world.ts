@@ -152,6 +152,7 @@ export class InMemoryWorld {
         if (!keys) throw new Error(`${kind.kind} has no index ${name}`);
         return inPlace.filter((object) => keys(object).includes(value));
       },
+      applied: () => [],
     };
   }
 }

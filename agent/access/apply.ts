@@ -71,9 +71,9 @@ class Work {
       try {
         await this.#disarm(object);
         const { uid } = object.metadata;
-        const removed = await applier.remove(kindOf(object), { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, { signal });
+        const { outcome } = await applier.remove(kindOf(object), { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, { signal });
         const wasOurs = verified.delete(key);
-        if (!removed) return;
+        if (outcome === "unchanged") return;
         this.#changed = true;
         if (settled && !wasOurs) this.#healed++;
       } catch (error) {

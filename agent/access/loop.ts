@@ -199,7 +199,7 @@ export class AccessLoop {
     return new Date(Date.now() + this.#hubAheadMs);
   }
 
-  async #pass(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
+  async #pass(signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
     if (this.#tearingDown) return undefined;
     const restored = this.#look();
     if (this.#known.sets[CLUSTER_SET] === undefined) return this.#stayAsIs();
@@ -291,7 +291,7 @@ export class AccessLoop {
     await this.#options.store.save(state, signal);
   }
 
-  async #conclude(pass: Concluded, signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
+  async #conclude(pass: Concluded, signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
     const { rendered, done, held, sets } = pass;
     if (done.healed > 0) {
       this.#healed += done.healed;
@@ -325,7 +325,7 @@ export class AccessLoop {
       ...(rendered.nextEnd === undefined ? [] : [Math.min(Date.parse(rendered.nextEnd) - pass.now.getTime() + 1, CLOCK_CHECK_MS)]),
       ...(refused.length > 0 ? [AGAIN_REFUSED_MS] : []),
     ];
-    return waits.length === 0 ? undefined : { againAfterMs: Math.min(...waits) };
+    return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 }
 

@@ -115,7 +115,7 @@ export class GuardKeeper {
     this.#queue.add(KEY);
   }
 
-  async #keep(signal: AbortSignal): Promise<{ againAfterMs: number } | undefined> {
+  async #keep(signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
     if (this.#stopped) return undefined;
     for (const wanted of this.#wanted) {
       const known = this.#intact.has(idOf(wanted));
@@ -126,7 +126,7 @@ export class GuardKeeper {
       this.#refusedAt = undefined;
       if (known) this.#options.onHealed(1);
     }
-    return { againAfterMs: await this.#probe(signal) };
+    return { requeueAfterMs: await this.#probe(signal) };
   }
 
   /** Applied, and nothing beside: what others added to it goes by making it anew. */
@@ -136,7 +136,7 @@ export class GuardKeeper {
     if (!hasForeignSpec(applied.object, FIELD_MANAGER)) return applied;
     await this.#applier.remove(kind, wanted.metadata, { signal });
     const { object } = await this.#applier.apply(kind, wanted, { signal });
-    return { object, outcome: "changed" };
+    return { object, outcome: "changed", corrected: true };
   }
 
   async #probe(signal: AbortSignal): Promise<number> {

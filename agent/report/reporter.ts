@@ -88,7 +88,7 @@ export class Reporter {
     if (`${this.#healthy} ${this.#version}` !== before) this.wake();
   }
 
-  async #write(signal: AbortSignal): Promise<{ againAfterMs: number }> {
+  async #write(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
     const status = this.#status();
     const all = JSON.stringify(status);
     const urgent = JSON.stringify({ ...status, streams: undefined, guards: { ...status.guards, probedAt: undefined } });
@@ -98,7 +98,7 @@ export class Reporter {
       await this.#patch(status, signal);
       this.#written = { urgent, all, at: performance.now() };
     }
-    return { againAfterMs: ROUTINE_MS };
+    return { requeueAfterMs: ROUTINE_MS };
   }
 
   #status(): ReportStatus {

@@ -141,7 +141,10 @@ test("what was written a moment ago counts, though the watched cache has not see
     await one.apply(Role, intent);
   }
   expect(sent).toEqual(["created"]);
-  const read = readerOf(cacheOf, live);
+  const read = readerOf(
+    () => ({ cacheOf, live }),
+    () => [],
+  );
   expect(read.get(Role, "early", namespace).is).toBe("present");
   const names = (where?: { namespace?: string; index?: readonly [string, string] }) =>
     read.list(Role, where).map(({ metadata }) => metadata.name);
@@ -155,13 +158,49 @@ test("a removal means the very object that was meant, happens once, and is conte
   const { applier: one, sent } = applier();
   const { object } = await one.apply(Role, role("r", []));
   const uid = object.metadata.uid ?? "";
-  expect(await one.remove(Role, { name: "r", namespace, uid: "another" })).toBe(false);
+  expect((await one.remove(Role, { name: "r", namespace, uid: "another" })).outcome).toBe("unchanged");
   await admin.patch(Role, { name: "r", namespace }, { metadata: { finalizers: ["test.drover.dev/wait"] } }, { type: "merge" });
-  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(true);
-  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(false);
+  expect((await one.remove(Role, { name: "r", namespace, uid })).outcome).toBe("changed");
+  expect((await one.remove(Role, { name: "r", namespace, uid })).outcome).toBe("unchanged");
   await admin.patch(Role, { name: "r", namespace }, { metadata: { finalizers: [] } }, { type: "merge" });
-  expect(await one.remove(Role, { name: "r", namespace, uid })).toBe(false);
+  expect((await one.remove(Role, { name: "r", namespace, uid })).outcome).toBe("unchanged");
   expect(sent).toEqual(["created", "deleted"]);
+});
+
+test("what was applied and changed by others is drift; a new intent is not, nor is what an earlier process left as it is assumed", async () => {
+  const { applier: one } = applier();
+  const key = { name: "drift", namespace };
+  const labels = { "test.drover.dev/ours": "yes" };
+  const intent = role(key.name, [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }], labels);
+  const wider = role(key.name, [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }], labels);
+  const corrected = async (by: Applier, what: Role) => (await by.apply(Role, what)).corrected;
+  expect([await corrected(one, intent), await corrected(one, wider), await corrected(one, intent)]).toEqual([false, false, false]);
+  await admin.patch(Role, key, { rules: [] }, { type: "merge" });
+  expect(await corrected(one, intent)).toBe(true);
+  await admin.delete(Role, key);
+  expect(await corrected(one, intent)).toBe(true);
+  await admin.patch(Role, key, { rules: [] }, { type: "merge" });
+  const { applier: later } = applier();
+  later.assume(intent);
+  expect(later.applied).toMatchObject([key]);
+  expect(await corrected(later, intent)).toBe(true);
+  // Without our labels it is somebody else's object in the place of ours, though nothing was applied there before.
+  await admin.delete(Role, key);
+  await admin.create(Role, role(key.name, []));
+  expect(await corrected(applier().applier, intent)).toBe(true);
+});
+
+test("what somebody's finalizer keeps while it is being deleted grants nothing any more", async () => {
+  const key = { name: "kept", namespace };
+  const { applier: one, sent } = applier();
+  await one.apply(RoleBinding, binding(key.name, "view", ["alice"]));
+  await admin.patch(RoleBinding, key, { metadata: { finalizers: ["test.drover.dev/keep"] } }, { type: "merge" });
+  expect((await one.remove(RoleBinding, key)).outcome).toBe("changed");
+  const kept = await admin.get(RoleBinding, key);
+  expect([kept.metadata.deletionTimestamp === undefined, kept.subjects ?? []]).toEqual([false, []]);
+  expect(sent).toEqual(["created", "changed", "deleted"]);
+  expect(one.applied).toEqual([]);
+  await admin.patch(RoleBinding, key, { metadata: { finalizers: [] } }, { type: "merge" });
 });
 
 test("whatever we and others wrote before: an intent that is skipped would have changed nothing, and after an apply it is skipped", async () => {

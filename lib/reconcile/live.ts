@@ -9,7 +9,7 @@ export type CacheLookup = <T extends KubeObject>(kind: Kind<T>) => Cache<T> | un
 
 /**
  * What is known of objects: the watched caches, and on top of them what this process wrote itself and the caches have not seen yet.
- * Without the latter a second pass right after the first would judge by the past and write everything again.
+ * Without the latter a second pass right after the first would go by the past and write everything again.
  */
 export class Live {
   readonly #client: KubeClient;
@@ -22,10 +22,11 @@ export class Live {
     this.#cacheOf = cacheOf;
   }
 
-  /** The freshest form of the object; from the server when no cache is responsible for it. */
+  /** The freshest form of the object; from the server when no cache is responsible for it: a cache may hold only objects with a label. */
   async find<T extends KubeObject>(kind: Kind<T>, key: Key, signal?: AbortSignal): Promise<T | undefined> {
     const cache = this.#cacheOf(kind);
-    return cache?.hasSynced && cache.covers(key) ? this.peek(kind, key) : await this.#client.find(kind, key, { signal });
+    const cached = cache?.hasSynced ? this.peek(kind, key) : undefined;
+    return cached !== undefined || (cache?.hasSynced && cache.covers(key)) ? cached : await this.#client.find(kind, key, { signal });
   }
 
   /** The freshest form that is known without asking the server. */

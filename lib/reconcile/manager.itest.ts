@@ -1,4 +1,4 @@
-// The engine against a real API server: one small kind, whose subject wants a ConfigMap and a RoleBinding.
+// The manager against a real API server: one small kind, whose subject wants a ConfigMap and a RoleBinding.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import { auditedWrites } from "../../test/audit.ts";
@@ -6,11 +6,12 @@ import { startControlPlane, type TestControlPlane } from "../../test/controlplan
 import { until } from "../../test/until.ts";
 import { Widget, widgetDefinition } from "../../test/widget.ts";
 import { ApiError, type Fence, KubeClient } from "../kube/client.ts";
-import { ConfigMap, CustomResourceDefinition, Event, Namespace, RoleBinding } from "../kube/core.ts";
+import { ConfigMap, CustomResourceDefinition, Event, Namespace, ResourceQuota, RoleBinding } from "../kube/core.ts";
 import { type Log, silent } from "../kube/log.ts";
 import type { Condition, Kind, KubeObject } from "../kube/object.ts";
-import type { Effect, Plan, Reading, Reconciler } from "./contract.ts";
+import { type Effect, type Plan, type Reading, type Reconciler, SINGLETON, watchAll } from "./contract.ts";
 import { type ManagerOptions, type RunningManager, startReconcilers } from "./manager.ts";
+import { Shared } from "./shared.ts";
 
 // Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
 jest.setTimeout(120_000);
@@ -40,7 +41,7 @@ afterAll(async () => {
   await plane?.stop();
 });
 beforeEach(async () => {
-  namespace = `engine-${++count}`;
+  namespace = `manager-${++count}`;
   stop = new AbortController();
   running = [];
   await admin.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
@@ -93,14 +94,14 @@ const widgetConfig: Reconciler<Widget, Observed, { seen: number }> = {
   plan,
 };
 
-/** A running engine of this test's namespace. */
+/** A running manager of this test's namespace. */
 function start(reconciler: Reconciler<Widget, Observed, { seen: number }> = widgetConfig, more: Partial<ManagerOptions> = {}): Registry {
   const metrics = new Registry();
   const within = (kind: Kind<KubeObject>) => [kind, { namespace }] as const;
-  const cacheOptions = new Map([within(Widget), within(ConfigMap), within(RoleBinding)]);
+  const cacheOptions = new Map([within(Widget), within(ConfigMap), within(RoleBinding), within(ResourceQuota)]);
   running.push(
     startReconcilers({
-      client: admin,
+      source: admin,
       reconcilers: [reconciler],
       log: silent,
       metrics,
@@ -137,19 +138,19 @@ test("a subject gets its finalizer before anything else, then its objects, its s
   ).toEqual(["create widgets w", "patch widgets w", "patch configmaps w", "patch rolebindings w", "patch widgets/status w"]);
 });
 
-test("a second engine over settled subjects, and a change that means nothing, write nothing at all", async () => {
+test("a second manager over settled subjects, and a change that means nothing, write nothing at all", async () => {
   start();
   const names = Array.from({ length: 20 }, (_, index) => `w${index}`);
   await Promise.all(names.map((name) => admin.create(Widget, widget(name))));
   await Promise.all(names.map(ready));
   await settled();
   const before = writes();
-  // Labels of the subject wake its reconciler.
+  // Labels of the subject enqueue it.
   await Promise.all(
     names.map((name) => admin.patch(Widget, { name, namespace }, { metadata: { labels: { touched: "yes" } } }, { type: "merge" })),
   );
   const second = start({ ...widgetConfig });
-  await until(async () => (await passes(second)) >= names.length, "the second engine has looked at all");
+  await until(async () => (await passes(second)) >= names.length, "the second manager has looked at all");
   await settled();
   const added = writes().slice(before.length);
   expect(added.filter((line) => !line.startsWith("patch widgets "))).toEqual([]);
@@ -454,13 +455,13 @@ test("a plan that counts on from what it wrote last counts each change once", as
   expect(await counters()).toEqual(names.map(() => "12"));
 });
 
-test("woken, it works on every subject once more, though no object changed", async () => {
+test("enqueueAll works on every subject once more, though no object changed", async () => {
   const passes = new Map<string, number>();
   const nothing = <T extends KubeObject>(kind: Kind<T>) => ({ kind, of: () => null });
   start({
     ...widgetConfig,
-    // Only what comes and goes wakes a subject by itself, which is soon over.
-    looksAt: [nothing(Widget), nothing(ConfigMap), nothing(RoleBinding)],
+    // Only what comes and goes enqueues a subject by itself, which is soon over.
+    predicates: [nothing(Widget), nothing(ConfigMap), nothing(RoleBinding)],
     observe: (subject, read, signal) => {
       passes.set(subject.metadata.name, (passes.get(subject.metadata.name) ?? 0) + 1);
       return widgetConfig.observe(subject, read, signal);
@@ -471,9 +472,137 @@ test("woken, it works on every subject once more, though no object changed", asy
   for (const name of names) await ready(name);
   for (let round = 0; round < 10; round++) {
     const before = new Map(passes);
-    running[0]?.wake();
+    running[0]?.enqueueAll();
     for (const name of names) await until(async () => (passes.get(name) ?? 0) > (before.get(name) ?? 0), `${name} was worked on again`);
   }
+});
+
+/** A user who may do nothing but this, as a client of its own. */
+async function userWith(name: string, rules: readonly object[]): Promise<KubeClient> {
+  const user = `${namespace}-${name}`;
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  await admin.request("POST", `${rbac}/clusterroles`, { body: { metadata: { name: user }, rules } });
+  await admin.request("POST", `${rbac}/clusterrolebindings`, {
+    body: {
+      metadata: { name: user },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user },
+      subjects: [{ kind: "User", name: user, apiGroup: "rbac.authorization.k8s.io" }],
+    },
+  });
+  return new KubeClient({ server: plane.server, ca: plane.ca, ...plane.clientCertificate(user, []) });
+}
+
+const LISTED = ["get", "list", "watch"];
+const sides = async (): Promise<{ source: KubeClient; target: KubeClient }> => ({
+  source: await userWith("source", [
+    { apiGroups: ["test.drover.dev"], resources: ["widgets"], verbs: LISTED },
+    { apiGroups: ["test.drover.dev"], resources: ["widgets/status"], verbs: ["patch"] },
+  ]),
+  target: await userWith("target", [
+    { apiGroups: [""], resources: ["configmaps"], verbs: [...LISTED, "create", "patch", "delete"] },
+    { apiGroups: [""], resources: ["resourcequotas"], verbs: [...LISTED, "patch"] },
+  ]),
+});
+
+test("subjects are at the source, owned objects at the target; at a source for status only nothing else is written, and others' conditions stay", async () => {
+  const { source, target } = await sides();
+  const reflecting: typeof widgetConfig = {
+    ...widgetConfig,
+    owns: { conditions: ["Ready"], kinds: [ConfigMap] },
+    plan: (subject, observed) => {
+      const { apply = [], status, conditions } = plan(subject, observed);
+      return { apply: apply.slice(0, 1), conditions, status: status ?? { seen: 0 }, finalizer: "none" };
+    },
+  };
+  await admin.create(Widget, widget("w", { size: 3 }));
+  const other = { type: "Other", status: "True", reason: "Other", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" };
+  await admin.patch(Widget, { name: "w", namespace }, { status: { conditions: [other] } }, { type: "merge", subresource: "status" });
+  const { log, told } = listening();
+  start(reflecting, { source, target, statusOnly: true, log });
+  await ready("w");
+  const live = await admin.get(Widget, { name: "w", namespace });
+  expect(live.metadata.finalizers).toBeUndefined();
+  expect(live.status).toMatchObject({ seen: 3, conditions: [{ type: "Other" }, { type: "Ready", observedGeneration: 1 }] });
+  await admin.delete(ConfigMap, { name: "w", namespace });
+  await until(async () => (await admin.find(ConfigMap, { name: "w", namespace })) !== undefined, "drift at the target is corrected");
+  expect((await admin.list(Event, { namespace })).items).toEqual([]);
+  expect(told).toEqual([]);
+  await Promise.all([source.close(), target.close()]);
+});
+
+test("a singleton has one pass for all: changes at both sides and triggers enqueue it, it patches, reports what is refused, and its own writes do not enqueue it", async () => {
+  const { source, target } = await sides();
+  const setting = new Shared("a");
+  const refused: string[] = [];
+  const observedSizes: string[] = [];
+  const whole: Reconciler<KubeObject, { sizes: readonly number[]; assumed: readonly string[] }, { sizes: string }> = {
+    name: "widgets-sum",
+    subject: SINGLETON,
+    watches: [watchAll(Widget as Kind<KubeObject>), watchAll(ResourceQuota as Kind<KubeObject>, { side: "target" })],
+    triggers: [setting],
+    owns: {
+      conditions: [],
+      kinds: [ConfigMap],
+      patches: [{ kind: ResourceQuota, side: "target" }],
+      writesAtOnce: 4,
+      ignoresOwnWrites: true,
+    },
+    permissions: [],
+    assumed: () => [{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "left", namespace } }],
+    observe: async (_one, read) => ({
+      sizes: read.list(Widget).map(({ spec }) => spec?.size ?? 0),
+      assumed: read.applied().map(({ name }) => name),
+    }),
+    plan: (_one, { sizes, assumed }) => ({
+      remove: assumed.filter((name) => name === "left").map((name) => ({ apiVersion: "v1", kind: "ConfigMap", name, namespace })),
+      apply: ["sum", "Not A Name"].map(
+        (name) =>
+          ({
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            metadata: { name, namespace },
+            data: { sizes: sizes.join(), setting: setting.value },
+          }) as ConfigMap,
+      ),
+      patches: [
+        {
+          object: { apiVersion: "v1", kind: "ResourceQuota", name: "q", namespace },
+          patch: { metadata: { annotations: { sizes: sizes.join() } } },
+        },
+      ],
+      conditions: [],
+      status: { sizes: sizes.join() },
+      finalizer: "none",
+    }),
+    written: ({ status }, results) => {
+      observedSizes.push(status?.sizes ?? "");
+      refused.splice(0, refused.length, ...results.filter(({ error }) => error !== undefined).map(({ object }) => object.name));
+    },
+  };
+  await admin.create(ResourceQuota, { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace }, spec: { hard: {} } });
+  await admin.create(ConfigMap, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "left", namespace } });
+  const metrics = start(whole as unknown as typeof widgetConfig, { source, target, statusOnly: true });
+  const data = async () => (await admin.find(ConfigMap, { name: "sum", namespace }))?.data;
+  await until(async () => (await data())?.sizes === "", "it works with no subject at all");
+  expect(await admin.find(ConfigMap, { name: "left", namespace })).toBeUndefined();
+  expect(refused).toEqual(["Not A Name"]);
+  await admin.create(Widget, widget("w", { size: 3 }));
+  await until(async () => (await data())?.sizes === "3", "a change at the source is followed");
+  setting.set("b");
+  await until(async () => (await data())?.setting === "b", "a trigger is followed");
+  await admin.delete(ConfigMap, { name: "sum", namespace });
+  await until(async () => (await data())?.setting === "b", "drift at the target is corrected");
+  await settled();
+  const before = await passes(metrics);
+  for (const value of ["c", "d", "e", "f", "g"]) {
+    setting.set(value);
+    await until(async () => (await data())?.setting === value, "the trigger is followed");
+  }
+  await settled();
+  expect((await passes(metrics)) - before).toBe(5);
+  const quota = await admin.get(ResourceQuota, { name: "q", namespace });
+  expect(quota.metadata.annotations).toEqual({ sizes: "3" });
+  await Promise.all([source.close(), target.close()]);
 });
 
 test("effects run through the table, and an effect without an executor is a failure", async () => {
@@ -525,7 +654,7 @@ test("a kind that may not be listed is unreadable, not absent: nothing is remove
         ? { conditions: [{ type: "Ready", status: "Unknown", reason: "Unreadable", message: observed.config.because }], finalizer: "none" }
         : plan(subject, observed),
   };
-  start(careful, { client, syncMs: 500 });
+  start(careful, { source: client, syncMs: 500 });
   await admin.create(Widget, widget("w"));
   await until(async () => (await condition("w"))?.reason === "Unreadable", "the condition says so");
   expect((await condition("w"))?.message).toContain("configmaps");

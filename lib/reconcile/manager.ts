@@ -1,23 +1,28 @@
 import { hostname } from "node:os";
 import type { Registry } from "prom-client";
 import { pause } from "../kube/backoff.ts";
-import { Cache, type CacheOptions } from "../kube/cache.ts";
 import { type Fence, FencedError, isConflict, type KubeClient } from "../kube/client.ts";
 import { describe, type Log } from "../kube/log.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
 import { Applier } from "./applier.ts";
-import type { Reader, View, Watch } from "./contract.ts";
+import { type Predicate, type Reader, SINGLETON, type Side, THE_ONE, type Watch } from "./contract.ts";
 import type { EffectTable } from "./effects.ts";
-import { type CacheLookup, kindString, Live } from "./live.ts";
+import { kindString } from "./live.ts";
 import { type ManagerMetrics, metricsIn } from "./metrics.ts";
 import { type AnyReconciler, Pass } from "./pass.ts";
 import { Queue } from "./queue.ts";
 import { readerOf, UnreadableError } from "./reader.ts";
 import { References } from "./references.ts";
+import { type KindOptions, Server } from "./server.ts";
 import { allOf, retryAfterSeconds } from "./writes.ts";
 
 export interface ManagerOptions {
-  readonly client: KubeClient;
+  /** The API server that has the subjects. */
+  readonly source: KubeClient;
+  /** The one that has the objects that reconcilers own. Default: the source. */
+  readonly target?: KubeClient;
+  /** Nothing but status is written at the source, by merge patches: no finalizers and no events. For agents, which may do no more on the hub. */
+  readonly statusOnly?: boolean;
   /** All reconcilers of the process; their caches are shared. */
   readonly reconcilers: readonly AnyReconciler[];
   readonly effects?: EffectTable;
@@ -27,7 +32,7 @@ export interface ManagerOptions {
   readonly metrics: Registry;
   readonly signal: AbortSignal;
   /** How kinds are cached, where not whole: namespace, indexes, transform. */
-  readonly cacheOptions?: ReadonlyMap<Kind<KubeObject>, Omit<CacheOptions<KubeObject>, "log" | "onRelist" | "onRestart">>;
+  readonly cacheOptions?: KindOptions;
   readonly now?: () => Date;
   /** Keys worked on at once, per reconciler. Default 8. */
   readonly workers?: number;
@@ -40,8 +45,8 @@ export interface RunningManager {
   readonly done: Promise<void>;
   /** For readiness: true, or what is missing. */
   readonly check: () => true | string;
-  /** Has every subject worked on once more: something that plans look at has changed, and no object tells. */
-  readonly wake: () => void;
+  /** Enqueues every subject: something that plans depend on has changed, and no object shows it. */
+  readonly enqueueAll: () => void;
 }
 
 const BACKOFF = { baseMs: 50, capMs: 60_000 };
@@ -52,108 +57,152 @@ const CONFLICTS_BEFORE_WARNING = 3;
 export const runReconcilers = (options: ManagerOptions): Promise<void> => startReconcilers(options).done;
 
 export function startReconcilers(options: ManagerOptions): RunningManager {
-  const engine = new Manager(options);
-  return { done: engine.run(options.signal), check: () => engine.check(), wake: () => engine.wake() };
+  const manager = new Manager(options);
+  return { done: manager.run(options.signal), check: () => manager.check(), enqueueAll: () => manager.enqueueAll() };
 }
 
 class Manager {
   readonly #options: ManagerOptions;
-  readonly #client: KubeClient;
-  readonly #caches = new Map<string, Cache<KubeObject>>();
+  /** One and the same for an operator. */
+  readonly #servers: Readonly<Record<Side, Server>>;
   readonly #queues = new Map<AnyReconciler, Queue>();
   readonly #metrics: ManagerMetrics;
-  readonly #cacheOf: CacheLookup;
-  readonly #live: Live;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
-    this.#client = options.fence === undefined ? options.client : options.client.fenced(options.fence);
+    const { source, target = source, fence, cacheOptions = new Map() } = options;
     this.#metrics = metricsIn(options.metrics, () =>
       [...this.#queues].map(([{ name }, queue]) => [name, queue.depth, queue.running] as const),
     );
-    this.#cacheOf = <T extends KubeObject>(kind: Kind<T>) => this.#caches.get(kindString(kind)) as Cache<T> | undefined;
-    this.#live = new Live(this.#client, this.#cacheOf);
-    for (const reconciler of options.reconcilers) {
-      for (const kind of kindsOf(reconciler)) this.#declare(kind);
-    }
+    const server = (client: KubeClient) => new Server(fence === undefined ? client : client.fenced(fence), cacheOptions);
+    const one = server(source);
+    this.#servers = { source: one, target: target === source ? one : server(target) };
+    for (const reconciler of options.reconcilers) this.#declare(reconciler);
     for (const reconciler of options.reconcilers) this.#add(reconciler);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (const cache of this.#caches.values()) cache.start(signal);
+    for (const cache of this.#caches) cache.start(signal);
     await Promise.all([...this.#queues].map(([reconciler, queue]) => this.#runOne(reconciler, queue, signal)));
   }
 
   check(): true | string {
-    const missing = [...this.#caches.values()]
+    const missing = this.#caches
       .filter((cache) => !cache.hasSynced)
       .map(({ kind, lastError }) => `${kind.plural} (${lastError ?? "no answer yet"})`);
     return missing.length === 0 ? true : `not listed yet: ${missing.join(", ")}`;
   }
 
-  wake(): void {
+  enqueueAll(): void {
     for (const [reconciler, queue] of this.#queues) this.#addAll(reconciler, queue);
   }
 
-  #declare(kind: Kind<KubeObject>): void {
-    if (this.#caches.has(kindString(kind))) return;
-    const { log, cacheOptions } = this.#options;
-    const chosen = [...(cacheOptions ?? [])].find(([of]) => kindString(of) === kindString(kind))?.[1];
-    const cache = new Cache(this.#client, kind, {
-      ...chosen,
-      log,
-      onRelist: () => this.#metrics.relists.inc({ kind: kind.kind }),
-      onRestart: () => this.#metrics.watchRestarts.inc({ kind: kind.kind }),
-    });
-    this.#caches.set(kindString(kind), cache);
+  get #caches() {
+    return [...new Set(Object.values(this.#servers))].flatMap(({ caches }) => [...caches.values()]);
+  }
+
+  #declare(reconciler: AnyReconciler): void {
+    for (const { kind, side } of kindsOf(reconciler)) {
+      this.#servers[side].declare(kind, {
+        log: this.#options.log,
+        onRelist: () => this.#metrics.relists.inc({ kind: kind.kind }),
+        onRestart: () => this.#metrics.watchRestarts.inc({ kind: kind.kind }),
+      });
+    }
+  }
+
+  #cacheOf({ kind, side }: Declared) {
+    return this.#servers[side].cacheOf(kind);
+  }
+
+  /** Where this reconciler declares the kind; or, for one that only others declare, where they do. */
+  #serverOf(reconciler: AnyReconciler, kind: Kind<KubeObject>): Server | undefined {
+    const own = kindsOf(reconciler).find((declared) => kindString(declared.kind) === kindString(kind));
+    if (own !== undefined) return this.#servers[own.side];
+    return Object.values(this.#servers).find(({ cacheOf }) => cacheOf(kind) !== undefined);
   }
 
   #add(reconciler: AnyReconciler): void {
-    const { log, effects = {}, now = () => new Date() } = this.#options;
-    const read = readerOf(this.#cacheOf, this.#live);
+    const { log, effects = {}, now = () => new Date(), statusOnly = false } = this.#options;
+    const { source, target } = this.#servers;
     const references = new References();
-    const client = this.#client;
-    const applier = new Applier({
-      client,
-      fieldManager: reconciler.name,
-      cacheOf: this.#cacheOf,
-      live: this.#live,
-      onWrite: (kind, outcome) => this.#metrics.writes.inc({ reconciler: reconciler.name, kind, outcome }),
+    const applierAt = ({ client, live }: Server): Applier =>
+      new Applier({
+        client,
+        fieldManager: reconciler.name,
+        live,
+        onWrite: (kind, outcome) => this.#metrics.writes.inc({ reconciler: reconciler.name, kind, outcome }),
+      });
+    const applier = applierAt(target);
+    const read = readerOf(
+      (kind) => this.#serverOf(reconciler, kind),
+      () => applier.applied,
+    );
+    const pass = new Pass(reconciler, {
+      source: { client: source.client, live: source.live, applier: source === target ? applier : applierAt(source) },
+      target: { client: target.client, applier },
+      statusOnly,
+      read,
+      effects,
+      log,
+      now,
+      instance: hostname(),
+      remember: references.set.bind(references),
     });
-    const remember = references.set.bind(references);
-    const pass = new Pass(reconciler, { client, applier, live: this.#live, read, effects, log, now, instance: hostname(), remember });
-    const queue = new Queue((key, signal) => this.#measured(reconciler, pass, key, signal), {
+    const afterPass: (() => void)[] = [];
+    const work = (key: Key, signal: AbortSignal) =>
+      this.#measured(reconciler, pass, key, signal).finally(() => {
+        for (const follow of afterPass.splice(0)) follow();
+      });
+    const queue = new Queue(work, {
       workers: this.#options.workers ?? 8,
-      backoff: BACKOFF,
+      backoff: { ...BACKOFF, capMs: reconciler.retryCapMs ?? BACKOFF.capMs },
       leastDelayMs,
-      onError: (key, error, failures, retryInMs) => this.#tell(reconciler, key, error, failures, retryInMs),
+      onError: (key, error, failures, retryInMs) => this.#reportError(reconciler, key, error, failures, retryInMs),
     });
     this.#queues.set(reconciler, queue);
-    const onChange = (kind: Kind<KubeObject>, changed: (is: KubeObject | undefined, was: KubeObject | undefined) => void): void => {
-      const view = reconciler.looksAt?.find((one) => kindString(one.kind) === kindString(kind));
-      this.#cacheOf(kind)?.onChange((is, was) => {
-        if (!looksTheSame(view, is, was)) changed(is, was);
+    this.#listen(reconciler, { queue, read, references, applier, afterPass });
+  }
+
+  /** What enqueues subjects of a reconciler. */
+  #listen(reconciler: AnyReconciler, { queue, read, references, applier, afterPass }: Listening): void {
+    const { subject, owns, predicates = [], gatherMs = 0 } = reconciler;
+    const enqueue = (key: Key): void => queue.addAfter(key, gatherMs);
+    const onChange = (declared: Declared, changed: (is: KubeObject | undefined, was: KubeObject | undefined) => void): void => {
+      const predicate = predicates.find((one) => kindString(one.kind) === kindString(declared.kind));
+      this.#cacheOf(declared)?.onChange((is, was) => {
+        if (differs(predicate, is, was)) changed(is, was);
       });
     };
-    onChange(reconciler.subject, (is, was) => queue.add(keyOf((is ?? was) as KubeObject)));
+    const isSingleton = subject === SINGLETON;
+    if (!isSingleton) onChange({ kind: subject, side: "source" }, (is, was) => enqueue(keyOf((is ?? was) as KubeObject)));
     for (const watch of reconciler.watches) {
-      onChange(watch.kind, (is, was) => {
-        // The old form too: what an object no longer points at must also hear of it.
-        for (const object of [is, was]) if (object !== undefined) for (const key of subjectsOf(watch, object, read)) queue.add(key);
+      onChange(declaredBy(watch), (is, was) => {
+        // The old form too: what an object no longer points at is concerned as well.
+        for (const object of [is, was]) if (object !== undefined) for (const key of subjectsOf(watch, object, read)) enqueue(key);
       });
     }
-    // What a plan applied or removes wakes its subject without a declared watch: drift is seen, and the end of a deletion.
-    for (const kind of reconciler.owns.kinds) {
-      onChange(kind, (is, was) => {
-        for (const key of references.subjectsOf((is ?? was) as KubeObject)) queue.add(key);
+    // What a plan applied or removes enqueues its subject without a declared watch: drift is seen, and the end of a deletion.
+    for (const kind of owns.kinds) {
+      onChange({ kind, side: "target" }, (is, was) => {
+        const object = (is ?? was) as KubeObject;
+        const follow = (): void => {
+          if (owns.ignoresOwnWrites && is !== undefined && applier.isOwnWrite(kind, is)) return;
+          for (const key of isSingleton ? [THE_ONE] : references.subjectsOf(object)) enqueue(key);
+        };
+        // A watch can be quicker than the answer to the write that it shows.
+        if (owns.ignoresOwnWrites && queue.running > 0) afterPass.push(follow);
+        else follow();
       });
     }
+    for (const trigger of reconciler.triggers ?? []) trigger.onChange(() => this.#addAll(reconciler, queue));
   }
 
   /** Begins when the reconciler's kinds are known, or when one of them cannot be had: then it says so in its conditions. */
   async #runOne(reconciler: AnyReconciler, queue: Queue, signal: AbortSignal): Promise<void> {
-    const caches = kindsOf(reconciler).map((kind) => this.#cacheOf(kind));
-    const synced = Promise.allSettled(caches.map((cache) => cache?.synced));
+    const kinds = kindsOf(reconciler);
+    const caches = kinds.map((declared) => this.#cacheOf(declared));
+    const synced = Promise.allSettled(kinds.filter(({ optional }) => !optional).map((declared) => this.#cacheOf(declared)?.synced));
     const limit = new AbortController();
     const stop = (): void => limit.abort();
     signal.addEventListener("abort", stop, { once: true });
@@ -164,14 +213,16 @@ class Manager {
       // A kind that becomes readable later concerns every subject.
       if (cache !== undefined && !cache.hasSynced) cache.synced.then(() => this.#addAll(reconciler, queue)).catch(() => {});
     }
+    if (reconciler.subject === SINGLETON) queue.add(THE_ONE);
     await queue.run(signal);
   }
 
-  #addAll(reconciler: AnyReconciler, queue: Queue): void {
-    for (const subject of this.#cacheOf(reconciler.subject)?.list() ?? []) queue.add(keyOf(subject));
+  #addAll({ subject, gatherMs = 0 }: AnyReconciler, queue: Queue): void {
+    const keys = subject === SINGLETON ? [THE_ONE] : (this.#cacheOf({ kind: subject, side: "source" })?.list() ?? []).map(keyOf);
+    for (const key of keys) queue.addAfter(key, gatherMs);
   }
 
-  async #measured(reconciler: AnyReconciler, pass: Pass, key: Key, signal: AbortSignal): Promise<{ againAfterMs?: number } | undefined> {
+  async #measured(reconciler: AnyReconciler, pass: Pass, key: Key, signal: AbortSignal): Promise<{ requeueAfterMs?: number } | undefined> {
     const stop = this.#metrics.duration.startTimer({ reconciler: reconciler.name });
     try {
       const result = await pass.run(key, signal);
@@ -185,7 +236,7 @@ class Manager {
     }
   }
 
-  #tell({ name }: AnyReconciler, key: Key, error: unknown, failures: number, retryInMs: number): void {
+  #reportError({ name }: AnyReconciler, key: Key, error: unknown, failures: number, retryInMs: number): void {
     const level = allOf(error, isConflict) && failures < CONFLICTS_BEFORE_WARNING ? "debug" : "warn";
     this.#options.log[level]("reconciling failed", {
       reconciler: name,
@@ -197,7 +248,7 @@ class Manager {
   }
 }
 
-/** While a kind that a map looks into is not known yet, nobody is woken: once it is, every subject is worked on. */
+/** While a kind that a map reads is not listed yet, nothing is enqueued: once it is, every subject is. */
 function subjectsOf(watch: Watch, object: KubeObject, read: Reader): readonly Key[] {
   try {
     return watch.toSubjects(object, read);
@@ -207,16 +258,34 @@ function subjectsOf(watch: Watch, object: KubeObject, read: Reader): readonly Ke
   }
 }
 
-/** An object that came, went or was made anew never looks as before. */
-function looksTheSame(view: View | undefined, is: KubeObject | undefined, was: KubeObject | undefined): boolean {
-  if (view === undefined || is === undefined || was === undefined || is.metadata.uid !== was.metadata.uid) return false;
-  return JSON.stringify(view.of(is)) === JSON.stringify(view.of(was));
+/** An object that came, went or was made anew always differs. */
+function differs(predicate: Predicate | undefined, is: KubeObject | undefined, was: KubeObject | undefined): boolean {
+  if (predicate === undefined || is === undefined || was === undefined || is.metadata.uid !== was.metadata.uid) return true;
+  return JSON.stringify(predicate.of(is)) !== JSON.stringify(predicate.of(was));
 }
 
-const kindsOf = (reconciler: AnyReconciler): readonly Kind<KubeObject>[] => [
-  reconciler.subject,
-  ...reconciler.watches.map(({ kind }) => kind),
-  ...reconciler.owns.kinds,
+interface Listening {
+  readonly queue: Queue;
+  readonly read: Reader;
+  readonly references: References;
+  readonly applier: Applier;
+  /** Done when a pass has ended. */
+  readonly afterPass: (() => void)[];
+}
+
+interface Declared {
+  readonly kind: Kind<KubeObject>;
+  readonly side: Side;
+  readonly optional?: boolean;
+}
+
+const declaredBy = ({ kind, side = "source", optional = false }: Watch): Declared => ({ kind, side, optional });
+
+/** The kinds that are cached for a reconciler. */
+const kindsOf = ({ subject, watches, owns }: AnyReconciler): readonly Declared[] => [
+  ...(subject === SINGLETON ? [] : [{ kind: subject, side: "source" as const }]),
+  ...watches.map(declaredBy),
+  ...owns.kinds.map((kind) => ({ kind, side: "target" as const })),
 ];
 
 const leastDelayMs = (error: unknown): number => (error instanceof FencedError ? 1000 : retryAfterSeconds(error) * 1000);

@@ -4,7 +4,7 @@ type Depth = readonly [reconciler: string, waiting: number, running: number];
 
 const made = new WeakMap<Registry, ManagerMetrics>();
 
-/** The engine's metrics. A process that wins its lease again starts a new engine, which goes on counting in the same ones. */
+/** The metrics of a manager. A process that wins its lease again starts a new manager, which goes on counting in the same ones. */
 export function metricsIn(registry: Registry, depths: () => Iterable<Depth>): ManagerMetrics {
   const metrics = made.get(registry) ?? new ManagerMetrics(registry);
   metrics.depths = depths;

@@ -1,38 +1,37 @@
-import { FencedError, isConflict, isNotFound, isTransient, type KubeClient } from "../kube/client.ts";
-import { Event } from "../kube/core.ts";
+import { FencedError, isConflict, isTransient, type KubeClient } from "../kube/client.ts";
 import { describe, type Log } from "../kube/log.ts";
-import { type Condition, type Key, type Kind, type KubeObject, keyOf, keyString, type ReadySummary } from "../kube/object.ts";
-import type { Applier, ApplyOutcome } from "./applier.ts";
-import { afterFailure, mergeConditions, unobserved } from "./conditions.ts";
-import type { ConditionIntent, Plan, Reader, Reconciler } from "./contract.ts";
+import { type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
+import type { Applier } from "./applier.ts";
+import { afterFailure, unobserved } from "./conditions.ts";
+import type { Effect } from "./contract.ts";
+import { type Patch, type Plan, type Reader, type Reconciler, SINGLETON, type Side, THE_ONE, type WriteResult } from "./contract.ts";
 import type { EffectTable, Executor } from "./effects.ts";
-import { EventAllowance, eventOf, isNamespaceGoing, transitions } from "./events.ts";
 import { Finalizer } from "./finalizer.ts";
 import { kindString, type Live } from "./live.ts";
-import { observedGeneration, ownedSummary, READY } from "./ready.ts";
-import { allOf, eachByItself } from "./writes.ts";
+import { StatusWriter } from "./status.ts";
+import { allOf, eachByItself, isRefusal, throwAll } from "./writes.ts";
 
 export type AnyReconciler = Reconciler<KubeObject, unknown, unknown>;
 
 export interface PassContext {
-  readonly client: KubeClient;
-  readonly applier: Applier;
-  readonly live: Live;
+  readonly source: { readonly client: KubeClient; readonly live: Live; readonly applier: Applier };
+  readonly target: { readonly client: KubeClient; readonly applier: Applier };
+  /** Nothing but status is written at the source, by merge patches. */
+  readonly statusOnly: boolean;
   readonly read: Reader;
   readonly effects: EffectTable;
   readonly log: Log;
   readonly now: () => Date;
   /** Named in events as the reporting instance. */
   readonly instance: string;
-  /** The objects that this subject's plan speaks of: changes to them wake the subject. */
-  readonly remember: (
-    subject: Key,
-    objects: readonly { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly namespace?: string }[],
-  ) => void;
+  /** The objects that this subject's plan speaks of: changes to them enqueue the subject. */
+  readonly remember: (subject: Key, objects: readonly ObjectRef[]) => void;
 }
 
 /** Errors that pass by themselves are not worth a condition before they have come so many times in a row. */
 const TRANSIENT_FAILURES_BEFORE_STATUS = 3;
+
+const ONE: KubeObject = { apiVersion: SINGLETON.apiVersion, kind: SINGLETON.kind, metadata: THE_ONE };
 
 export const finalizerOf = (reconciler: { readonly name: string }): string => `drover.dev/${reconciler.name}`;
 
@@ -41,81 +40,171 @@ export class Pass {
   readonly #reconciler: AnyReconciler;
   readonly #context: PassContext;
   readonly #finalizer: Finalizer;
+  readonly #status: StatusWriter;
   readonly #kinds: ReadonlyMap<string, Kind<KubeObject>>;
-  readonly #ready: ReadySummary | undefined;
   readonly #failures = new Map<string, number>();
-  readonly #allowance = new EventAllowance();
+  #hasAssumed = false;
 
   constructor(reconciler: AnyReconciler, context: PassContext) {
     this.#reconciler = reconciler;
     this.#context = context;
-    this.#finalizer = new Finalizer(finalizerOf(reconciler), reconciler.subject, context.client);
+    this.#finalizer = new Finalizer(finalizerOf(reconciler), reconciler.subject, context.source.client);
+    this.#status = new StatusWriter(reconciler, context);
     this.#kinds = new Map(reconciler.owns.kinds.map((kind) => [kindString(kind), kind]));
-    this.#ready = ownedSummary(reconciler);
   }
 
-  /** One pass over one subject. Rejects when it is to be tried again. */
-  async run(key: Key, signal: AbortSignal): Promise<{ againAfterMs?: number } | undefined> {
-    const subject = this.#context.live.peek(this.#reconciler.subject, key);
+  /** One pass over one subject. Rejects when it is to be retried. */
+  async run(key: Key, signal: AbortSignal): Promise<{ requeueAfterMs?: number } | undefined> {
+    const subject = this.#isSingleton ? ONE : this.#context.source.live.peek(this.#reconciler.subject, key);
     if (subject === undefined) {
       this.#failures.delete(keyString(key));
-      this.#allowance.forget(keyString(key));
+      this.#status.forget(key);
       this.#context.remember(key, []);
       return undefined;
     }
     let plan: Plan<unknown> | undefined;
     try {
+      this.#assume();
       const observed = await this.#reconciler.observe(subject, this.#context.read, signal);
       plan = this.#reconciler.plan(subject, observed, this.#context.now());
       await this.#carryOut(subject, plan, signal);
     } catch (error) {
-      await this.#tellFailure(key, plan, error, signal);
+      await this.#reportFailure(key, plan, error, signal);
       throw error;
     }
     this.#failures.delete(keyString(key));
-    return plan.again === undefined ? undefined : { againAfterMs: plan.again.afterMs };
+    return plan.requeueAfter === undefined ? undefined : { requeueAfterMs: plan.requeueAfter.ms };
+  }
+
+  get #isSingleton(): boolean {
+    return this.#reconciler.subject === SINGLETON;
+  }
+
+  #assume(): void {
+    if (this.#hasAssumed) return;
+    for (const object of this.#reconciler.assumed?.(this.#context.read) ?? []) this.#context.target.applier.assume(object);
+    this.#hasAssumed = true;
   }
 
   async #carryOut(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
-    const { applier, effects, client, live, read, log, remember } = this.#context;
+    const { source, remember } = this.#context;
     const held = this.#finalizer.isOn(subject);
     const going = subject.metadata.deletionTimestamp !== undefined;
-    remember(keyOf(subject), [
-      ...(plan.apply ?? []).map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, ...keyOf({ apiVersion, kind, metadata }) })),
-      ...(plan.remove ?? []),
-    ]);
+    // Every change of what a singleton owns enqueues it anyway.
+    if (!this.#isSingleton)
+      remember(keyOf(subject), [...(plan.apply ?? []).map(refOf), ...(plan.remove ?? []), ...(plan.removeLast ?? [])]);
     // Before the first side effect: what exists because of the subject must not be forgotten when it goes.
     if (plan.finalizer === "hold" && !held && !going) {
       const written = await this.#finalizer.hold(subject, signal);
-      // It is being deleted, which no cache has shown yet; that wakes it again.
+      // It is being deleted, which no cache has shown yet; that enqueues it again.
       if (written === undefined) return;
-      live.wrote(this.#reconciler.subject, written);
+      source.live.wrote(this.#reconciler.subject, written);
     }
-    // What is to go goes first. Effects may rely on what is written, so they wait until all of it is.
-    const removals = (plan.remove ?? []).map((ref) => () => applier.remove(this.#owned(ref), ref, { signal }));
-    const applies = (plan.apply ?? []).map((intent) => () => applier.apply(this.#owned(intent), intent, { signal }));
-    await eachByItself([...removals, ...applies], signal);
-    for (const effect of plan.effects ?? []) {
-      const run = (effects as Readonly<Record<string, Executor<typeof effect>>>)[effect.type];
-      if (run === undefined) throw new Error(`no executor for effect ${effect.type}`);
-      await run(effect, { client, read, log, signal });
-    }
+    await this.#write(subject, plan, signal);
+    for (const effect of plan.effects ?? []) await this.#run(effect, signal);
+    if (this.#isSingleton) return;
     // A subject that is let go while going may be gone with that write: its status no longer matters.
-    if (!going || plan.finalizer === "hold") await this.#writeStatus(this.#fresh(subject), plan.conditions, plan.status, true, signal);
+    if (!going || plan.finalizer === "hold") await this.#status.write(this.#fresh(subject), plan.conditions, plan.status, true, signal);
     if (plan.finalizer !== "hold" && held) await this.#letGo(this.#fresh(subject), signal);
+  }
+
+  /** All writes of the plan and what runs beside them. All of it ends before this does, whatever fails: two passes never write at once. */
+  async #write(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
+    const results: WriteResult[] = [];
+    const errors: unknown[] = [];
+    const ends = await Promise.allSettled([
+      this.#writeInOrder(plan, results, signal),
+      this.#each(plan.patches ?? [], "patch", (patch) => this.#patch(patch, signal), { results, signal }),
+      ...(plan.beside ?? []).map((effect) => this.#run(effect, signal)),
+    ]);
+    for (const end of ends) if (end.status === "rejected") errors.push(end.reason);
+    const stopped = errors.find((error) => signal.aborted || error instanceof FencedError);
+    if (stopped !== undefined) throw stopped;
+    const { written } = this.#reconciler;
+    const failed = results.flatMap(({ error }) => (error === undefined || (written !== undefined && isRefusal(error)) ? [] : [error]));
+    written?.call(this.#reconciler, plan, errors.length === 0 ? results : [...results, ...errors.map(besideFailed(subject))], subject);
+    throwAll([...failed, ...errors]);
+  }
+
+  /** What is to go goes first, and what others refer to goes last. */
+  async #writeInOrder(
+    { remove = [], apply = [], removeLast = [] }: Plan<unknown>,
+    results: WriteResult[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { applier } = this.#context.target;
+    const o = { results, signal };
+    const deletion = async (ref: ObjectRef) => {
+      const { outcome, unknown } = await applier.remove(this.#owned(ref), ref, { signal });
+      return { outcome, corrected: outcome === "changed" && unknown };
+    };
+    if (!(await this.#each(remove, "remove", deletion, o))) return;
+    const open = apply.filter((intent) => !applier.isSettled(this.#owned(intent), intent));
+    for (const group of byKind(open)) {
+      if (!(await this.#each(group, "apply", (intent) => applier.apply(this.#owned(intent), intent, { signal }), o))) return;
+    }
+    await this.#each(removeLast, "remove", deletion, o);
+  }
+
+  /** False when the server seems to answer nothing: the rest waits for the next pass. */
+  #each<T extends ObjectRef | KubeObject | Patch>(
+    items: readonly T[],
+    write: WriteResult["write"],
+    one: (item: T) => Promise<Pick<WriteResult, "outcome" | "corrected">>,
+    { results, signal }: { readonly results: WriteResult[]; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    return eachByItself(
+      items,
+      async (item) => {
+        const { outcome, corrected } = await one(item);
+        results.push({ object: refOf(item), write, outcome, corrected });
+      },
+      {
+        atOnce: this.#reconciler.owns.writesAtOnce ?? 1,
+        signal,
+        onError: (item, error) => results.push({ object: refOf(item), write, outcome: "failed", corrected: false, error }),
+      },
+    );
+  }
+
+  async #patch({ object, patch, subresource, timeoutMs }: Patch, signal: AbortSignal): Promise<Pick<WriteResult, "outcome" | "corrected">> {
+    const declared = this.#reconciler.owns.patches?.find(({ kind }) => kindString(kind) === kindString(object));
+    if (declared === undefined) throw this.#undeclared(object);
+    const options = {
+      type: "merge" as const,
+      ...(this.#isStatusOnly(declared.side) ? {} : { fieldManager: this.#reconciler.name }),
+      ...(subresource === undefined ? {} : { subresource }),
+      signal: timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    };
+    await this.#context[declared.side].client.patch(declared.kind, object, patch, options);
+    return { outcome: "changed", corrected: false };
+  }
+
+  #isStatusOnly(side: Side): boolean {
+    return side === "source" && this.#context.statusOnly;
+  }
+
+  async #run(effect: Effect, signal: AbortSignal): Promise<void> {
+    const { effects, target, read, log } = this.#context;
+    const run = (effects as Readonly<Record<string, Executor<Effect>>>)[effect.type];
+    if (run === undefined) throw new Error(`no executor for effect ${effect.type}`);
+    await run(effect, { client: target.client, read, log, signal });
   }
 
   /** The subject with what this pass has written to it so far. */
   #fresh(subject: KubeObject): KubeObject {
-    return this.#context.live.peek(this.#reconciler.subject, keyOf(subject)) ?? subject;
+    return this.#context.source.live.peek(this.#reconciler.subject, keyOf(subject)) ?? subject;
   }
 
-  /** The declared kind of an object that a plan writes: what is not declared has no rights, no cache and no owner. */
+  /** The declared kind of an object that a plan writes: what is not declared has no permissions, no cache and no owner. */
   #owned(object: { readonly apiVersion: string; readonly kind: string }): Kind<KubeObject> {
     const kind = this.#kinds.get(kindString(object));
-    if (kind === undefined)
-      throw new Error(`${this.#reconciler.name} plans to write ${kindString(object)}, which it does not declare to own`);
+    if (kind === undefined) throw this.#undeclared(object);
     return kind;
+  }
+
+  #undeclared(object: { readonly apiVersion: string; readonly kind: string }): Error {
+    return new Error(`${this.#reconciler.name} plans to write ${kindString(object)}, which it does not declare to own`);
   }
 
   async #letGo(subject: KubeObject, signal: AbortSignal): Promise<void> {
@@ -123,95 +212,46 @@ export class Pass {
     if (written === undefined) return;
     const { finalizers = [], deletionTimestamp } = written.metadata;
     // Without its last finalizer the object is gone, though the answer shows it once more.
-    if (finalizers.length > 0 || deletionTimestamp === undefined) this.#context.live.wrote(this.#reconciler.subject, written);
-  }
-
-  async #writeStatus(
-    subject: KubeObject | undefined,
-    intents: readonly ConditionIntent[],
-    more: unknown,
-    done: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (subject === undefined) return;
-    const { applier, now } = this.#context;
-    const existing = (subject as WithConditions).status?.conditions ?? [];
-    const { apiVersion, kind, metadata } = subject;
-    const deleting = metadata.deletionTimestamp !== undefined;
-    const merging = { existing, intents, generation: metadata.generation, now: now(), done, ready: this.#ready, deleting };
-    const conditions = mergeConditions(merging);
-    const status = {
-      ...(more as object | undefined),
-      ...(this.#ready && observedGeneration(conditions)),
-      ...(conditions.length > 0 ? { conditions } : {}),
-    };
-    const intent = {
-      apiVersion,
-      kind,
-      // With the uid: the status of a deleted subject must not end up in a new one of the same name.
-      metadata: { ...keyOf(subject), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
-      ...(Object.keys(status).length > 0 ? { status } : {}),
-    };
-    let outcome: ApplyOutcome;
-    try {
-      ({ outcome } = await applier.apply(this.#reconciler.subject, intent, { subresource: "status", signal }));
-    } catch (error) {
-      // Gone meanwhile, and nobody will read its status.
-      if (isNotFound(error)) return;
-      throw error;
-    }
-    if (outcome !== "unchanged") await this.#tellTransitions(subject, existing, conditions, signal);
-  }
-
-  /** Events are courtesy: that one could not be written is logged and changes nothing. */
-  async #tellTransitions(
-    subject: KubeObject,
-    before: readonly Condition[],
-    after: readonly Condition[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { client, log, now, instance } = this.#context;
-    for (const transition of transitions(before, after)) {
-      // A summary is no news: what it sums up has an event of its own.
-      if (this.#ready !== undefined && transition.type === READY) continue;
-      if (!this.#allowance.take(keyString(keyOf(subject)))) continue;
-      try {
-        await client.create(Event, eventOf(subject, transition, { name: this.#reconciler.name, instance }, now()), { signal });
-      } catch (error) {
-        if (isNamespaceGoing(error)) continue;
-        log.warn("event not written", { reconciler: this.#reconciler.name, subject: keyString(keyOf(subject)), error: describe(error) });
-      }
-    }
+    if (finalizers.length > 0 || deletionTimestamp === undefined) this.#context.source.live.wrote(this.#reconciler.subject, written);
   }
 
   /** Status is written also when reconciling failed, but a failure that passes by itself does not make conditions flap. */
-  async #tellFailure(key: Key, plan: Plan<unknown> | undefined, error: unknown, signal: AbortSignal): Promise<void> {
+  async #reportFailure(key: Key, plan: Plan<unknown> | undefined, error: unknown, signal: AbortSignal): Promise<void> {
     const failures = (this.#failures.get(keyString(key)) ?? 0) + 1;
     this.#failures.set(keyString(key), failures);
-    if (signal.aborted || error instanceof FencedError) return;
+    if (this.#isSingleton || signal.aborted || error instanceof FencedError) return;
     if (allOf(error, isTransient) && failures < TRANSIENT_FAILURES_BEFORE_STATUS) return;
     if (allOf(error, isConflict)) return;
     try {
-      const subject = this.#context.live.peek(this.#reconciler.subject, key);
+      const subject = this.#context.source.live.peek(this.#reconciler.subject, key);
       const message = describe(error);
-      const types = this.#reconciler.owns.conditions.filter((type) => this.#ready === undefined || type !== READY);
-      const intents = plan === undefined ? unobserved(types, message) : afterFailure(plan.conditions, message);
+      const intents = plan === undefined ? unobserved(this.#status.intendedTypes, message) : afterFailure(plan.conditions, message);
       // Other status fields stay as they were: leaving them out of an apply would remove them.
-      await this.#writeStatus(subject, intents, plan?.status ?? this.#statusOwnedNow(subject), false, signal);
+      await this.#status.write(subject, intents, plan?.status ?? this.#status.ownedNow(subject), false, signal);
     } catch (second) {
       this.#context.log.warn("status not written", { reconciler: this.#reconciler.name, subject: keyString(key), error: describe(second) });
     }
   }
-
-  /** The status fields besides conditions that this reconciler's manager owns, with their present values. */
-  #statusOwnedNow(subject: KubeObject | undefined): object {
-    const status = (subject as WithConditions | undefined)?.status ?? {};
-    const entry = subject?.metadata.managedFields?.find(
-      ({ manager, subresource }) => manager === this.#reconciler.name && subresource === "status",
-    );
-    const owned = (entry?.fieldsV1 as { "f:status"?: Record<string, unknown> } | undefined)?.["f:status"] ?? {};
-    return Object.fromEntries(Object.entries(status).filter(([name]) => name !== "conditions" && `f:${name}` in owned));
-  }
 }
 
-type WithConditions = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } };
+const refOf = (item: ObjectRef | KubeObject | Patch): ObjectRef => {
+  if ("object" in item) return item.object;
+  if (!("metadata" in item)) return item;
+  const { apiVersion, kind } = item;
+  return { apiVersion, kind, ...keyOf(item) };
+};
+
+const besideFailed =
+  (subject: KubeObject) =>
+  (error: unknown): WriteResult => ({ object: refOf(subject), write: "patch", outcome: "failed", corrected: false, error });
+
+/** Neighbours of one kind together: what is of one kind does not refer to each other. */
+function byKind(intents: readonly KubeObject[]): readonly (readonly KubeObject[])[] {
+  const groups: KubeObject[][] = [];
+  for (const intent of intents) {
+    const last = groups.at(-1);
+    if (last?.[0] !== undefined && kindString(last[0]) === kindString(intent)) last.push(intent);
+    else groups.push([intent]);
+  }
+  return groups;
+}

@@ -131,7 +131,7 @@ test("work that asks to be called again is, after that time", async () => {
   const stop = new AbortController();
   const queue = new Queue(async () => {
     begun.push(performance.now());
-    return { againAfterMs: 1_000 };
+    return { requeueAfterMs: 1_000 };
   }, options);
   const done = queue.run(stop.signal);
   queue.add(a);

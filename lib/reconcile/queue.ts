@@ -2,7 +2,7 @@ import { type BackoffLimits, fullJitterMs } from "../kube/backoff.ts";
 import { type Key, keyString } from "../kube/object.ts";
 
 /** Works on one key; never called twice at once for the same one. May ask to be called again; a rejection is retried with backoff. */
-export type Work = (key: Key, signal: AbortSignal) => Promise<{ readonly againAfterMs?: number } | undefined>;
+export type Work = (key: Key, signal: AbortSignal) => Promise<{ readonly requeueAfterMs?: number } | undefined>;
 
 export interface QueueOptions {
   /** How many keys are worked on at once. */
@@ -130,7 +130,7 @@ export class Queue {
     try {
       const result = await this.#work(entry.key, signal);
       entry.failures = 0;
-      delayMs = result?.againAfterMs;
+      delayMs = result?.requeueAfterMs;
     } catch (error) {
       const least = this.#options.leastDelayMs?.(error) ?? 0;
       delayMs = Math.max(fullJitterMs(entry.failures, this.#options.backoff, this.#options.random), least, 1);

@@ -1,5 +1,5 @@
 import type { Cache } from "../kube/cache.ts";
-import { type Kind, type KubeObject, keyOf, keyString } from "../kube/object.ts";
+import { type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
 import { byName } from "../kube/store.ts";
 import type { Reader, Reading } from "./contract.ts";
 import { type CacheLookup, kindString, type Live } from "./live.ts";
@@ -12,30 +12,36 @@ export class UnreadableError extends Error {
   }
 }
 
+/** Where a kind is cached, or undefined when nothing declares it. */
+export type ServerLookup = (kind: Kind<KubeObject>) => { readonly cacheOf: CacheLookup; readonly live: Live } | undefined;
+
 /**
  * Reads from watched caches, and what this process wrote in the meantime: who plans again right after a write sees its outcome.
  * Asking for a kind that no reconciler of the process declares is an error of the program.
  */
-export function readerOf(cacheOf: CacheLookup, live: Live): Reader {
-  const declared = <T extends KubeObject>(kind: Kind<T>): Cache<T> => {
-    const cache = cacheOf(kind);
-    if (cache === undefined) throw new Error(`${kindString(kind)} is read, but declared by no reconciler of this process`);
-    return cache;
+export function readerOf(serverOf: ServerLookup, applied: () => readonly ObjectRef[]): Reader {
+  const declared = <T extends KubeObject>(kind: Kind<T>): { cache: Cache<T>; live: Live } => {
+    const server = serverOf(kind);
+    const cache = server?.cacheOf(kind);
+    if (server === undefined || cache === undefined)
+      throw new Error(`${kindString(kind)} is read, but declared by no reconciler of this process`);
+    return { cache, live: server.live };
   };
   return {
     get<T extends KubeObject>(kind: Kind<T>, name: string, namespace?: string): Reading<T> {
-      const cache = declared(kind);
+      const { cache, live } = declared(kind);
       if (!cache.hasSynced) return { is: "unreadable", because: why(cache) };
       const value = live.peek(kind, namespace === undefined ? { name } : { name, namespace });
       return value === undefined ? { is: "absent" } : { is: "present", value };
     },
     list(kind, where = {}) {
-      const cache = declared(kind);
+      const { cache, live } = declared(kind);
       if (!cache.hasSynced) throw new UnreadableError(why(cache));
       const found = cached(cache, where);
       const newer = live.pending(kind);
       return newer.length === 0 ? found : withNewer(found, newer, (object) => isWithin(cache, where, object));
     },
+    applied,
   };
 }
 

@@ -1,6 +1,6 @@
-// The writes of one plan, each by itself: one that the server refuses keeps no other from being done. A withdrawal must not wait for
-// somebody to mend an object that has nothing to do with it.
-import { ApiError, ConnectionError, FencedError, TimeoutError } from "../kube/client.ts";
+// The writes of one plan, each by itself: one that the server refuses keeps no other from being done. A revocation must not wait
+// until somebody corrects an object that has nothing to do with it.
+import { ApiError, ConnectionError, FencedError, isForbidden, isInvalid, isNotFound, TimeoutError } from "../kube/client.ts";
 import { describe } from "../kube/log.ts";
 
 /** Several writes failed; all others were done. */
@@ -17,22 +17,39 @@ export class WritesFailed extends Error {
 /** So often a server may fail to answer before the rest of a plan waits for the next pass: each time may cost a whole timeout. */
 const UNANSWERED_BEFORE_STOP = 3;
 
+/** What the server refuses for what it is, rather than because the server is busy or away. */
+export const isRefusal = (error: unknown): boolean => isForbidden(error) || isInvalid(error) || isNotFound(error);
+
 /**
- * Does them one after the other. Throws, after the last one, what failed: the error itself when there is one, otherwise WritesFailed.
- * Stops early when writing is no longer allowed, or when the server seems to answer nothing at all.
+ * Does them in order, so many at once. Whatever fails is given to `onError`, and the rest goes on; stops early, rejecting, when writing is no
+ * longer allowed. Resolves with false when it stopped because the server seems to answer nothing at all.
  */
-export async function eachByItself(writes: readonly (() => Promise<unknown>)[], signal: AbortSignal): Promise<void> {
-  const errors: unknown[] = [];
+export async function eachByItself<T>(
+  items: readonly T[],
+  write: (item: T) => Promise<unknown>,
+  o: { readonly atOnce?: number; readonly signal: AbortSignal; readonly onError: (item: T, error: unknown) => void },
+): Promise<boolean> {
+  const rest = items.values();
   let unanswered = 0;
-  for (const write of writes) {
-    try {
-      await write();
-    } catch (error) {
-      if (signal.aborted || error instanceof FencedError) throw error;
-      errors.push(error);
-      if (saysNothingOfTheObject(error) && ++unanswered === UNANSWERED_BEFORE_STOP) break;
+  const worker = async (): Promise<void> => {
+    for (const item of rest) {
+      try {
+        await write(item);
+      } catch (error) {
+        if (o.signal.aborted || error instanceof FencedError) throw error;
+        o.onError(item, error);
+        if (saysNothingOfTheObject(error)) unanswered++;
+      }
+      if (unanswered >= UNANSWERED_BEFORE_STOP) return;
     }
-  }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(o.atOnce ?? 1, items.length) }, worker));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  return unanswered < UNANSWERED_BEFORE_STOP;
+}
+
+/** Throws what failed: the error itself when there is one, otherwise WritesFailed. */
+export function throwAll(errors: readonly unknown[]): void {
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) throw new WritesFailed(errors);
 }

@@ -18,8 +18,8 @@ await runOperator("operator-access", operatorConfig, async ({ log, metrics }) =>
       this.set(guards?.state.is === "Enforced" ? 1 : 0);
     },
   });
-  return async ({ connection, client, signal, wake }) => {
-    const watch = new GuardWatch(connection, client, { log, onChange: wake });
+  return async ({ connection, client, signal, enqueueAll }) => {
+    const watch = new GuardWatch(connection, client, { log, onChange: enqueueAll });
     guards = watch;
     const beside = watch.run(signal).finally(() => {
       guards = undefined;

@@ -7,7 +7,7 @@ import { globalRoleBindingStatus } from "./globalrolebinding-status/reconciler.t
 import { type GuardState, guardPermissions } from "./guard-watch.ts";
 import { templateFlatten } from "./template-flatten/reconciler.ts";
 
-export { cacheOptions } from "./wake.ts";
+export { cacheOptions } from "./watches.ts";
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
 export const reconcilersWith = (guards: () => GuardState): readonly AnyReconciler[] =>

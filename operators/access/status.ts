@@ -10,18 +10,18 @@ export function statusOf(type: string, evaluation: Evaluation, now: Date, gaps: 
   if (!evaluation.accepted) {
     const { reason, message } = evaluation;
     const isLasting = reason === "WrittenUnguarded" && gaps.some(({ until }) => until === undefined);
-    const look = isLasting ? { again: { afterMs: GUARDS_AGAIN_MS, because: "the guards may be in force again" } } : {};
+    const look = isLasting ? { requeueAfter: { ms: GUARDS_RETRY_MS, because: "the guards may be in force again" } } : {};
     return { conditions: [{ type, status: "False", reason, message }], finalizer: "none", ...look };
   }
-  const again = until(evaluation.subject.expiresAt, now, "the end date");
-  return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...again };
+  const requeue = until(evaluation.subject.expiresAt, now, "the end date");
+  return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...requeue };
 }
 
 /** How soon what waits for the guards is looked at again. That they are back wakes everything (guard-watch.ts); why they are not may change. */
-export const GUARDS_AGAIN_MS = 30_000;
+export const GUARDS_RETRY_MS = 30_000;
 
 /** When to look again for something that happens by the passing of time alone. */
-export function until(end: string | undefined, now: Date, because: string): Pick<Plan<never>, "again"> {
+export function until(end: string | undefined, now: Date, because: string): Pick<Plan<never>, "requeueAfter"> {
   if (end === undefined) return {};
-  return { again: { afterMs: Math.min(Math.max(Date.parse(end) - now.getTime(), 0), LONGEST_WAIT_MS), because } };
+  return { requeueAfter: { ms: Math.min(Math.max(Date.parse(end) - now.getTime(), 0), LONGEST_WAIT_MS), because } };
 }

@@ -9,7 +9,7 @@ import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
 import type { GuardState } from "../guard-state.ts";
-import { bindingWakers, clusterBindingsOf, looksAt, projectBindingsOf, projectBindingWaker } from "../wake.ts";
+import { bindingWatches, clusterBindingsOf, predicates, projectBindingsOf, projectBindingWatch } from "../watches.ts";
 import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -19,8 +19,8 @@ const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "users", 
 export const clusterBindingStatus = (guards: () => GuardState): Reconciler<ClusterRoleTemplateBinding, Observed, never> => ({
   name: "clusterroletemplatebinding-status",
   subject: ClusterRoleTemplateBinding,
-  watches: bindingWakers(ClusterRoleTemplateBinding, clusterBindingsOf),
-  looksAt: looksAt(ClusterRoleTemplateBinding, Accepted.type, READY),
+  watches: bindingWatches(ClusterRoleTemplateBinding, clusterBindingsOf),
+  predicates: predicates(ClusterRoleTemplateBinding, Accepted.type, READY),
   owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: accessFor(ClusterRoleTemplateBinding.plural),
   observe: (binding, read) => observeClusterBinding(binding, read, guards()),
@@ -30,8 +30,8 @@ export const clusterBindingStatus = (guards: () => GuardState): Reconciler<Clust
 export const projectBindingStatus = (guards: () => GuardState): Reconciler<ProjectRoleTemplateBinding, Observed, never> => ({
   name: "projectroletemplatebinding-status",
   subject: ProjectRoleTemplateBinding,
-  watches: [...bindingWakers(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWaker],
-  looksAt: looksAt(ProjectRoleTemplateBinding, Accepted.type, READY),
+  watches: [...bindingWatches(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWatch],
+  predicates: predicates(ProjectRoleTemplateBinding, Accepted.type, READY),
   owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: accessFor(ProjectRoleTemplateBinding.plural),
   observe: (binding, read) => observeProjectBinding(binding, read, guards()),

@@ -9,7 +9,7 @@ import { clusterNamespace } from "../../../lib/access/names.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
 import { globalRolesIn, peopleIn, restoreAcceptedAt, templatesIn } from "../sources.ts";
-import { clusterBindingsOf, projectBindingsOf } from "../wake.ts";
+import { clusterBindingsOf, projectBindingsOf } from "../watches.ts";
 
 export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayGrant" | "previous"> {
   readonly previous: readonly AccessSet[];

@@ -3,7 +3,7 @@ import type { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import type { GuardState } from "../guard-state.ts";
-import { GUARDS_AGAIN_MS } from "../status.ts";
+import { GUARDS_RETRY_MS } from "../status.ts";
 import type { Observed } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -108,21 +108,21 @@ test("sets that are not wanted are removed, those very ones", () => {
 });
 
 test("it looks again at the first end date", () => {
-  expect(plan(cluster(), observed(), NOW).again?.afterMs).toBe(3600_000);
+  expect(plan(cluster(), observed(), NOW).requeueAfter?.ms).toBe(3600_000);
 });
 
 test("an end date beyond what timers hold is looked at again before", () => {
   const [binding] = observed().clusterBindings;
   if (!binding) throw new Error("no binding in this test");
   const far = { ...binding, spec: { ...binding.spec, expiresAt: "2100-01-01T00:00:00Z" } };
-  expect(plan(cluster(), observed({ clusterBindings: [far] }), NOW).again?.afterMs).toBe(6 * 3600_000);
+  expect(plan(cluster(), observed({ clusterBindings: [far] }), NOW).requeueAfter?.ms).toBe(6 * 3600_000);
 });
 
 test("while the hub's guards are not in force grants wait, and the condition says what is missing", () => {
   const result = plan(cluster(), observed({ guards: missing }), NOW);
   expect(result.conditions).toMatchObject([{ status: "False", reason: "GuardsNotEnforced", message: "policy x does not exist" }]);
   expect(JSON.stringify(result.apply)).not.toContain("alice");
-  expect(result.again?.afterMs).toBe(GUARDS_AGAIN_MS);
+  expect(result.requeueAfter?.ms).toBe(GUARDS_RETRY_MS);
   expect(reason(cluster(), observed({ guards: missing, clusterBindings: [] }))).toBe("Compiled");
 });
 
@@ -139,5 +139,5 @@ test("while the cluster is paused nothing new is granted, and it does not ask ag
   const made = plan(paused, observed(), NOW);
   expect(made.apply?.find(({ kind }) => kind === "AccessSet")).toMatchObject({ spec: { bindings: [] } });
   expect(made.conditions[0]).toMatchObject({ status: "False", reason: "Paused", message: "the cluster is paused: 1 grants wait" });
-  expect(made.again).toBeUndefined();
+  expect(made.requeueAfter).toBeUndefined();
 });

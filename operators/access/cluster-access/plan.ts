@@ -8,7 +8,7 @@ import { type MemberParts, memberParts, removesMembers } from "../../../lib/acce
 import { clusterNamespace, MANAGED_BY } from "../../../lib/access/names.ts";
 import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
-import { GUARDS_AGAIN_MS, until } from "../status.ts";
+import { GUARDS_RETRY_MS, until } from "../status.ts";
 import type { Observed } from "./observe.ts";
 
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
@@ -38,7 +38,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     remove,
     conditions: [conditionOf({ ...result, leftOut: [...result.leftOut, ...tooMany(members)] }, observed)],
     finalizer: "none",
-    ...again(cluster, result, now),
+    ...requeueAfter(cluster, result, now),
   };
 }
 
@@ -92,8 +92,8 @@ function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): Con
 }
 
 /** A pause ends with a change of the cluster, which wakes us; why the guards are away changes without one. */
-function again(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "again"> {
-  if (withheld > 0 && !isPaused(cluster)) return { again: { afterMs: GUARDS_AGAIN_MS, because: "grants wait for the hub's guards" } };
+function requeueAfter(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "requeueAfter"> {
+  if (withheld > 0 && !isPaused(cluster)) return { requeueAfter: { ms: GUARDS_RETRY_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");
 }
 

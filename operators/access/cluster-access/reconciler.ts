@@ -7,7 +7,7 @@ import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import type { GuardState } from "../guard-watch.ts";
-import { clusterWakers, looksAt } from "../wake.ts";
+import { clusterWatches, predicates } from "../watches.ts";
 import { type Observed, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -21,8 +21,8 @@ export function clusterAccess(guards: () => GuardState): Reconciler<Cluster, Obs
   return {
     name: "cluster-access",
     subject: Cluster,
-    watches: clusterWakers,
-    looksAt: looksAt(Cluster, AccessCompiled.type),
+    watches: clusterWatches,
+    predicates: predicates(Cluster, AccessCompiled.type),
     owns: { conditions: [AccessCompiled.type], kinds: [AccessSet, ClusterMembers] },
     permissions: [
       { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },

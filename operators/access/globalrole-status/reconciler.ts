@@ -5,14 +5,14 @@ import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
 import { NO_SOURCES, templatesIn } from "../sources.ts";
-import { globalRoleWakers, looksAt } from "../wake.ts";
+import { globalRoleWatches, predicates } from "../watches.ts";
 import { type Observed, plan } from "./plan.ts";
 
 export const globalRoleStatus: Reconciler<GlobalRole, Observed, never> = {
   name: "globalrole-status",
   subject: GlobalRole,
-  watches: globalRoleWakers,
-  looksAt: looksAt(GlobalRole, Accepted.type, READY),
+  watches: globalRoleWatches,
+  predicates: predicates(GlobalRole, Accepted.type, READY),
   owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: ["globalroles", "clusterroletemplates"], verbs: ["get", "list", "watch"] },

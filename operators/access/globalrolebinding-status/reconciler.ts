@@ -6,7 +6,7 @@ import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
 import type { GuardState } from "../guard-state.ts";
 import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
-import { globalBindingWakers, looksAt } from "../wake.ts";
+import { globalBindingWatches, predicates } from "../watches.ts";
 import { type Observed, plan } from "./plan.ts";
 
 const reads = ["globalrolebindings", "globalroles", "clusterroletemplates", "users", "authproviders"];
@@ -15,8 +15,8 @@ const reads = ["globalrolebindings", "globalroles", "clusterroletemplates", "use
 export const globalRoleBindingStatus = (guards: () => GuardState): Reconciler<GlobalRoleBinding, Observed, never> => ({
   name: "globalrolebinding-status",
   subject: GlobalRoleBinding,
-  watches: globalBindingWakers,
-  looksAt: looksAt(GlobalRoleBinding, Accepted.type, READY),
+  watches: globalBindingWatches,
+  predicates: predicates(GlobalRoleBinding, Accepted.type, READY),
   owns: { conditions: [Accepted.type, READY], kinds: [] },
   permissions: [
     { apiGroups: [GROUP], resources: reads, verbs: ["get", "list", "watch"] },

@@ -81,8 +81,8 @@ describe("a cluster is connected", () => {
   });
 
   test("and is looked at again at the moment when the next heartbeat would be missed", () => {
-    expect(plan(cluster(), { lease: lease(ago(10)), report: report(healthy) }, NOW).again?.afterMs).toBe(30_000);
-    expect(plan(cluster(), { lease: lease(ago(50)), report: report(healthy) }, NOW).again).toBeUndefined();
+    expect(plan(cluster(), { lease: lease(ago(10)), report: report(healthy) }, NOW).requeueAfter?.ms).toBe(30_000);
+    expect(plan(cluster(), { lease: lease(ago(50)), report: report(healthy) }, NOW).requeueAfter).toBeUndefined();
   });
 });
 
@@ -172,8 +172,8 @@ test("versions and nodes that change all the time are written every five seconds
     );
   const nodes = (seconds: number, of = reports(4)) => plan(before(seconds), { lease: beats, report: of }, NOW);
   expect(nodes(2).status?.nodes?.total).toBe(3);
-  expect(nodes(2).again?.afterMs).toBe(3000);
+  expect(nodes(2).requeueAfter?.ms).toBe(3000);
   expect(nodes(5).status?.nodes?.total).toBe(4);
-  expect(nodes(2, reports(3)).again?.afterMs).toBe(39_000);
+  expect(nodes(2, reports(3)).requeueAfter?.ms).toBe(39_000);
   expect(nodes(2, reports(4, { healthy: false })).status?.nodes?.total).toBe(4);
 });

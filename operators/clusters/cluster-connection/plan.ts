@@ -28,7 +28,12 @@ export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): 
   const conditions = [connected, ...reportedConditions(connected, reported)];
   const waitMs = factsWait(cluster, factsOf(reported), conditions, now);
   if (waitMs > 0) {
-    return { conditions, status: statusNow(cluster), finalizer: "none", again: { afterMs: waitMs, because: "facts changed a moment ago" } };
+    return {
+      conditions,
+      status: statusNow(cluster),
+      finalizer: "none",
+      requeueAfter: { ms: waitMs, because: "facts changed a moment ago" },
+    };
   }
   return {
     conditions,
@@ -36,7 +41,7 @@ export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): 
     finalizer: "none",
     ...(heartbeat !== undefined &&
       connected.status === "True" && {
-        again: { afterMs: heartbeat + SILENCE_MS - now.getTime(), because: "the next heartbeat may stay away" },
+        requeueAfter: { ms: heartbeat + SILENCE_MS - now.getTime(), because: "the next heartbeat may stay away" },
       }),
   };
 }

@@ -52,8 +52,8 @@ test("a cluster without a registration gets one", () => {
 test("nothing happens while token and manifest fit each other, and it looks again before the token runs out", () => {
   const result = plan(cluster(), observed({ registration: registration(), manifest: manifest(madeFrom()) }), NOW);
   expect(result.effects ?? []).toEqual([]);
-  expect(result.again?.afterMs).toBeGreaterThan(0);
-  expect(result.again?.afterMs).toBeLessThanOrEqual(24 * 3600_000);
+  expect(result.requeueAfter?.ms).toBeGreaterThan(0);
+  expect(result.requeueAfter?.ms).toBeLessThanOrEqual(24 * 3600_000);
 });
 
 test.each<[string, Partial<Observed>]>([

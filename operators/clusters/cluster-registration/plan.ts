@@ -53,7 +53,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     return {
       conditions,
       finalizer: "none",
-      again: { afterMs: Math.min(left, LONGEST_WAIT_MS), because: "the registration token runs out" },
+      requeueAfter: { ms: Math.min(left, LONGEST_WAIT_MS), because: "the registration token runs out" },
     };
   }
   const { ceiling, groups = [] } = cluster.spec.agent;

@@ -53,7 +53,7 @@ test("without an agent that ever registered there is nothing to wait for", () =>
 test("an agent that does not answer is waited for until the grace period ends, and then it is said what is left", () => {
   const waiting = plan(cluster(10), observed(), NOW);
   expect(waiting.conditions[0]).toMatchObject({ reason: "CleaningUp" });
-  expect(waiting.again?.afterMs).toBe(50_000);
+  expect(waiting.requeueAfter?.ms).toBe(50_000);
   const given = plan(cluster(60), observed(), NOW);
   expect(given.conditions[0]).toMatchObject({ status: "False", reason: "LeftBehind" });
   expect(given.conditions[0]?.message).toContain("drover-system");
@@ -65,7 +65,7 @@ test("even an agent that answers and never finishes does not keep a cluster for 
 });
 
 test("it looks again when the agent falls silent, if that is before its time is up", () => {
-  expect(plan(cluster(300), observed({ heard: 30 }), NOW).again?.afterMs).toBe(10_000);
+  expect(plan(cluster(300), observed({ heard: 30 }), NOW).requeueAfter?.ms).toBe(10_000);
 });
 
 test("what could not be read lets nothing go", () => {

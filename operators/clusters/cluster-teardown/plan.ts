@@ -31,7 +31,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     return {
       conditions: [tornDown("False", "CleaningUp", message)],
       finalizer: "hold",
-      again: { afterMs: Math.max(0, Math.min(left, silence)), because: "the grace period" },
+      requeueAfter: { ms: Math.max(0, Math.min(left, silence)), because: "the grace period" },
     };
   }
   const why = connected ? `the agent did not finish within ${graceMs / 1000} s` : `the agent could not be reached for ${graceSeconds} s`;
@@ -48,7 +48,7 @@ const LEFT =
 function last(cluster: Cluster, condition: ConditionIntent): Plan<never> {
   const said = cluster.status?.conditions?.some(({ type, reason }) => type === condition.type && reason === condition.reason);
   if (said) return { conditions: [condition], finalizer: "release" };
-  return { conditions: [condition], finalizer: "hold", again: { afterMs: 0, because: "the end was said" } };
+  return { conditions: [condition], finalizer: "hold", requeueAfter: { ms: 0, because: "the end was said" } };
 }
 
 const tornDown = (status: ConditionIntent["status"], reason: ReasonOf<typeof TornDown>, message: string): ConditionIntent => ({

@@ -36,7 +36,7 @@ describe("token-expiry", () => {
     expect(plan(token, { user: user(), provider }, now)).toEqual({
       conditions: [],
       finalizer: "none",
-      again: { afterMs: 600_000, because: "the token runs out" },
+      requeueAfter: { ms: 600_000, because: "the token runs out" },
     });
   });
 
@@ -57,7 +57,7 @@ describe("token-expiry", () => {
     ["all logins of its user were ended", { user: user(true, "alice-1", { loginGeneration: 3 }), provider }],
   ])("that very token is deleted when %s, but not so early that the news may only be late", (_, observed) => {
     expect(removes(plan(token, observed, now))).toEqual([]);
-    expect(plan(token, observed, now).again?.afterMs).toBe(30_000);
+    expect(plan(token, observed, now).requeueAfter?.ms).toBe(30_000);
     expect(removes(plan(token, observed, new Date("2030-01-01T00:00:30Z")))).toEqual(["t-1 u1"]);
   });
 
@@ -71,7 +71,7 @@ describe("token-expiry", () => {
 
   test("a token of a year is looked at again within the hour, because timers reach no further than weeks", () => {
     expect(
-      plan({ ...token, spec: { ...token.spec, expiresAt: "2031-01-01T00:00:00Z" } }, { user: user(), provider }, now).again?.afterMs,
+      plan({ ...token, spec: { ...token.spec, expiresAt: "2031-01-01T00:00:00Z" } }, { user: user(), provider }, now).requeueAfter?.ms,
     ).toBe(3_600_000);
   });
 });

@@ -18,15 +18,15 @@ export function plan(token: Token, { user, provider }: Observed, now: Date): Pla
   if (token.metadata.deletionTimestamp !== undefined) return keep();
   const leftMs = Date.parse(token.spec.expiresAt) - now.getTime();
   if (!(leftMs > 0)) return remove(token);
-  const later = { afterMs: Math.min(leftMs, LONGEST_WAIT_MS), because: "the token runs out" };
-  if (user.is === "unreadable" || provider.is === "unreadable") return { ...keep(), again: later };
+  const later = { ms: Math.min(leftMs, LONGEST_WAIT_MS), because: "the token runs out" };
+  if (user.is === "unreadable" || provider.is === "unreadable") return { ...keep(), requeueAfter: later };
 
   // Who has access where is not known here: auth and the proxy refuse whoever has none, and may let them in again.
   const facts = { user: present(user), provider: present(provider), hasAccessSomewhere: true };
   const verdict = evaluateSession(token, facts, now.getTime());
-  if (verdict === "Valid") return { ...keep(), again: later };
+  if (verdict === "Valid") return { ...keep(), requeueAfter: later };
   const unsureMs = Date.parse(token.metadata.creationTimestamp ?? "") + SURE_AFTER_MS - now.getTime();
-  if (COMPARED.includes(verdict) && unsureMs > 0) return { ...keep(), again: { afterMs: unsureMs, because: "it may be known by then" } };
+  if (COMPARED.includes(verdict) && unsureMs > 0) return { ...keep(), requeueAfter: { ms: unsureMs, because: "it may be known by then" } };
   return remove(token);
 }
 

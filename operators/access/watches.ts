@@ -16,7 +16,7 @@ import { clusterNamespace, HUB, projectNamespace } from "../../lib/access/names.
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
 import { type Condition, type Key, type Kind, type KubeObject, keyOf, type ObjectMeta } from "../../lib/kube/object.ts";
-import type { Reader, View, Watch } from "../../lib/reconcile/contract.ts";
+import type { Predicate, Reader, Watch } from "../../lib/reconcile/contract.ts";
 
 type TemplateBinding = ClusterRoleTemplateBinding | ProjectRoleTemplateBinding;
 type AnyBinding = TemplateBinding | GlobalRoleBinding;
@@ -25,25 +25,25 @@ type AnyBinding = TemplateBinding | GlobalRoleBinding;
  * What access goes by in each kind: what people wrote (generation), whether it goes, and the few fields of a status that decide. Heartbeats,
  * logins, agents' reports and our own conditions are none of it: with 1,000 clusters they come all the time.
  */
-const VIEWS: readonly View[] = [
-  view(Cluster, ({ metadata, status }) => [written(metadata), metadata.labels, status?.namespaceUID]),
-  view(Project, ({ metadata, status }) => [written(metadata), status?.namespaceUID]),
+const PREDICATES: readonly Predicate[] = [
+  predicate(Cluster, ({ metadata, status }) => [written(metadata), metadata.labels, status?.namespaceUID]),
+  predicate(Project, ({ metadata, status }) => [written(metadata), status?.namespaceUID]),
   ...[User, AuthProvider, ClusterRoleTemplate, GlobalRole, GlobalRoleBinding, ClusterRoleTemplateBinding, ProjectRoleTemplateBinding].map(
-    (kind) => view(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.annotations]),
+    (kind) => predicate(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.annotations]),
   ),
-  ...[AccessSet, ClusterMembers].map((kind) => view(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.labels])),
+  ...[AccessSet, ClusterMembers].map((kind) => predicate(kind as Kind<KubeObject>, ({ metadata }) => [written(metadata), metadata.labels])),
 ];
 
 const written = ({ generation, deletionTimestamp }: ObjectMeta): readonly unknown[] => [generation, deletionTimestamp];
 
 /** For a reconciler that owns these conditions of its subject: of its subjects also the conditions, which nobody else is to change. */
-export function looksAt<T extends KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }>(
+export function predicates<T extends KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }>(
   subject: Kind<T>,
   ...conditions: readonly string[]
-): readonly View[] {
-  return VIEWS.map((one) =>
+): readonly Predicate[] {
+  return PREDICATES.map((one) =>
     one.kind.kind === subject.kind
-      ? view(subject, (object) => [one.of(object), object.status?.conditions?.filter(({ type }) => conditions.includes(type))])
+      ? predicate(subject, (object) => [one.of(object), object.status?.conditions?.filter(({ type }) => conditions.includes(type))])
       : one,
   );
 }
@@ -81,7 +81,7 @@ export function clusterOf({ metadata }: KubeObject): readonly Key[] {
 const everyCluster = (read: Reader): readonly Key[] => read.list(Cluster).map(keyOf);
 
 /** What wakes bindings of one kind: all that their judgement looks at. `inCluster`: those in the namespaces of one cluster. */
-export function bindingWakers<T extends TemplateBinding>(
+export function bindingWatches<T extends TemplateBinding>(
   kind: Kind<T>,
   inCluster: (cluster: string, read: Reader) => readonly TemplateBinding[],
 ): readonly Watch[] {
@@ -97,13 +97,13 @@ export function bindingWakers<T extends TemplateBinding>(
 }
 
 /** A project's bindings count once the project has its namespace. */
-export const projectBindingWaker: Watch = watch(Project, (project, read) =>
+export const projectBindingWatch: Watch = watch(Project, (project, read) =>
   clusterOf(project).flatMap(({ name }) =>
     read.list(ProjectRoleTemplateBinding, { namespace: projectNamespace(name, project.metadata.name) }).map(keyOf),
   ),
 );
 
-export const globalBindingWakers: readonly Watch[] = [
+export const globalBindingWatches: readonly Watch[] = [
   watch(GlobalRole, ({ metadata }, read) => boundTo(metadata.name, read).map(keyOf)),
   watch(ClusterRoleTemplate, ({ metadata }, read) =>
     rolesNaming(metadata.name, read).flatMap((role) => boundTo(role.name, read).map(keyOf)),
@@ -112,10 +112,10 @@ export const globalBindingWakers: readonly Watch[] = [
   watch(AuthProvider, ({ metadata }, read) => globalBySubject(`Provider/${metadata.name}`, read).map(keyOf)),
 ];
 
-export const globalRoleWakers: readonly Watch[] = [watch(ClusterRoleTemplate, ({ metadata }, read) => rolesNaming(metadata.name, read))];
+export const globalRoleWatches: readonly Watch[] = [watch(ClusterRoleTemplate, ({ metadata }, read) => rolesNaming(metadata.name, read))];
 
 /** What wakes clusters, besides what lies in their own namespaces. */
-export const clusterWakers: readonly Watch[] = [
+export const clusterWatches: readonly Watch[] = [
   watch(ClusterRoleTemplateBinding, clusterOf),
   watch(ProjectRoleTemplateBinding, clusterOf),
   watch(Project, clusterOf),
@@ -160,8 +160,8 @@ function indexed<T extends KubeObject>(kind: Kind<T>, indexes: Readonly<Record<s
   return [kind, { indexes }] as unknown as readonly [Kind<KubeObject>, CacheOptions<KubeObject>];
 }
 
-function view<T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): View {
-  return { kind, of } as View<T> as unknown as View;
+function predicate<T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): Predicate {
+  return { kind, of } as Predicate<T> as unknown as Predicate;
 }
 
 function watch<T extends KubeObject>(kind: Kind<T>, toSubjects: (object: T, read: Reader) => readonly Key[]): Watch {
