@@ -1,5 +1,5 @@
-// One line for each decision: who asked for what, from where, and why it was granted or refused.
-// Never a password, a token, its hash, a nonce or a signature; and no name that a stranger made up, which may be a password typed into the wrong field.
+// One audit line for each decision: who asked for what, from where, and why it was granted or refused.
+// Never a password, a token, its hash, a nonce or a signature; and no name without an object, which may be a password typed into the wrong field.
 import { Counter, type Registry } from "prom-client";
 import type { Refusal } from "../lib/server/refusal.ts";
 
@@ -10,7 +10,7 @@ export interface Decision {
   readonly reason: string;
   readonly requestId: string;
   readonly source: string;
-  /** Only once it is known to exist. */
+  /** Only if it exists. */
   readonly user?: string;
   readonly provider?: string;
   readonly cluster?: string;
@@ -34,7 +34,7 @@ export class Audit {
     this.#log = log;
     this.#decisions = new Counter({
       name: "drover_auth_decisions_total",
-      help: "Decisions of auth, by what was asked for, the answer and its reason.",
+      help: "Decisions of auth, by action, decision and reason.",
       labelNames: ["action", "decision", "reason"],
       registers: [metrics],
     });

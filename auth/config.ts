@@ -17,7 +17,7 @@ export const authConfig = defineConfig(
       listen: LISTEN,
       /** PEM files; read again when they change. */
       tls: TLS,
-      /** Where the clusters are, as people reach it; told by `/.well-known/drover`. */
+      /** The URL under which users reach the proxy; `/.well-known/drover` names it. */
       proxyURL: { type: "string", pattern: "^https://[^/?#]+(/[^?#]*[^/?#])?$" },
       tokenTTLSeconds: {
         type: "object",
@@ -27,9 +27,9 @@ export const authConfig = defineConfig(
           max: { type: "integer", minimum: 60, default: 604_800 },
         },
       },
-      /** How long the hub may be silent before lists made from caches are refused. */
+      /** How long the hub may not answer before lists made from caches are refused. */
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
-      /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
+      /** Addresses or CIDRs of load balancers: their X-Forwarded-For is trusted, and the client that it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
       trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
       /** Open connections: of one source, and of all together; for those of `trustForwardedFrom` only the second counts. */
       connections: {

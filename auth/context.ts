@@ -1,5 +1,4 @@
-// What the routes of auth work with; made once in main.ts.
-
+// What the routes of auth share; created once in main.ts.
 import type { BlockList } from "node:net";
 import type { AuthProvider } from "../crds/v1alpha1/authprovider.ts";
 import type { Cluster } from "../crds/v1alpha1/cluster.ts";
@@ -16,9 +15,9 @@ import type { TokenLimiter } from "./token-limiter.ts";
 
 export interface Context {
   readonly config: Pick<AuthConfig, "proxyURL" | "tokenTTLSeconds" | "staleAfterSeconds">;
-  /** Decisions read the hub itself, never a cache: a login is rare, and a user disabled a moment ago must not get in. */
+  /** Decisions about sessions read the hub itself, never a cache: a user who was disabled a moment ago must not get in. */
   readonly hub: KubeClient;
-  /** For what strangers may ask as often as they like, and for the list of clusters. */
+  /** For what clients may ask without a token, and for the list of clusters. */
   readonly providers: Cache<AuthProvider>;
   readonly clusters: Cache<Cluster>;
   readonly members: Cache<ClusterMembers>;
@@ -26,12 +25,12 @@ export interface Context {
   /** Requests of agents: by source, and by source and cluster. */
   readonly agentSources: RateLimiter;
   readonly agents: RateLimiter;
-  /** Requests that carry a token, and those that need none. */
+  /** Requests with a token, and those that need none. */
   readonly tokenLimiter: TokenLimiter;
   readonly passwords: PasswordQueue;
   readonly nonces: NonceStore;
   readonly audit: Audit;
-  /** Those that say for whom they speak. */
+  /** Load balancers whose X-Forwarded-For is trusted. */
   readonly balancers: BlockList;
   readonly now: () => Date;
 }

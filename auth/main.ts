@@ -33,7 +33,7 @@ async function main({ config, log, metrics, signal }: Process<AuthConfig>): Prom
     clusters: new Cache(hub, Cluster, { log }),
     members: new Cache(hub, ClusterMembers, { log }),
     logins: new LoginLimiter(),
-    // A thousand agents behind one address may all come back at once.
+    // A thousand agents behind one address may all reconnect at once.
     agentSources: new RateLimiter(3000, 50),
     agents: new RateLimiter(30, 1),
     tokenLimiter: new TokenLimiter(300, 20),

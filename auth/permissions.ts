@@ -1,4 +1,4 @@
-// All that auth may do on the hub; deploy/ renders its Roles from here.
+// The permissions of auth on the hub; its Roles are rendered from here.
 import { AGENT, GROUP, SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 
@@ -13,7 +13,7 @@ export const permissions: readonly PolicyRule[] = [
   { apiGroups: [GROUP], resources: ["clusterregistrations/status"], verbs: ["update"] },
 ];
 
-/** In one namespace each: the password Secrets and the key of the nonces, which auth makes when it is missing. */
+/** In one namespace: the password Secrets, and the key of the nonces, which auth creates when it is missing. */
 export const namespacedPermissions: Readonly<Record<string, readonly PolicyRule[]>> = {
   [SYSTEM_NAMESPACE]: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "create"] }],
 };

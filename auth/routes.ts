@@ -1,23 +1,24 @@
-// All that auth answers, with the form of each body.
+// The routes of auth, with the schema of each body.
 
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Server } from "node:https";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SHORT_NAME } from "../crds/v1alpha1/names.ts";
 import { Token } from "../crds/v1alpha1/token.ts";
 import { isNotFound } from "../lib/kube/client.ts";
 import { Refusal, tooManyRequests } from "../lib/server/refusal.ts";
 import { type Source, sourceOf } from "../lib/server/source.ts";
 import { authorizationsIn } from "../lib/sessions/bearer.ts";
-import type { AgentRequest } from "./agents/limits.ts";
+import type { Authenticated } from "../lib/sessions/session.ts";
+import type { AgentClient } from "./agents/limits.ts";
 import { type RegisterRequest, registerAgent } from "./agents/register.ts";
 import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
 import { auditReason, type Decision } from "./audit.ts";
-import { authenticate, type Holder } from "./authenticate.ts";
+import { authenticate } from "./authenticate.ts";
 import { clustersOf } from "./clusters/visible.ts";
 import type { Context } from "./context.ts";
 import { isAccepted } from "./login/evaluate.ts";
 import { type LoginRequest, login } from "./login/route.ts";
 import { endAllLogins } from "./login/user-status.ts";
-import type { AuthServer } from "./server.ts";
 
 const text = (maxLength: number, minLength = 1) => ({ type: "string", minLength, maxLength }) as const;
 const object = (properties: Record<string, unknown>, optional: readonly string[] = []) => ({
@@ -33,7 +34,7 @@ const byCluster = object({ cluster: CLUSTER });
 const loginBody = object(
   {
     username: text(253),
-    // Longer than any password, so that the one rule for passwords decides.
+    // Longer than any password, so that the rule for passwords decides.
     password: text(4096, 0),
     ttlSeconds: { type: "integer", minimum: 1, maximum: 2 ** 31 },
     clusters: { type: "array", minItems: 1, maxItems: 100, items: CLUSTER },
@@ -46,32 +47,34 @@ const logoutBody = { anyOf: [{ type: "null" }, object({ all: { type: "boolean" }
 /** A POST without a body, or with an empty object. */
 const noBody = { anyOf: [{ type: "null" }, object({})] };
 
+export type AuthServer = FastifyInstance<Server>;
+
 export function addRoutes(server: AuthServer, context: Context): void {
-  const asker = (request: FastifyRequest) => ({ source: sourceFor(context, request), requestId: String(request.id) });
-  const agent = (request: FastifyRequest): AgentRequest => ({
-    ...asker(request),
+  const client = (request: FastifyRequest) => ({ source: sourceFor(context, request), requestId: String(request.id) });
+  const agent = (request: FastifyRequest): AgentClient => ({
+    ...client(request),
     cluster: (request.params as { cluster: string }).cluster,
   });
 
   server.post("/login/:provider", { schema: { params: object({ provider: text(253) }), body: loginBody } }, async (request) =>
-    login(context, { ...asker(request), provider: (request.params as { provider: string }).provider }, request.body as LoginRequest),
+    login(context, { ...client(request), provider: (request.params as { provider: string }).provider }, request.body as LoginRequest),
   );
 
   server.post("/logout", { schema: { body: logoutBody } }, async (request, reply: FastifyReply) => {
     const everywhere = (request.body as { all?: boolean } | null)?.all === true;
     const action = everywhere ? "logout-everywhere" : "logout";
-    const holder = await mustHoldToken(context, request, action);
-    if (everywhere) await endAllLogins(context, holder.user);
-    await revoke(context, holder);
-    audit(context, request, action, holder);
+    const who = await requireToken(context, request, action);
+    if (everywhere) await endAllLogins(context, who.user);
+    await revoke(context, who);
+    audit(context, request, action, who);
     return reply.code(204).send();
   });
 
   server.get("/clusters", async (request) => {
-    const holder = await mustHoldToken(context, request, "list-clusters");
-    mustBeFresh(context);
-    audit(context, request, "list-clusters", holder);
-    return { apiURL: context.config.proxyURL, clusters: clustersOf(context, holder) };
+    const who = await requireToken(context, request, "list-clusters");
+    requireFreshCaches(context);
+    audit(context, request, "list-clusters", who);
+    return { apiURL: context.config.proxyURL, clusters: clustersOf(context, who) };
   });
 
   server.get("/.well-known/drover", async (request) => {
@@ -100,14 +103,14 @@ export function addRoutes(server: AuthServer, context: Context): void {
   );
 }
 
-/** Node joins several headers of the name, which is how they are meant. */
+/** Node joins several headers of this name by commas, as the standard defines it. */
 function sourceFor({ balancers }: Context, { raw }: FastifyRequest): Source {
   return sourceOf(raw.socket.remoteAddress ?? "", raw.headers["x-forwarded-for"] as string | undefined, balancers);
 }
 
 const PROVIDER_TYPES = ["local", "activeDirectory", "ldap", "github", "oidc"] as const;
 
-async function mustHoldToken(context: Context, request: FastifyRequest, action: Decision["action"]): Promise<Holder> {
+async function requireToken(context: Context, request: FastifyRequest, action: Decision["action"]): Promise<Authenticated> {
   const source = sourceFor(context, request);
   try {
     return await authenticate(context, authorizationsIn(request.raw.rawHeaders), source);
@@ -118,7 +121,7 @@ async function mustHoldToken(context: Context, request: FastifyRequest, action: 
   }
 }
 
-function audit(context: Context, request: FastifyRequest, action: Decision["action"], { user, token }: Holder): void {
+function audit(context: Context, request: FastifyRequest, action: Decision["action"], { user, token }: Authenticated): void {
   const [source, requestId] = [sourceFor(context, request).address, String(request.id)];
   const { provider } = token.spec;
   context.audit.record({
@@ -133,8 +136,8 @@ function audit(context: Context, request: FastifyRequest, action: Decision["acti
   });
 }
 
-/** A token that is gone meanwhile is as good as revoked. */
-async function revoke(context: Context, { token }: Holder): Promise<void> {
+/** A token that is already gone is revoked, too. */
+async function revoke(context: Context, { token }: Authenticated): Promise<void> {
   try {
     await context.hub.delete(Token, { name: token.metadata.name }, { uid: token.metadata.uid });
   } catch (error) {
@@ -142,8 +145,8 @@ async function revoke(context: Context, { token }: Holder): Promise<void> {
   }
 }
 
-/** Who may reach what is told from caches; past this age they may name somebody who was removed long ago. */
-function mustBeFresh(context: Context): void {
+/** The list of clusters comes from caches. Beyond this age they may still name users who were removed long ago. */
+function requireFreshCaches(context: Context): void {
   const staleMs = Math.max(context.clusters.staleForMs(), context.members.staleForMs());
   if (staleMs > context.config.staleAfterSeconds * 1000)
     throw new Refusal("HubUnavailable", "the hub has been silent for too long; try again in 10 s", {

@@ -1,8 +1,7 @@
-// The HTTPS server of auth: bounds first, then routes. Whatever goes wrong is answered as a Kubernetes Status, without a word of what was sent.
+// The HTTPS server of auth: limits first, then routes. Every error is answered as a Kubernetes Status that repeats nothing of what was sent.
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:https";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import Fastify, { type FastifyError, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
 import { isListed } from "../lib/server/addresses.ts";
@@ -11,11 +10,11 @@ import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
 import { Refusal } from "../lib/server/refusal.ts";
 import { SAFETY_HEADERS } from "../lib/server/safety-headers.ts";
 import type { Context } from "./context.ts";
-import { addRoutes } from "./routes.ts";
+import { type AuthServer, addRoutes } from "./routes.ts";
 
 const BODY_BYTES = 16 * 1024;
 const HEADER_BYTES = 8 * 1024;
-/** For the handshake, for the head and for the whole request; whoever is slower is cut off. */
+/** For the handshake, for the head and for the whole request. Slower clients are disconnected. */
 const TIMEOUT_MS = 10_000;
 
 export interface ServerOptions {
@@ -25,15 +24,13 @@ export interface ServerOptions {
   /** Open connections of one source, and of all. */
   readonly connectionsPerSource: number;
   readonly connections: number;
-  /** How long somebody may take over a handshake, a head or a body. */
+  /** How long a client may take over a handshake, a head or a body. */
   readonly timeoutMs?: number;
 }
 
 interface Log {
   error(message: string, fields: object): unknown;
 }
-
-export type AuthServer = FastifyInstance<Server>;
 
 /** Not listening yet. */
 export function createServer(context: Context, options: ServerOptions, log: Log): AuthServer {
@@ -52,15 +49,15 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
     },
     requestTimeout: timeoutMs,
     keepAliveTimeout: timeoutMs,
-    // Of silence after the handshake, which no other limit covers; long enough for a login that waits in line.
+    // Silence after the handshake, which no other limit covers. Long enough for a login that waits in the queue.
     connectionTimeout: 2 * timeoutMs,
     bodyLimit: BODY_BYTES,
     genReqId: () => randomUUID(),
-    // A client may not choose the id under which it appears in the audit record.
+    // A client does not choose its id in the audit record.
     requestIdHeader: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    // What a schema does not name is refused, not dropped; and a number is not made of a text.
+    // Fields that the schema does not name are refused, not dropped; a string is not converted to a number.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: refuseMalformed,
   });
@@ -75,7 +72,7 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
   server.setNotFoundHandler((_request, reply) => answer(reply, new Refusal("NotFound", "there is nothing at this path")));
   server.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const refusal = asRefusal(error);
-    // `describe` of an error of our own client names method, path and the server's message: no header, no body.
+    // `describe` of an error of our client names method, path and the server's message: no header, no body.
     if (refusal.status >= 500 && !(error instanceof Refusal))
       log.error("request failed", { requestId: request.id, error: describe(error) });
     return answer(reply, refusal);
@@ -84,7 +81,7 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
   return server;
 }
 
-/** Messages of fastify and of the JSON parser may quote what was sent; only those of schema checks are known not to. */
+/** Messages of fastify and of the JSON parser may quote what was sent. Those of schema checks do not. */
 function asRefusal(error: FastifyError | Error): Refusal {
   if (error instanceof Refusal) return error;
   const { statusCode, validation } = error as FastifyError;

@@ -2,9 +2,10 @@
 //   lib/kube            a folder of this repository
 //   lib/kube/object.ts  one file of it
 //   npm:undici          a package
-// Modules of Node itself are open to all but pure files (tools/check-pure.ts).
+// Modules of Node itself are open to all but pure files (tools/check-pure.ts). No files import each other in a circle, types aside.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { importCycles } from "./import-cycles.ts";
 import { root } from "./results.ts";
 import { readSource, repositoryFiles, type Source } from "./source.ts";
 
@@ -22,10 +23,12 @@ const runByName = ["@biomejs/biome", "@swc/jest", "jest", "typescript"];
 
 const problems: string[] = [];
 const usedPackages = new Set<string>();
+const graph = new Map<string, string[]>();
 const sources = repositoryFiles().filter((path) => path.endsWith(".ts"));
 
 for (const path of sources) checkSource(readSource(path));
 checkPackages();
+for (const cycle of importCycles(graph)) problems.push(`${cycle.join(" → ")}: these files import each other in a circle`);
 
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
@@ -36,9 +39,12 @@ function checkSource(source: Source): void {
     problems.push(`${source.path}: no DEPS file in its folder or above it`);
     return;
   }
+  const imported: string[] = [];
+  graph.set(source.path, imported);
   for (const { from, typeOnly } of source.imports) {
     if (from.startsWith("node:")) continue;
     const target = from.startsWith(".") ? posix.join(posix.dirname(source.path), from) : `npm:${packageOf(from)}`;
+    if (!typeOnly) imported.push(target);
     if (target.startsWith("npm:")) usedPackages.add(target.slice("npm:".length));
     else if (!existsSync(join(root, target))) problems.push(`${source.path}: imports ${target}, which does not exist`);
     if (!allowed(source.path, target, rules))

@@ -14,7 +14,7 @@ const registration = (status: ClusterRegistration["status"] = {}, expiresAt = "2
 const facts: RegistrationFacts = { registration: registration(), tokenHash: hash, publicKey: "key", signatureMatches: true };
 const past = "2030-01-01T00:00:00Z";
 
-describe("attack 46: whether a key is registered", () => {
+describe("whether a key is registered", () => {
   test.each<[string, Partial<RegistrationFacts>, string]>([
     ["a new key with the token", {}, "Register"],
     ["the same key again", { registration: registration({ publicKey: "key" }) }, "AlreadyRegistered"],

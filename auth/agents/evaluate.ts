@@ -1,11 +1,11 @@
-// Whether an agent's key is registered: pure, from what was read.
+// Whether an agent's key is registered. Pure: the caller brings what it read from the hub.
 import { timingSafeEqual } from "node:crypto";
 import type { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts";
 
 export type RegistrationResult =
-  /** The key is taken into the registration. */
+  /** The key is to be put on record. */
   | "Register"
-  /** The same key again, with the same token: the first answer was lost on the way. */
+  /** The same key with the same token: the agent did not receive the first answer. */
   | "AlreadyRegistered"
   | "UnknownCluster"
   | "WrongToken"
@@ -22,7 +22,7 @@ export interface RegistrationFacts {
   readonly signatureMatches: boolean;
 }
 
-/** The token is judged before all else, so that without it nothing can be learnt about a cluster. */
+/** The token comes first: without it nothing can be learnt about a cluster. */
 export function evaluateRegistration(
   { registration, tokenHash, publicKey, signatureMatches }: RegistrationFacts,
   now: Date,

@@ -9,7 +9,7 @@ import { admitAgent } from "./limits.ts";
 
 const balancers = listOf(["10.0.0.1"]);
 
-/** What another cluster's agent gets at the same address, after a thousand requests of a stranger. */
+/** What another cluster's agent gets at the same address, after a thousand requests of an attacker. */
 function left(address: string): "admitted" | "refused" {
   const limits = { agentSources: new RateLimiter(40, 1), agents: new RateLimiter(30, 1) };
   const context = { ...limits, audit: new Audit({ info: () => {} }, new Registry()), now: () => new Date(0) } as unknown as Context;
@@ -27,10 +27,10 @@ function left(address: string): "admitted" | "refused" {
   return ask("west");
 }
 
-test("attack: a stranger behind a balancer that names nobody does not use up what the agents behind it may ask", () => {
+test("a flood behind a load balancer that names no client does not use up what the agents behind it may ask", () => {
   expect(left("10.0.0.1")).toBe("admitted");
 });
 
-test("one source alone is bounded, whatever clusters it names", () => {
+test("one source alone is limited, whatever clusters it names", () => {
   expect(left("192.0.2.1")).toBe("refused");
 });

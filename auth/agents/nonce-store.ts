@@ -1,5 +1,5 @@
-// Holds the key with which nonces are signed: one Secret for all replicas of auth, made by the first that needs it.
-// And remembers the nonces that were used here within their minute, so that an answer overheard is worth nothing.
+// The nonces of agents. They are signed with a key in one Secret, which all replicas of auth share and the first that needs it creates.
+// Each replica remembers the nonces that were used here within their lifetime, so that a recorded answer cannot be replayed to it.
 import { randomBytes } from "node:crypto";
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { isAlreadyExists, type KubeClient } from "../../lib/kube/client.ts";
@@ -27,14 +27,14 @@ export class NonceStore {
     return makeNonce(await this.#secretKey(), cluster, this.#now(), randomBytes(NONCE_RANDOM_BYTES));
   }
 
-  /** "used" only on the second call with "good"; a nonce is spent by `spend`, after the signature was checked. */
-  async judge(cluster: string, nonce: string): Promise<"good" | "expired" | "forged" | "used"> {
+  /** Leaves the nonce unused: `use` follows, once the signature is checked. */
+  async verify(cluster: string, nonce: string): Promise<"valid" | "expired" | "forged" | "used"> {
     const result = verifyNonce(await this.#secretKey(), cluster, this.#now(), nonce);
-    return result === "good" && this.#used.has(nonce) ? "used" : result;
+    return result === "valid" && this.#used.has(nonce) ? "used" : result;
   }
 
-  /** False when somebody else spent it meanwhile. Only what carries a right signature is remembered, so strangers cannot fill this. */
-  spend(nonce: string): boolean {
+  /** False when it was used meanwhile. To be called for nonces with a valid signature only, so that nobody else can fill the memory. */
+  use(nonce: string): boolean {
     const now = this.#now().getTime();
     for (const [old, until] of this.#used) {
       if (until > now) break;

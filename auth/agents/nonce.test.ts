@@ -7,9 +7,9 @@ const later = (ms: number) => new Date(now.getTime() + ms);
 const nonce = makeNonce(key, "east", now, new Uint8Array(16).fill(1));
 
 describe("nonces", () => {
-  test("a nonce is good for its cluster, for its minute", () => {
-    expect(verifyNonce(key, "east", now, nonce)).toBe("good");
-    expect(verifyNonce(key, "east", later(NONCE_LIFETIME_MS - 1), nonce)).toBe("good");
+  test("a nonce is valid for its cluster and its lifetime", () => {
+    expect(verifyNonce(key, "east", now, nonce)).toBe("valid");
+    expect(verifyNonce(key, "east", later(NONCE_LIFETIME_MS - 1), nonce)).toBe("valid");
     expect(verifyNonce(key, "east", later(NONCE_LIFETIME_MS), nonce)).toBe("expired");
   });
 

@@ -1,4 +1,4 @@
-// POST /agents/<cluster>/register: an agent shows the registration token and proves that it holds the key it brings.
+// POST /agents/<cluster>/register: an agent presents the registration token, and proves that it holds the private key of the public key it sends.
 import { createHash } from "node:crypto";
 import { ClusterRegistration, Registered } from "../../crds/v1alpha1/clusterregistration.ts";
 import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
@@ -8,7 +8,7 @@ import type { Condition } from "../../lib/kube/object.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import type { Context } from "../context.ts";
 import { evaluateRegistration, type RegistrationResult } from "./evaluate.ts";
-import { type AgentRequest, admitAgent, recorded } from "./limits.ts";
+import { type AgentClient, admitAgent, recorded } from "./limits.ts";
 import { signatureMatches } from "./signature.ts";
 
 export interface RegisterRequest {
@@ -17,12 +17,12 @@ export interface RegisterRequest {
   readonly signature: string;
 }
 
-/** Another replica may register at the same moment; the hub lets only one of both writes through, the other reads again. */
+/** Another replica may register at the same moment. The hub accepts one of the two writes; the other replica reads and evaluates once more. */
 const TRIES = 3;
 
-export async function registerAgent(context: Context, asker: AgentRequest, request: RegisterRequest): Promise<{ fingerprint: string }> {
-  admitAgent(context, asker, "register-agent");
-  const { cluster } = asker;
+export async function registerAgent(context: Context, client: AgentClient, request: RegisterRequest): Promise<{ fingerprint: string }> {
+  admitAgent(context, client, "register-agent");
+  const { cluster } = client;
   const tokenHash = createHash("sha256").update(request.token).digest("hex");
   const signed = signatureMatches(request.publicKey, registerText(cluster, request.token), request.signature);
   const keyFingerprint = fingerprint(Buffer.from(request.publicKey, "base64"));
@@ -41,7 +41,7 @@ export async function registerAgent(context: Context, asker: AgentRequest, reque
       action: "register-agent",
       decision: granted ? "allow" : "deny",
       reason: result,
-      ...recorded(asker),
+      ...recorded(client),
       ...(granted ? { fingerprint: keyFingerprint } : {}),
     });
     if (!granted) throw refusalOf(result, cluster);
@@ -63,7 +63,7 @@ async function putOnRecord(context: Context, registration: ClusterRegistration, 
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
-/** The condition that auth keeps on a registration. */
+/** The condition that auth writes on a registration. */
 export function registeredCondition(registration: ClusterRegistration, approved: boolean, keyFingerprint: string, now: string): Condition {
   return {
     type: Registered.type,
@@ -77,7 +77,7 @@ export function registeredCondition(registration: ClusterRegistration, approved:
   };
 }
 
-/** Without the right token, an unknown cluster and a wrong token read the same. */
+/** Without the right token the answer is the same for an unknown cluster and a wrong token. */
 function refusalOf(result: RegistrationResult, cluster: string): Refusal {
   const because = result;
   const anew = `for a new one: kubectl drover import ${cluster}`;

@@ -8,12 +8,12 @@ import { keyOf } from "../../lib/kube/object.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import { auditReason } from "../audit.ts";
 import type { Context } from "../context.ts";
-import { type AgentRequest, admitAgent, recorded } from "./limits.ts";
+import { type AgentClient, admitAgent, recorded } from "./limits.ts";
 import { registeredCondition } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
 const LIFETIME_SECONDS = 3600;
-/** The least that an API server gives. */
+/** The shortest lifetime that API servers accept. */
 const SHORTEST_SECONDS = 600;
 
 export interface AgentTokenRequest {
@@ -21,43 +21,43 @@ export interface AgentTokenRequest {
   readonly signature: string;
 }
 
-/** Everybody gets a nonce, for any cluster: so it tells nobody which clusters there are. */
-export async function challengeAgent(context: Context, asker: AgentRequest): Promise<{ nonce: string }> {
-  admitAgent(context, asker, "agent-challenge");
-  return { nonce: await context.nonces.make(asker.cluster) };
+/** Everybody gets a nonce for any name, so the answer does not reveal which clusters exist. */
+export async function challengeAgent(context: Context, client: AgentClient): Promise<{ nonce: string }> {
+  admitAgent(context, client, "agent-challenge");
+  return { nonce: await context.nonces.make(client.cluster) };
 }
 
 export async function agentToken(
   context: Context,
-  asker: AgentRequest,
+  client: AgentClient,
   request: AgentTokenRequest,
 ): Promise<{ token: string; expiresAt: string }> {
-  admitAgent(context, asker, "agent-token");
+  admitAgent(context, client, "agent-token");
   try {
-    const registration = await checkAnswer(context, asker.cluster, request);
+    const registration = await checkAnswer(context, client.cluster, request);
     await approve(context, registration);
     const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
-    const answer = await mint(context, asker.cluster, keyFingerprint);
+    const answer = await requestAgentToken(context, client.cluster, keyFingerprint);
     await checkStillOnRecord(context, registration);
     context.audit.record({
       action: "agent-token",
       decision: "allow",
       reason: "Granted",
-      ...recorded(asker),
+      ...recorded(client),
       fingerprint: keyFingerprint,
     });
     return answer;
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action: "agent-token", decision: "deny", reason: auditReason(error), ...recorded(asker) });
+      context.audit.record({ action: "agent-token", decision: "deny", reason: auditReason(error), ...recorded(client) });
     throw error;
   }
 }
 
-/** The registration whose key signed the nonce. An unknown cluster and a wrong signature read the same. */
+/** The registration whose key signed the nonce. The answer is the same for an unknown cluster and a wrong signature. */
 async function checkAnswer(context: Context, cluster: string, { nonce, signature }: AgentTokenRequest): Promise<ClusterRegistration> {
-  const result = await context.nonces.judge(cluster, nonce);
-  if (result !== "good")
+  const result = await context.nonces.verify(cluster, nonce);
+  if (result !== "valid")
     throw new Refusal("NonceRefused", `the nonce is ${result}; ask for another: POST /agents/${cluster}/challenge`, {
       because: `Nonce${result}`,
     });
@@ -65,12 +65,12 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
   const publicKey = registration?.status?.publicKey;
   if (registration === undefined || publicKey === undefined || !signatureMatches(publicKey, agentTokenText(cluster, nonce), signature))
     throw new Refusal("NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
-  if (!context.nonces.spend(nonce))
+  if (!context.nonces.use(nonce))
     throw new Refusal("NonceRefused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`, { because: "Nonceused" });
   return registration;
 }
 
-/** Somebody who compared the fingerprint sets `approval` to Automatic; the next time the agent asks, the condition follows. */
+/** An administrator compares the fingerprint and sets `approval` to Automatic. The condition follows the next time the agent asks. */
 async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
   if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
   const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
@@ -83,21 +83,21 @@ async function approve(context: Context, registration: ClusterRegistration): Pro
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
-/** What was made for a key that was withdrawn in the same moment is not handed out. */
+/** A token for a key that was revoked at the same moment is not handed out. */
 async function checkStillOnRecord(context: Context, before: ClusterRegistration): Promise<void> {
   const now = await context.hub.find(ClusterRegistration, keyOf(before));
   if (now?.metadata.uid !== before.metadata.uid || now?.status?.publicKey !== before.status?.publicKey)
-    throw new Refusal("NotRegistered", "this key was withdrawn; register again", { because: "WithdrawnMeanwhile" });
+    throw new Refusal("NotRegistered", "this key was revoked; register again", { because: "RevokedMeanwhile" });
 }
 
-/** A token that names the key for which it is: whoever takes it can see whether that key is still on record. */
-async function mint(context: Context, cluster: string, keyFingerprint: string): Promise<{ token: string; expiresAt: string }> {
+/** The token names the key that it is for, so that the proxy can check whether that key is still on record. */
+async function requestAgentToken(context: Context, cluster: string, keyFingerprint: string): Promise<{ token: string; expiresAt: string }> {
   const key = { name: AGENT, namespace: clusterNamespace(cluster) };
   try {
-    // The account of another key, or of none yet, is about to go: the clusters operator makes one for this key.
+    // An account of another key is about to be deleted: the clusters operator creates one for this key.
     const account = await context.hub.get(ServiceAccount, key);
     if (account.metadata.annotations?.[AGENT_KEY_ANNOTATION] !== keyFingerprint) throw notReady(cluster);
-    // What the API server calls itself is its own matter; a token without audiences says it.
+    // A token that is requested without audiences gets the API server's own.
     const { audiences } = await context.hub.requestToken(key, { expirationSeconds: SHORTEST_SECONDS });
     const { token, expirationTimestamp } = await context.hub.requestToken(key, {
       audiences: [...audiences, keyAudience(keyFingerprint)],
@@ -105,7 +105,7 @@ async function mint(context: Context, cluster: string, keyFingerprint: string): 
     });
     return { token, expiresAt: expirationTimestamp };
   } catch (error) {
-    // The account and the right to mint for it are made by the clusters operator, perhaps a moment later than the agent asks.
+    // The clusters operator creates the account and the permission to request its tokens, perhaps a moment after the agent asks.
     if (!isNotFound(error) && !isForbidden(error)) throw error;
     throw notReady(cluster);
   }

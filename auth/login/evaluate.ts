@@ -1,9 +1,9 @@
-// Whether a login with a password is granted: pure, from what was read. Each answer but the first is the same 401 for the client.
+// Whether a login with a password is granted. Pure. For the client every result but the first is the same 401.
 import type { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { mayUse } from "../../lib/sessions/session.ts";
 
-/** Goes into the audit record, never to the client. */
+/** For the audit record, never for the client. */
 export type LoginResult =
   | "Granted"
   | "UnknownUser"
@@ -16,10 +16,10 @@ export type LoginResult =
 export interface LoginFacts {
   readonly provider: AuthProvider;
   readonly user: User | undefined;
-  /** A well-formed hash was found in the user's Secret. */
+  /** The user's Secret holds a well-formed hash. */
   readonly hasHash: boolean;
   readonly passwordMatches: boolean;
-  /** Some cluster names the user among its members. */
+  /** The ClusterMembers of some cluster name the user or a group of theirs. */
   readonly hasAccessSomewhere: boolean;
 }
 
@@ -34,7 +34,7 @@ export function evaluateLogin(facts: LoginFacts): LoginResult {
   return "Granted";
 }
 
-/** The controller's word on an object: written as condition `Accepted`. */
+/** Whether the controller has accepted the object: condition `Accepted`. */
 export function isAccepted(object: {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }): boolean {

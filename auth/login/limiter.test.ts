@@ -8,7 +8,7 @@ const from = (address: string) => sourceOf(address, undefined, listOf([]));
 const balancer = sourceOf("10.0.0.1", undefined, listOf(["10.0.0.1"]));
 const at = (seconds: number) => new Date(start + seconds * 1000);
 
-describe("attack 36: brute force", () => {
+describe("brute force", () => {
   test("a source that keeps failing for a user waits longer each time, and the wait is bounded", () => {
     const limiter = new LoginLimiter({ ...DEFAULT_LIMITS, sourceBurst: 1000 });
     const waits: number[] = [];
@@ -22,14 +22,14 @@ describe("attack 36: brute force", () => {
     expect(waits).toEqual([...Array(9).fill(0), 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   });
 
-  test("a stranger does not lock the victim out of his own source", () => {
+  test("an attacker does not lock the victim out at the victim's own source", () => {
     const limiter = new LoginLimiter();
     limiter.succeeded("alice", from("10.0.0.1"));
     for (let n = 0; n < 10_000; n++) limiter.failed("alice", from(`10.9.${n % 256}.${n % 251}`), at(0), true);
     expect(limiter.admit("alice", from("10.0.0.1"), at(0))).toBe(0);
   });
 
-  test("a stranger with many sources is slowed for one user, and the user is free again after a while", () => {
+  test("an attacker with many sources is slowed down for one user, and the user is free again after a while", () => {
     const limiter = new LoginLimiter();
     for (let n = 0; n < 10_000; n++) limiter.failed("alice", from(`source-${n}`), at(0), true);
     expect(limiter.admit("alice", from("a new source"), at(0))).toBe(30);
@@ -45,7 +45,7 @@ describe("attack 36: brute force", () => {
     expect(limiter.admit("alice", from("10.0.0.1"), at(0))).toBe(0);
   });
 
-  test("a success forgives earlier failures of that source", () => {
+  test("a success clears earlier failures of that source", () => {
     const limiter = new LoginLimiter();
     for (let n = 0; n < 10; n++) limiter.failed("alice", from("10.0.0.1"), at(0), true);
     expect(limiter.admit("alice", from("10.0.0.1"), at(0))).toBe(1);
@@ -59,27 +59,27 @@ describe("attack 36: brute force", () => {
     expect(limiter.admit("nobody", from("10.0.0.9"), at(0))).toBe(limiter.admit("alice", from("10.0.0.9"), at(0)));
   });
 
-  test("behind a balancer that names nobody, the failures of all for one user are bounded, and stop nobody else", () => {
+  test("behind a load balancer that names no client, the failures of all for one user are limited, and stop no other user", () => {
     const limiter = new LoginLimiter();
     limiter.succeeded("alice", balancer);
-    expect(limiter.knows("alice", balancer)).toBe(false);
+    expect(limiter.isProven("alice", balancer)).toBe(false);
     for (let n = 0; n < DEFAULT_LIMITS.userBurst; n++) {
       expect(limiter.admit("alice", balancer, at(0))).toBe(0);
       limiter.failed("alice", balancer, at(0), true);
     }
     expect(limiter.admit("alice", balancer, at(0))).toBe(30);
     expect(limiter.admit("bob", balancer, at(0))).toBe(0);
-    // Whoever does not come through that balancer is not concerned.
+    // Other ways in are not affected.
     expect(limiter.admit("alice", from("192.0.2.1"), at(0))).toBe(0);
   });
 
-  test("attack: a name that begins with a balancer's address does not use up what may be tried behind that balancer", () => {
+  test("a user name that begins with a load balancer's address does not use up what may be tried behind it", () => {
     const limiter = new LoginLimiter();
     for (let n = 0; n < 1000; n++) limiter.failed("10.0.0.1 alice", from(`192.0.2.${n % 250}`), at(0), false);
     expect(limiter.admit("alice", balancer, at(0))).toBe(0);
   });
 
-  test("attack: twenty thousand invented names do not make the limiter forget what was tried for a real one", () => {
+  test("twenty thousand invented user names do not make the limiter forget what was tried for a real one", () => {
     const limiter = new LoginLimiter({ ...DEFAULT_LIMITS, sourceBurst: 1e6 });
     for (let n = 0; n < DEFAULT_LIMITS.userBurst; n++) limiter.failed("alice", from(`10.1.0.${n}`), at(0), true);
     for (let n = 0; n < 12; n++) limiter.failed("bob", from("10.0.0.9"), at(0), true);

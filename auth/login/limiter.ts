@@ -1,10 +1,10 @@
-// How often somebody may try to log in: pure bookkeeping, the caller brings the time.
-// Three rules, so that guessing is slow and yet no stranger can keep the victim out:
-//  - one source may try at a bounded rate, whoever it claims to be;
+// How often a login may be tried. Pure bookkeeping, the caller brings the time.
+// Three rules, so that guessing is slow and an attacker still cannot keep the victim out:
+//  - one source may try at a limited rate, for all users together;
 //  - one source that fails for one user waits twice as long after each failure (the victim's own source does not wait);
-//  - all sources together may fail for one user at a bounded rate; a source from which the user has logged in before is exempt.
-// A source that stands for many (a load balancer that names nobody) cannot be held to the first two, which would hold all behind it:
-// there only the third counts, and nobody is exempt from it.
+//  - all sources together may fail for one user at a limited rate; a source from which the user has logged in before is exempt.
+// A source that stands for many clients (a load balancer that names none) is exempt from the first two, which would hold up everybody behind it.
+// There only the third rule counts, without exemption.
 
 import { RateLimiter, RecentMap } from "../../lib/server/rate.ts";
 import type { Source } from "../../lib/server/source.ts";
@@ -36,7 +36,7 @@ interface Failures {
   at: number;
 }
 
-/** What is remembered of failures, for names that exist and for others apart: invented names cannot push out what counts for real ones. */
+/** Failures, kept apart for users that exist and for others: invented names cannot push out the entries of real ones. */
 interface Ledger {
   readonly users: RateLimiter;
   readonly failures: RecentMap<Failures>;
@@ -49,7 +49,7 @@ export class LoginLimiter {
   readonly #sources: RateLimiter;
   readonly #existing: Ledger;
   readonly #invented: Ledger;
-  readonly #known = new RecentMap<true>();
+  readonly #proven = new RecentMap<true>();
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
     this.#limits = limits;
@@ -58,7 +58,7 @@ export class LoginLimiter {
     [this.#existing, this.#invented] = [ledger(), ledger()];
   }
 
-  /** Asked before anything is looked up, also for users that do not exist. Seconds to wait, or 0: go on. Takes one attempt of the source. */
+  /** To be called before anything is looked up, also for users that do not exist. Seconds to wait; 0: go on. Takes one attempt of the source. */
   admit(user: string, source: Source, now: Date): number {
     const ms = now.getTime();
     if (source.standsForMany) return this.#waitOf(pair(user, source), ms);
@@ -68,12 +68,12 @@ export class LoginLimiter {
     const waitMs = Math.max(...this.#ledgers().map(({ failures }) => failures.get(pair(user, source))?.waitUntil ?? 0)) - ms;
     if (waitMs > 0) return Math.ceil(waitMs / 1000);
 
-    return this.knows(user, source) ? 0 : this.#waitOf(anywhere(user), ms);
+    return this.isProven(user, source) ? 0 : this.#waitOf(anywhere(user), ms);
   }
 
-  /** Whether the user has logged in from this source before, as far as is remembered here. Never where a source stands for many. */
-  knows(user: string, source: Source): boolean {
-    return !source.standsForMany && this.#known.has(pair(user, source));
+  /** Whether the user has logged in from this source before, as far as this process remembers. Never where a source stands for many clients. */
+  isProven(user: string, source: Source): boolean {
+    return !source.standsForMany && this.#proven.has(pair(user, source));
   }
 
   failed(user: string, source: Source, now: Date, exists: boolean): void {
@@ -91,7 +91,7 @@ export class LoginLimiter {
   succeeded(user: string, source: Source): void {
     if (source.standsForMany) return;
     for (const { failures } of this.#ledgers()) failures.delete(pair(user, source));
-    this.#known.set(pair(user, source), true);
+    this.#proven.set(pair(user, source), true);
   }
 
   #ledgers(): readonly Ledger[] {
@@ -103,6 +103,6 @@ export class LoginLimiter {
   }
 }
 
-/** What is sent as a name may have spaces; a source's key has none and is not empty, so nobody's name reads like a pair. */
+/** A user name may have spaces; a source's key has none and is not empty. So no name reads like a pair. */
 const anywhere = (user: string): string => ` ${user}`;
 const pair = (user: string, { key }: Source): string => `${key} ${user}`;

@@ -1,5 +1,6 @@
-// POST /login/<provider>: a name and a password for a token.
-// Read the provider, the user and his Secret; check the password, always; judge; write the Token. An unknown user takes the same steps.
+// POST /login/<provider>: a token for a user name and a password.
+// Read the provider, the User and its Secret; check the password in any case; evaluate; create the Token. An unknown user takes the same steps,
+// so that neither the answer nor its time reveals which users exist.
 import { randomBytes } from "node:crypto";
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { Token } from "../../crds/v1alpha1/token.ts";
@@ -21,7 +22,7 @@ export interface LoginRequest {
   readonly username: string;
   readonly password: string;
   readonly ttlSeconds?: number;
-  /** The only clusters that the token is good for; absent: all. */
+  /** The only clusters that the token may be used for; absent: all. */
   readonly clusters?: readonly string[];
 }
 
@@ -30,26 +31,26 @@ export interface LoginAnswer {
   readonly expiresAt: string;
 }
 
-interface LoginSource {
+interface LoginClient {
   readonly provider: string;
   readonly source: Source;
   readonly requestId: string;
 }
 
-/** No object can have this name, so reading it costs what reading a name costs, and finds nothing. */
+/** No object can have this name: reading it takes as long as reading another one, and finds nothing. */
 const NO_OBJECT = "-";
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-/** Decides and records; `Attempt` collects what the record may say. */
-export async function login(context: Context, asker: LoginSource, request: LoginRequest): Promise<LoginAnswer> {
+/** Decides, and records the decision. */
+export async function login(context: Context, client: LoginClient, request: LoginRequest): Promise<LoginAnswer> {
   const found: Attempt = {};
-  const { requestId } = asker;
-  const source = asker.source.address;
+  const { requestId } = client;
+  const source = client.source.address;
   try {
-    const answer = await attempt(context, asker, request, found);
+    const answer = await attempt(context, client, request, found);
     const token = tokenObjectName(tokenHash(answer.token));
-    // So that strangers at the same address do not keep it from being used.
-    context.tokenLimiter.good(token);
+    // From here on the token has a limit of its own, which others at the same address cannot use up.
+    context.tokenLimiter.authenticated(token);
     context.audit.record({ action: "login", decision: "allow", reason: "Granted", source, requestId, ...found, token });
     return answer;
   } catch (error) {
@@ -59,22 +60,22 @@ export async function login(context: Context, asker: LoginSource, request: Login
   }
 }
 
-/** Names that are known to exist; what was sent may be anything, also a password in the wrong field. */
+/** Names for the audit record: only those of objects that exist. What was sent may be anything, even a password in the wrong field. */
 interface Attempt {
   user?: string;
   provider?: string;
 }
 
-async function attempt(context: Context, asker: LoginSource, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
+async function attempt(context: Context, client: LoginClient, request: LoginRequest, found: Attempt): Promise<LoginAnswer> {
   const { username, password } = request;
-  // Answered from what is watched, so that it costs no more than any other path that leads nowhere, and nobody's attempts are used up for it.
-  if (context.providers.get({ name: asker.provider }) === undefined) throw unknownProvider();
-  const waitSeconds = context.logins.admit(username, asker.source, context.now());
+  // Answered from the cache: it costs no more than any other path that leads nowhere, and uses up none of the source's attempts.
+  if (context.providers.get({ name: client.provider }) === undefined) throw unknownProvider();
+  const waitSeconds = context.logins.admit(username, client.source, context.now());
   if (waitSeconds > 0) throw tooManyRequests("TooManyAttempts", waitSeconds);
   const ttlSeconds = lifetime(context, request.ttlSeconds);
 
   const [provider, user] = await Promise.all([
-    context.hub.find(AuthProvider, { name: OBJECT_NAME.test(asker.provider) ? asker.provider : NO_OBJECT }),
+    context.hub.find(AuthProvider, { name: OBJECT_NAME.test(client.provider) ? client.provider : NO_OBJECT }),
     context.hub.find(User, { name: OBJECT_NAME.test(username) ? username : NO_OBJECT }),
   ]);
   if (provider !== undefined) found.provider = provider.metadata.name;
@@ -83,16 +84,16 @@ async function attempt(context: Context, asker: LoginSource, request: LoginReque
 
   const expected = await storedHash(context.hub, user);
   const passwordMatches = await context.passwords.matches(password, expected, {
-    ...{ user: username, source: asker.source },
-    known: context.logins.knows(username, asker.source),
+    ...{ user: username, source: client.source },
+    proven: context.logins.isProven(username, client.source),
   });
   const belongs = passwordMatches && user !== undefined && hasAccessSomewhere(context, user);
   const result = evaluateLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere: belongs });
   if (result !== "Granted" || user === undefined) {
-    context.logins.failed(username, asker.source, context.now(), user !== undefined);
+    context.logins.failed(username, client.source, context.now(), user !== undefined);
     throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: result });
   }
-  context.logins.succeeded(username, asker.source);
+  context.logins.succeeded(username, client.source);
   const credential = expected === undefined ? undefined : credentialOf(expected);
   await recordCredential(context, user, credential);
   const answer = await makeToken(context, { user, provider, credential, ttlSeconds, clusters: request.clusters });
@@ -106,7 +107,7 @@ function lifetime(context: Context, asked: number | undefined): number {
   return asked ?? usual;
 }
 
-/** Which providers there are is no secret: `/.well-known/drover` lists them. */
+/** The names of providers are public: `/.well-known/drover` lists them. */
 function mustTakePasswords(provider: AuthProvider | undefined): asserts provider is AuthProvider {
   if (provider === undefined) throw unknownProvider();
   if (provider.spec.local === undefined) throw new Refusal("NoPasswordProvider", "this provider does not take a password here");
@@ -115,7 +116,7 @@ function mustTakePasswords(provider: AuthProvider | undefined): asserts provider
 
 const unknownProvider = (): Refusal => new Refusal("UnknownProvider", "there is no such provider; GET /.well-known/drover lists them");
 
-/** One read in any case, so that a user without a Secret cannot be told from one with it by the time it takes. */
+/** Reads once in any case, so that the time does not reveal whether the user has a Secret. */
 async function storedHash(hub: KubeClient, user: User | undefined): Promise<PasswordHash | undefined> {
   const name = user?.spec.local?.passwordSecret.name ?? NO_OBJECT;
   const secret = await hub.find(Secret, { name, namespace: SYSTEM_NAMESPACE });
@@ -126,13 +127,13 @@ async function storedHash(hub: KubeClient, user: User | undefined): Promise<Pass
 interface NewToken {
   readonly user: User;
   readonly provider: AuthProvider;
-  /** Of the hash against which the password was checked. */
+  /** The credential id of the hash that the password was checked against. */
   readonly credential: string | undefined;
   readonly ttlSeconds: number;
   readonly clusters: readonly string[] | undefined;
 }
 
-/** The token itself exists only in the answer; the hub gets its hash. */
+/** The token itself exists only in the answer; the hub stores its hash. */
 async function makeToken(context: Context, { user, provider, credential, ttlSeconds, clusters }: NewToken): Promise<LoginAnswer> {
   const token = formatToken(randomBytes(TOKEN_BYTES));
   const hash = tokenHash(token);

@@ -1,6 +1,7 @@
-// Whose token an agent shows, found out before the first byte of anything goes on: what the token claims, whether the cluster's key is
-// still the one for which it was given, whether the hub signed it, and at last whether the hub still takes it.
-import { createHash } from "node:crypto";
+// Verifies an agent's token before the first byte of its request goes on: its claims, the key on record for the cluster, the hub's signature, and
+// whether the hub still accepts it. Claims and key are checked for each request. The signature is verified once, for as long as the hub lists the
+// key that made it; the hub is asked again (TokenReview) when its last answer is older than the caller allows, or the token has expired.
+import { createHash, type KeyObject } from "node:crypto";
 import { ApiError, type KubeClient } from "../../lib/kube/client.ts";
 import { RecentMap } from "../../lib/server/rate.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
@@ -8,68 +9,90 @@ import { agentAccount, agentClaim, type Claim, isForKey } from "./account.ts";
 import type { HubKeys } from "./hub-keys.ts";
 
 export interface AgentTokensOptions {
-  /** Has connections of its own: nobody else's requests wait for those of agents, nor theirs for them. */
+  /** Has connections of its own, so that these requests and others do not wait for each other. */
   readonly hub: KubeClient;
-  readonly keys: Pick<HubKeys, "signed">;
+  readonly keys: Pick<HubKeys, "signerOf" | "has">;
   /** Whether there is such a cluster. */
   readonly hasCluster: (cluster: string) => boolean;
-  /** The fingerprint of the key that is on record for its agent. */
+  /** The fingerprint of the key that is on record for the cluster's agent. */
   readonly keyOnRecord: (cluster: string) => string | undefined;
 }
 
-/** A token that is the cluster's agent's. */
+/** A token of the cluster's agent. */
 export interface AgentToken {
   readonly token: string;
   /** SHA-256 in hexadecimal. */
   readonly hash: string;
 }
 
+interface Verified {
+  /** The hub's key that signed the token. */
+  readonly signer: KeyObject;
+  /** When the hub last accepted the token, in milliseconds of performance.now(); undefined: not yet. */
+  readonly reviewedAt: number | undefined;
+}
+
 const REVIEWS_PATH = "/apis/authentication.k8s.io/v1/tokenreviews";
 const TIMEOUT_MS = 10_000;
-/** The hub's API server looks at the token of each request again, so this only keeps what it no longer takes from reaching it for long. */
+/** The hub's API server checks the token of each request as well. This only limits for how long revoked tokens still reach it. */
 export const REVIEWED_FOR_MS = 60_000;
 
 export class AgentTokens {
   readonly #options: AgentTokensOptions;
-  /** By hash: when the hub took the token last, in milliseconds of performance.now(). Only tokens that the hub signed come in. */
-  readonly #reviewed = new RecentMap<number>();
-  readonly #asking = new Map<string, Promise<boolean>>();
+  /** By hash. Only tokens that the hub signed are in here, so nobody else can fill it. */
+  readonly #verified = new RecentMap<Verified>();
+  readonly #reviews = new Map<string, Promise<boolean>>();
 
   constructor(options: AgentTokensOptions) {
     this.#options = options;
   }
 
-  /** `maxAgeMs`: how long ago the hub may have been asked. Never throws. */
+  /** `maxAgeMs`: how old the hub's last answer about the token may be. Never throws. */
   async verify(authorization: readonly string[], cluster: string, maxAgeMs: number): Promise<AgentToken | Refusal> {
     const claim = agentClaim(authorization, cluster, Date.now());
     if (claim === undefined) return unauthorized("NotThisAgentsToken");
-    const early = this.#evaluateRegistration(cluster, claim);
+    const early = this.#checkRegistration(cluster, claim);
     if (early !== undefined) return early;
     const { token } = claim;
     const hash = createHash("sha256").update(token).digest("hex");
     try {
-      if (!(await this.#options.keys.signed(token))) return unauthorized("SignatureRefused");
-      const at = this.#reviewed.get(hash);
-      const isFresh = at !== undefined && performance.now() - at < maxAgeMs && Date.now() < claim.expiresAt;
-      if (!isFresh && !(await this.#review(token, hash, cluster))) return unauthorized("TokenNotTaken");
+      const verified = await this.#checkSignature(token, hash);
+      if (verified === undefined) return unauthorized("SignatureRefused");
+      const { reviewedAt } = verified;
+      const isRecent = reviewedAt !== undefined && performance.now() - reviewedAt < maxAgeMs && Date.now() < claim.expiresAt;
+      if (!isRecent && !(await this.#review(token, hash, cluster))) return unauthorized("TokenNotAccepted");
     } catch (error) {
       const because = error instanceof ApiError ? `HubAnswered${error.code}` : "HubSilent";
       return new Refusal("HubUnavailable", "the hub does not answer; try again", { because });
     }
-    // Once more: what was on record may have gone while the hub was asked.
-    return this.#evaluateRegistration(cluster, claim) ?? { token, hash };
+    // Once more: the key on record may have changed while the hub was asked.
+    return this.#checkRegistration(cluster, claim) ?? { token, hash };
   }
 
-  #evaluateRegistration(cluster: string, claim: Claim): Refusal | undefined {
-    // To whoever has not proved to be its agent, a cluster that is not there looks like any other.
+  #checkRegistration(cluster: string, claim: Claim): Refusal | undefined {
+    // To a client that has not proved to be its agent, a cluster that does not exist looks like any other.
     if (!this.#options.hasCluster(cluster)) return unauthorized("NoSuchCluster");
     return isForKey(claim, this.#options.keyOnRecord(cluster)) ? undefined : unauthorized("KeyNotOnRecord");
   }
 
+  async #checkSignature(token: string, hash: string): Promise<Verified | undefined> {
+    const { keys } = this.#options;
+    const before = this.#verified.get(hash);
+    if (before !== undefined && keys.has(before.signer)) return before;
+    const signer = await keys.signerOf(token);
+    if (signer === undefined) {
+      this.#verified.delete(hash);
+      return undefined;
+    }
+    const verified = { signer, reviewedAt: before?.reviewedAt };
+    this.#verified.set(hash, verified);
+    return verified;
+  }
+
   #review(token: string, hash: string, cluster: string): Promise<boolean> {
-    const asking = this.#asking.get(hash) ?? this.#ask(token, hash, cluster).finally(() => this.#asking.delete(hash));
-    this.#asking.set(hash, asking);
-    return asking;
+    const review = this.#reviews.get(hash) ?? this.#ask(token, hash, cluster).finally(() => this.#reviews.delete(hash));
+    this.#reviews.set(hash, review);
+    return review;
   }
 
   async #ask(token: string, hash: string, cluster: string): Promise<boolean> {
@@ -78,10 +101,11 @@ export class AgentTokens {
     const answer = (await this.#options.hub.request("POST", REVIEWS_PATH, { body, timeoutMs: TIMEOUT_MS })) as {
       status?: { authenticated?: boolean; user?: { username?: string } };
     };
-    const taken = answer.status?.authenticated === true && answer.status.user?.username === agentAccount(cluster);
-    if (taken) this.#reviewed.set(hash, at);
-    else this.#reviewed.delete(hash);
-    return taken;
+    const accepted = answer.status?.authenticated === true && answer.status.user?.username === agentAccount(cluster);
+    const verified = this.#verified.get(hash);
+    if (!accepted) this.#verified.delete(hash);
+    else if (verified !== undefined) this.#verified.set(hash, { ...verified, reviewedAt: at });
+    return accepted;
   }
 }
 

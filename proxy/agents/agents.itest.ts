@@ -1,13 +1,17 @@
-// What agents, and strangers who claim to be agents, ask of the hub through the proxy process, under its own Role.
+// What agents, and clients that claim to be agents, ask of the hub through the proxy process, under its own Role.
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { keyAudience } from "../../lib/identity/agent-key.ts";
 import { isNotFound } from "../../lib/kube/client.ts";
-import { ConfigMap } from "../../lib/kube/core.ts";
+import { ConfigMap, ServiceAccount } from "../../lib/kube/core.ts";
+import { Refusal } from "../../lib/server/refusal.ts";
 import { agentTokenOf, putKeyOnRecord, registerAgent, withdrawKey } from "../../test/agent.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
 import { until } from "../../test/until.ts";
+import { AgentTokens } from "./agent-tokens.ts";
+import { HubKeys } from "./hub-keys.ts";
 
 jest.setTimeout(120_000);
 
@@ -200,7 +204,77 @@ describe("TokenReviews", () => {
   });
 });
 
-describe("an agent whose key was withdrawn", () => {
+describe("the signature of an agent's token", () => {
+  /** As the proxy verifies tokens, with a count of how often a signature was computed; `listed`: whether the hub still lists its keys. */
+  const verifier = () => {
+    const keys = new HubKeys(hub.admin);
+    const it = { computed: 0, listed: true, onRecord: true };
+    const tokens = new AgentTokens({
+      hub: hub.admin,
+      keys: {
+        signerOf: (token) => {
+          it.computed++;
+          return keys.signerOf(token);
+        },
+        has: (key) => it.listed && keys.has(key),
+      },
+      hasCluster: () => true,
+      keyOnRecord: () => (it.onRecord ? fingerprintOf(east) : undefined),
+    });
+    const verify = async (token: string, maxAgeMs = 60_000) => {
+      const result = await tokens.verify([`Bearer ${token}`], "east", maxAgeMs);
+      return result instanceof Refusal ? result.because : "verified";
+    };
+    return { it, verify };
+  };
+  /** The key for which auth gave the token, out of its audiences. */
+  const fingerprintOf = (token: string): string | undefined => {
+    const { aud } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { aud: string[] };
+    const prefix = keyAudience("");
+    return aud.find((audience) => audience.startsWith(prefix))?.slice(prefix.length);
+  };
+
+  test("is computed once, however many requests carry the token and however often the hub is asked about it", async () => {
+    const { it, verify } = verifier();
+    for (let i = 0; i < 20; i++) expect(await verify(east)).toBe("verified");
+    for (let i = 0; i < 3; i++) expect(await verify(east, 0)).toBe("verified");
+    expect(it.computed).toBe(1);
+  });
+
+  test("is computed for a token with the same claims and another signature, which is refused", async () => {
+    const { it, verify } = verifier();
+    expect(await verify(east)).toBe("verified");
+    const [header, claims] = east.split(".");
+    const forged = `${header}.${claims}.${Buffer.from("forged").toString("base64url")}`;
+    expect([await verify(forged), await verify(forged)]).toEqual(["SignatureRefused", "SignatureRefused"]);
+    expect(it.computed).toBe(3);
+  });
+
+  test("does not help once the key on record is another, nor once the hub no longer lists the key that made it", async () => {
+    const { it, verify } = verifier();
+    expect(await verify(east)).toBe("verified");
+    it.onRecord = false;
+    expect(await verify(east)).toBe("KeyNotOnRecord");
+    it.onRecord = true;
+    it.listed = false;
+    expect(await verify(east)).toBe("verified");
+    expect(it.computed).toBe(2);
+  });
+
+  test("does not help once the account that the token belongs to is another", async () => {
+    const account = { namespace: "cluster-east", name: "agent" };
+    const { verify } = verifier();
+    expect(await verify(east)).toBe("verified");
+    await hub.admin.delete(ServiceAccount, account);
+    await until(async () => (await verify(east, 0)) === "TokenNotAccepted", "the hub no longer accepts the token");
+    expect(await verify(east)).toBe("TokenNotAccepted");
+    await hub.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+    east = await agentTokenOf(hub, "east");
+    expect(await verify(east)).toBe("verified");
+  });
+});
+
+describe("an agent whose key was revoked", () => {
   test("gets neither a tunnel nor anything of the hub with the token that it still has, nor once another key is on record", async () => {
     await registerAgent(hub, "north");
     const old = await agentTokenOf(hub, "north");

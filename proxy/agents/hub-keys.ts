@@ -1,10 +1,10 @@
-// Whether the hub's API server signed a token, found out without asking it for each: its public keys are fetched once, and again when a
-// token names one that is not known. Forged tokens so cost the hub nothing.
+// Whether the hub's API server signed a token. Its public keys are fetched once, and again when a token names another key: so forged tokens
+// cost the hub nothing.
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
 import type { KubeClient } from "../../lib/kube/client.ts";
 
 export const KEYS_PATH = "/openid/v1/jwks";
-/** Whoever makes up names of keys has them looked up no more often than this. */
+/** Tokens that name invented keys do not cause more fetches than this. */
 const REFRESH_AT_MOST_EVERY_MS = 5_000;
 const TIMEOUT_MS = 10_000;
 
@@ -21,6 +21,7 @@ const ALGORITHMS: Readonly<Record<string, { readonly hash: string; readonly type
 export class HubKeys {
   readonly #hub: KubeClient;
   #keys: ReadonlyMap<string, KeyObject> = new Map();
+  #listed: ReadonlySet<KeyObject> = new Set();
   #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
@@ -28,17 +29,23 @@ export class HubKeys {
     this.#hub = hub;
   }
 
-  /** Throws when the keys are not known and the hub does not answer. */
-  async signed(token: string): Promise<boolean> {
+  /** The key with which the hub signed the token; undefined: it did not. Throws when the hub has to be asked for its keys and does not answer. */
+  async signerOf(token: string): Promise<KeyObject | undefined> {
     const [head = "", claims = "", signature = ""] = token.split(".");
     const { alg, kid } = headerOf(head);
     const algorithm = alg === undefined ? undefined : ALGORITHMS[alg];
-    if (algorithm === undefined || kid === undefined) return false;
+    if (algorithm === undefined || kid === undefined) return undefined;
     if (!this.#keys.has(kid)) await this.#refresh();
     const key = this.#keys.get(kid);
-    if (key?.asymmetricKeyType !== algorithm.type) return false;
+    if (key?.asymmetricKeyType !== algorithm.type) return undefined;
     const given = Buffer.from(signature, "base64url");
-    return verify(algorithm.hash, Buffer.from(`${head}.${claims}`), { key, dsaEncoding: "ieee-p1363" }, given);
+    const isSigned = verify(algorithm.hash, Buffer.from(`${head}.${claims}`), { key, dsaEncoding: "ieee-p1363" }, given);
+    return isSigned ? key : undefined;
+  }
+
+  /** Whether the hub still lists the key, as of the last fetch. */
+  has(key: KeyObject): boolean {
+    return this.#listed.has(key);
   }
 
   async #refresh(): Promise<void> {
@@ -51,9 +58,17 @@ export class HubKeys {
 
   async #fetch(): Promise<void> {
     const { keys } = (await this.#hub.request("GET", KEYS_PATH, { timeoutMs: TIMEOUT_MS })) as { keys: (JsonWebKey & { kid?: string })[] };
-    this.#keys = new Map(keys.map((jwk) => [jwk.kid ?? "", createPublicKey({ key: jwk, format: "jwk" })]));
-    // Only what was answered counts: while the hub is away, each who comes may be the one for whom it is back.
+    this.#keys = new Map(keys.map(({ kid = "", ...jwk }) => [kid, this.#keyOf(kid, jwk)]));
+    this.#listed = new Set(this.#keys.values());
+    // A fetch that failed does not count: the hub may be back for the next token.
     this.#refreshedAt = performance.now();
+  }
+
+  /** A key that is listed as before stays the same object, so that what it has verified stays verified. */
+  #keyOf(kid: string, jwk: JsonWebKey): KeyObject {
+    const key = createPublicKey({ key: jwk, format: "jwk" });
+    const before = this.#keys.get(kid);
+    return before?.equals(key) ? before : key;
   }
 }
 
