@@ -46,6 +46,45 @@ test("requests and upgrades go through the outbound proxy, and kept connections 
   }
 });
 
+test("authorities are asked for each connection, not for each request; renewed ones are used, and resume no session of the former ones", async () => {
+  const [first, second] = [Authority.create("first"), Authority.create("second")];
+  const certificate = first.certificate({ commonName: "s" }, ["server"], ["localhost"]);
+  const resumed: boolean[] = [];
+  const server = createServer(certificate, (_, res) => res.end("ok"));
+  server.on("secureConnection", (socket) => resumed.push(socket.isSessionReused()));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  let trusted = first.cert;
+  let asked = 0;
+  const ca = (): string => {
+    asked++;
+    return trusted;
+  };
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const upstream = new Upstream({ server: url, ca, serverName: "localhost", socketsPerIdentity: 1, idlePerIdentity: 1 });
+  const get = async (path: string, identity: string): Promise<string> => {
+    const req = upstream.send({ method: "GET", path, headers: [], body: "none" }, identity) as ClientRequest;
+    const [res] = (await once(req, "response")) as [IncomingMessage];
+    return (await res.toArray()).join("");
+  };
+  try {
+    for (let i = 0; i < 10; i++) expect(await get("/", "alice")).toBe("ok");
+    expect([asked, resumed]).toEqual([1, [false]]);
+    await get("/", "bob");
+    expect([asked, resumed]).toEqual([2, [false, true]]);
+    trusted = second.cert;
+    await expect(get("/", "carol")).rejects.toMatchObject({ code: expect.stringMatching(/UNABLE_TO/) });
+    trusted = first.cert;
+    expect(await get("/", "dave")).toBe("ok");
+    expect(resumed.at(-1)).toBe(false);
+    expect(asked).toBe(4);
+  } finally {
+    upstream.close();
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test("a request fails when the server behind the outbound proxy never speaks TLS", async () => {
   const { promise: hello, resolve: heardHello } = Promise.withResolvers<Socket>();
   const proxy = createTcpServer((socket) => {

@@ -35,16 +35,13 @@ export class Upstream {
   readonly prefix: string;
   readonly #url: URL;
   readonly #pools: Pools;
-  readonly #route: Route;
 
   constructor({ server, ca, serverName, proxyURL, socketsPerIdentity, idlePerIdentity }: UpstreamOptions) {
     this.#url = new URL(server);
     if (this.#url.protocol !== "https:") throw new Error(`the server must be reached over https, not ${server}`);
     this.host = this.#url.host;
     this.prefix = this.#url.pathname.replace(/\/+$/, "");
-    this.#route = { ca, serverName, proxyURL };
-    const proxy = outboundProxy(this.#url, this.#route);
-    this.#pools = new Pools(this.#url, proxy, {
+    this.#pools = new Pools(new Connector(this.#url, { ca, serverName, proxyURL }), {
       keepAlive: true,
       keepAliveMsecs: 15_000,
       timeout: IDLE_MS,
@@ -70,7 +67,6 @@ export class Upstream {
       agent: outgoing.upgrade === undefined ? this.#pools : this.#pools.single(),
       maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
       identity,
-      ...tlsOptions(this.#route),
     };
     const req = request(options);
     limitConnect(req);
@@ -118,34 +114,69 @@ export class FramingError extends Error {
   override readonly name = "FramingError";
 }
 
-/** Connections kept apart by identity, besides server. An idle one on which bytes arrive that nobody asked for is closed by node. */
-class Pools extends Agent {
+/** Opens connections. The authorities are asked for each one, and not for each request. */
+class Connector {
   readonly #server: URL;
+  readonly #route: Route;
   readonly #proxy: URL | undefined;
+  #ca: string | undefined;
+  /** Of the last connection: the next one resumes it, which spares both ends most of the handshake, the server's certificate included. */
+  #session: Buffer | undefined;
 
-  constructor(server: URL, proxy: URL | undefined, options: AgentOptions) {
-    super(options);
+  constructor(server: URL, route: Route) {
     this.#server = server;
-    this.#proxy = proxy;
+    this.#route = route;
+    this.#proxy = outboundProxy(server, route);
   }
 
-  /** For one connection that nobody uses again. */
-  single(): Agent {
-    return new Pools(this.#server, this.#proxy, {});
-  }
-
-  override createConnection(options: RequestOptions, done: (error: Error | null, socket: Duplex) => void): Duplex | null | undefined {
-    if (this.#proxy === undefined) return super.createConnection(options, done);
+  /** `connect`: makes the TLS connection out of the options. */
+  open(options: RequestOptions, connect: (options: RequestOptions) => TLSSocket, done: Done): Duplex | undefined {
+    if (this.#proxy === undefined) return this.#secure(options, connect);
     openTCP(this.#server, this.#proxy).then(
-      (socket) => done(null, super.createConnection({ ...options, socket } as RequestOptions) as Duplex),
+      (socket) => done(null, this.#secure({ ...options, socket } as RequestOptions, connect)),
       (error) => done(error, undefined as never),
     );
     return undefined;
   }
 
-  override getName(options: RequestOptions & { readonly identity?: string } = {}): string {
-    if (options.identity === undefined) throw new TypeError("a connection is somebody's");
-    return `${super.getName(options)}:${options.identity}`;
+  #secure(options: RequestOptions, connect: (options: RequestOptions) => TLSSocket): TLSSocket {
+    const tls = tlsOptions(this.#route);
+    // A session is resumed without another look at the certificate, so it ends with the authorities that verified it.
+    if (tls.ca !== this.#ca) [this.#ca, this.#session] = [tls.ca, undefined];
+    const socket = connect({ ...options, ...tls, session: this.#session } as RequestOptions);
+    socket.on("session", (session: Buffer) => {
+      if (tls.ca === this.#ca) this.#session = session;
+    });
+    socket.once("close", (failed: boolean) => {
+      if (failed) this.#session = undefined;
+    });
+    return socket;
+  }
+}
+
+type Done = (error: Error | null, socket: Duplex) => void;
+
+/** Connections kept apart by identity. An idle one on which bytes arrive that nobody asked for is closed by node. */
+class Pools extends Agent {
+  readonly #connector: Connector;
+
+  constructor(connector: Connector, options: AgentOptions) {
+    super({ ...options, maxCachedSessions: 0 });
+    this.#connector = connector;
+  }
+
+  /** For one connection that is not used again. */
+  single(): Agent {
+    return new Pools(this.#connector, {});
+  }
+
+  override createConnection(options: RequestOptions, done: Done): Duplex | undefined {
+    return this.#connector.open(options, (secured) => super.createConnection(secured) as TLSSocket, done);
+  }
+
+  override getName({ identity }: RequestOptions & { readonly identity?: string } = {}): string {
+    if (identity === undefined) throw new TypeError("a connection is somebody's");
+    return identity;
   }
 }
 
