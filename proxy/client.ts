@@ -1,4 +1,4 @@
-// The client's side of a request, the same for HTTP/1.1 and HTTP/2. A client may leave at any moment: nothing here throws for it.
+// The client's side of a request, the same for HTTP/1.1 and HTTP/2. A client may disconnect at any moment; nothing here throws because of it.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
@@ -15,22 +15,22 @@ export interface Client {
   readonly sink: Writable;
   /** Whether an answer has begun. */
   readonly responded: boolean;
-  /** Begins the answer. Does nothing when the client has left. */
+  /** Begins the answer. Does nothing when the client has disconnected. */
   respond(status: number, headers: readonly string[]): void;
   /**
-   * Breaks off an answer, so that the client can tell it from a complete one. "withdrawn": nothing went wrong, but it
-   * may not go on; HTTP/2 has a word for that.
+   * Breaks an answer off, so that the client cannot take it for a complete one. "revoked": nothing went wrong, but access has ended; HTTP/2
+   * has an error code for each.
    */
-  abort(because: "withdrawn" | "broken"): void;
-  /** Answers with a refusal. A little later the exchange is over, whether the client reads that, goes on sending, or neither. */
+  abort(because: "revoked" | "broken"): void;
+  /** Answers with a refusal. The exchange ends soon after, whether the client reads the answer, goes on sending, or does neither. */
   refuse(answer: ReturnType<Refusal["answer"]>): void;
-  /** Calls once when the exchange is over, either way. */
+  /** Calls once, when the exchange is over for any reason. */
   onClose(listener: () => void): void;
 }
 
 /** Answers with a refusal, or breaks off what has begun. */
 export function refuse(client: Client, refusal: Refusal): void {
-  if (client.responded) return client.abort(refusal.status < 500 ? "withdrawn" : "broken");
+  if (client.responded) return client.abort(refusal.status < 500 ? "revoked" : "broken");
   client.refuse(refusal.answer());
 }
 
@@ -66,7 +66,7 @@ export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, pending
       res.writeHead(status, headers);
       res.end(req.method === "HEAD" ? undefined : body);
       const over = pending.add(req.rawHeaders, () => req.socket.destroy());
-      // What is still to come of the request counts as well: node reads and drops it.
+      // The rest of the request counts as well: node reads and drops it.
       res.once("close", () => (req.closed ? over() : req.once("close", over)));
     },
     onClose: (listener) => void res.once("close", listener),
@@ -106,7 +106,7 @@ export function clientOfHttp2(
     refuse({ status, headers, body }) {
       if (stream.destroyed || stream.closed || stream.headersSent) return;
       stream.respond(headersOfHttp2(status, headers));
-      // What the client still sends of its request is for nobody.
+      // The rest of the request is dropped.
       if (hasBody) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
       stream.end(pseudo(rawHeaders, ":method") === "HEAD" ? undefined : body);
       connection.refused(stream);
@@ -115,7 +115,7 @@ export function clientOfHttp2(
     },
     abort(because) {
       // Both reset the stream, so that it does not look complete (`close` would end it first): with CANCEL, and with INTERNAL_ERROR.
-      if (because === "withdrawn") addAbortSignal(AbortSignal.abort(), stream);
+      if (because === "revoked") addAbortSignal(AbortSignal.abort(), stream);
       else stream.destroy(new Error("broken off"));
     },
     onClose: (listener) => void stream.once("close", listener),
@@ -123,8 +123,8 @@ export function clientOfHttp2(
 }
 
 /**
- * node keeps the head back until the first byte of the body, which in a quiet watch comes after hours. What has come from the cluster
- * together with the head still goes out in one piece with it.
+ * Node holds the head back until the first byte of the body, which in a quiet watch comes after hours. A body that arrived together with the head
+ * still goes out in one piece with it.
  */
 function flushSoon(res: ServerResponse): void {
   setImmediate(() => {

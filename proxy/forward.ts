@@ -1,5 +1,5 @@
-// Step 6: the request goes through the tunnel, and its answer comes back. Backpressure holds in both directions: whoever does not
-// read stops his own request, and nobody else's.
+// Forwards a request through the tunnel, and its answer back. Backpressure works in both directions: a client that does not read stops its own
+// request, and no other.
 import { evaluateAnswer } from "../lib/identity/answer.ts";
 import { Refusal } from "../lib/server/refusal.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
@@ -11,7 +11,7 @@ import { answerRefused, interruption, notConnected } from "./interruption.ts";
 
 /** How an exchange ended; bytes are those of the bodies. */
 export interface Outcome {
-  /** 0: the client left before an answer. */
+  /** 0: the client disconnected before an answer. */
   readonly status: number;
   readonly refusal?: Refusal;
   readonly bytesIn: number;
@@ -19,11 +19,11 @@ export interface Outcome {
 }
 
 export interface Exchange {
-  /** Ends it for a reason of the hub's; the client sees it broken off, or refused if nothing was answered yet. */
+  /** Ends it because access has ended. The client sees a refusal, or, when the answer has begun, that it breaks off. */
   end(because: Refusal): void;
 }
 
-/** Sessions to the cluster; `except`: the one that just refused. */
+/** Chooses a tunnel of the cluster; `except`: the one that just refused. */
 export type Pick = (except?: Session) => Session | undefined;
 
 /** `done` is called exactly once. */
@@ -32,7 +32,7 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
   let status = 0;
   let refused: Refusal | undefined;
   const stop = (refusal: Refusal): void => {
-    if (refused !== undefined) return; // the reset that follows an end of ours
+    if (refused !== undefined) return; // the reset that follows an end from this side
     refused = refusal;
     if (!client.responded) status = refusal.status;
     refuse(client, refusal);
@@ -41,7 +41,7 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     if (stream !== undefined && !(stream.readableEnded && stream.writableFinished)) stream.reset(TunnelCode.Cancelled);
     done({ status, ...(refused ? { refusal: refused } : {}), bytesIn: stream?.bytesSent ?? 0, bytesOut: stream?.bytesReceived ?? 0 });
   });
-  const attempt = (session: Session | undefined, again: boolean): void => {
+  const attempt = (session: Session | undefined, mayRetry: boolean): void => {
     const opened = session === undefined ? notConnected(cluster) : opening(session, cluster, head);
     if (opened instanceof Refusal) return stop(opened);
     stream = opened;
@@ -58,8 +58,8 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
       opened.pipe(client.sink);
     });
     opened.on("error", (error: Error) => {
-      // A tunnel that was just draining has not begun the request: another may take it.
-      const other = again && client.body === undefined && wasNotBegun(error) && !client.responded ? pick(session) : undefined;
+      // A tunnel that is draining did not begin the request: another may take it.
+      const other = mayRetry && client.body === undefined && wasNotBegun(error) && !client.responded ? pick(session) : undefined;
       if (other !== undefined && refused === undefined) attempt(other, false);
       else stop(interruption(error, cluster));
     });
@@ -76,8 +76,8 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
 }
 
 /**
- * Breaks an answer off that is longer or shorter than it said. Behind a load balancer the rest could become the next answer on the
- * connection, and so somebody else's. To be called before the stream is piped on.
+ * Breaks off an answer that is longer or shorter than it declares. Behind a load balancer the surplus could become the answer to the next request
+ * on the connection, perhaps another client's. To be called before the stream is piped on.
  */
 export function holdToLength(stream: Stream, length: number, breakOff: () => void): void {
   let missing = length;

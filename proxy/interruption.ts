@@ -1,4 +1,4 @@
-// What a client is told when its stream through the tunnel ended without an answer, or with one that is not passed on.
+// The refusal for a stream through the tunnel that ended without an answer, or with one that is not passed on.
 
 import { Refusal } from "../lib/server/refusal.ts";
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
@@ -12,11 +12,11 @@ export function interruption(error: Error, cluster: string): Refusal {
     case TunnelCode.Unreachable:
       return new Refusal("ClusterUnreachable", `the agent of the cluster "${cluster}" cannot reach its API server`);
     case TunnelCode.Revoked:
-      return new Refusal("AccessEnded", `forbidden: the right on which this request rested has ended in the cluster "${cluster}"`);
+      return new Refusal("AccessEnded", `forbidden: the access on which this request rested has ended in the cluster "${cluster}"`);
     case TunnelCode.Unread:
       return new Refusal(
         "Interrupted",
-        "the proxy or the agent holds too much that nobody reads, and gave this request up; whether it was carried out is not known",
+        "the proxy or the agent buffers too much that is not read, and gave this request up; whether it was carried out is not known",
         { because: "Unread" },
       );
     default:
@@ -30,6 +30,6 @@ export function interruption(error: Error, cluster: string): Refusal {
 export const notConnected = (cluster: string): Refusal =>
   new Refusal("NotConnected", `the cluster "${cluster}" is not connected: its agent has no tunnel to this proxy`);
 
-/** `because`: how the answer differs from one that may be passed on; see judgeAnswer. */
+/** `because`: why the answer is not passed on; see evaluateAnswer. */
 export const answerRefused = (cluster: string, because: string): Refusal =>
   new Refusal("AnswerRefused", `the cluster "${cluster}" ${because}; whether it carried the request out is not known`);

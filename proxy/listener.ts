@@ -1,5 +1,5 @@
-// One port for HTTP/2, HTTP/1.1 and changes of protocol, with bounds on what a stranger can hold open. Hands each request on as a
-// Client; what is not even HTTP is answered here.
+// One port for HTTP/2, HTTP/1.1 and changes of protocol, with limits on what unauthenticated clients can hold open. Passes each request on as a
+// Client; bytes that are no HTTP are answered here.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,7 @@ import { PendingRefusals } from "./pending-refusals.ts";
 export interface Handlers {
   request(client: Client): void;
   upgrade(request: RawRequest, socket: Duplex, behind: Buffer): void;
-  /** Something that was not understood, and was refused. */
+  /** Something that is no HTTP request was refused. */
   malformed(refusal: Refusal, peer: string): void;
 }
 
@@ -27,7 +27,7 @@ export interface Held {
   /** Connections over HTTP/2, and the requests that are open on them. */
   readonly sessions: number;
   readonly streams: number;
-  /** Refused requests whose answer was not taken yet, the bytes that they stand for, and the most that those may be. */
+  /** Refused requests whose answer the client has not read yet, the bytes that they hold, and the limit of those. */
   readonly pendingRefusals: number;
   readonly pendingBytes: number;
   readonly pendingBudgetBytes: number;
@@ -37,7 +37,7 @@ export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly bounds: ConnectionBounds;
-  /** How long a connection may go without a request that is let in. */
+  /** How long a connection may have no request that is served. */
   readonly idleMs?: number;
 }
 
@@ -45,22 +45,22 @@ export interface Listener {
   readonly port: number;
   held(): Held;
   use(certificate: Certificate): void;
-  /** Stops listening, lets idle clients go, and ends the rest when the time is over. */
+  /** Stops listening, closes idle connections, and ends the others when the time is over. */
   close(timeoutMs: number): Promise<void>;
 }
 
-/** A person's groups alone may take some kilobytes, but those travel in the tunnel, not here. */
+/** A user's groups may take some kilobytes, but they travel in the tunnel, not here. */
 const MAX_HEADER_BYTES = 64 * 1024;
-/** For the handshake and for a request's head. */
+/** For the handshake and for the head of a request. */
 const TIMEOUT_MS = 10_000;
 const IDLE_MS = 75_000;
-/** What a client may upload before we have read it: per request, and per connection. */
+/** What a client may send before it is read: per request, and per connection. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
 /**
- * Requests that a client cancels, at once and per second. Beyond it the connection ends, with all that is innocent on it, so this is only
- * for what costs us something to parse: informers that begin again cancel thousands (node's own limit is 1,000 and 33). What a cancelled
- * request costs a cluster is bounded for each user.
+ * Requests that a client may cancel, at once and per second. Beyond it the connection ends with every other request on it, so this only limits
+ * the cost of parsing: informers that start again cancel thousands (node's own limit is 1,000 and 33). What a cancelled request costs a cluster
+ * is limited for each user.
  */
 const CANCELS = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 
@@ -81,12 +81,12 @@ export async function listen(
     },
     maxSessionMemory: 64,
     ...CANCELS,
-    // An answer may have two headers ETag: not for us to judge, and no reason to end its stream without a status.
+    // An answer may have two headers ETag, which is no reason to end its stream without a status.
     strictSingleValueFields: false,
     // Options of node:http, which serves the connections that do not choose HTTP/2.
     ...{ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS },
   });
-  // Also where these are not read from the options: requests may last for days, their heads may not.
+  // Set once more for servers that do not read these options. Requests may last for days, their heads may not.
   server.setTimeout(0);
   Object.assign(server, { headersTimeout: TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
   boundConnections(server, bounds);
@@ -125,7 +125,7 @@ interface Http2Parts {
 
 function serveHttp2(server: Http2SecureServer, { sessions, pending, idleMs }: Http2Parts, handlers: Handlers): void {
   let accepted: TLSSocket;
-  // The session of a connection is made while this event is told.
+  // The session of a connection is created while this event is emitted.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
     accepted = socket;
   });
@@ -153,11 +153,11 @@ function serveHttp1(server: Http2SecureServer, { sockets, pending }: Http1Parts,
     if (req.httpVersionMajor >= 2) return;
     handlers.request(clientOfHttp1(req as unknown as IncomingMessage, res as unknown as ServerResponse, pending));
   });
-  // Listening for "request" also brings node's emulation of HTTP/1 objects for each HTTP/2 stream, which are served otherwise.
+  // Listening for "request" also makes node create HTTP/1 objects for each HTTP/2 stream, which are served by the session's own listener.
   server.removeAllListeners("stream");
   server.on("secureConnection", (socket: TLSSocket) => {
     sockets.add(socket);
-    // What a watch says is small and must not wait for the client to acknowledge what it said before.
+    // Events of a watch are small, and must not wait until the client has acknowledged the ones before.
     socket.setNoDelay(true);
     socket.on("error", () => {});
     socket.once("close", () => sockets.delete(socket));
@@ -173,7 +173,7 @@ function serveHttp1(server: Http2SecureServer, { sockets, pending }: Http1Parts,
   });
   const refused = new WeakSet<Duplex>();
   server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => {
-    // The parser objects again to each piece of what it has objected to; closing now would take the answer away.
+    // The parser reports each further piece of the same bytes. Closing now could make the client lose the answer.
     if (refused.has(socket)) return;
     refused.add(socket);
     const peer = (socket as TLSSocket).remoteAddress ?? "";

@@ -1,4 +1,4 @@
-// proxy: people's way to the clusters, and the agents' way to the hub. Any number of these may run; they share nothing but the hub.
+// proxy: the way of users to the clusters, and of agents to the hub. Any number of replicas may run; they share nothing but the hub.
 import { userAgent } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
@@ -9,7 +9,7 @@ import { type Certificate, readCertificate, reloadCertificate } from "../lib/ser
 import { type ProxyConfig, proxyConfig } from "./config.ts";
 import { startProxy } from "./start.ts";
 
-/** How long a stop waits for what is under way; watches and streams are then cut, and their clients ask another replica. */
+/** How long a stop waits for open requests. Watches and streams are then cut, and their clients connect to another replica. */
 const TIMEOUT_MS = 1_500;
 
 await runProcess("proxy", main, proxyConfig);

@@ -1,5 +1,4 @@
-// All that a proxy may do on the hub; deploy/ renders its Role from here. All that it writes is its Lease: a
-// TokenReview is a question.
+// The permissions of the proxy on the hub; its Roles are rendered from here. It writes nothing but its Lease; to create a TokenReview stores nothing.
 import { GROUP, PROXY_NAMESPACE } from "../lib/access/names.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 import { KEYS_PATH } from "./agents/hub-keys.ts";
@@ -14,7 +13,7 @@ export const permissions: readonly PolicyRule[] = [
   { nonResourceURLs: [KEYS_PATH], verbs: ["get"] },
 ];
 
-/** Of Leases there are none but those of the replicas, whose names are not known before. */
+/** The namespace holds nothing but the Leases of the replicas, whose names are not known in advance. */
 export const namespacedPermissions: Readonly<Record<string, readonly PolicyRule[]>> = {
   [PROXY_NAMESPACE]: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["list", "watch", "create", "patch", "delete"] }],
 };

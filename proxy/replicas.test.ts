@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { tunnelsAreThere } from "./readiness.ts";
+import { checkTunnels } from "./readiness.ts";
 import { liveReplicas } from "./replicas.ts";
 
 describe("the replicas that live", () => {
@@ -26,5 +26,5 @@ test.each<[string, string[], string[], number, true | string]>([
   ["a tunnel is missing", ["east", "west"], ["west"], 14_000, "1 of 2 connected clusters have no tunnel to this replica yet"],
   ["a tunnel is missing for long", ["east", "west"], ["west"], 15_000, true],
 ])("readiness when %s", (_, connected, tunnels, listeningForMs, expected) => {
-  expect(tunnelsAreThere({ connected, hasTunnel: (name) => tunnels.includes(name), listeningForMs })).toBe(expected);
+  expect(checkTunnels({ connected, hasTunnel: (name) => tunnels.includes(name), listeningForMs })).toBe(expected);
 });

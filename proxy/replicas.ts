@@ -1,4 +1,4 @@
-// Which replicas of the proxy there are: each keeps a Lease, and all watch them. Agents are told, so that they keep a tunnel to each.
+// The live replicas of the proxy: each renews a Lease, and all watch the Leases. Agents receive the names, so that they keep a tunnel to each replica.
 import { PROXY_NAMESPACE } from "../lib/access/names.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { Cache } from "../lib/kube/cache.ts";
@@ -11,16 +11,16 @@ const LABELS = { "app.kubernetes.io/name": "proxy", "app.kubernetes.io/part-of":
 const RENEW_MS = 5_000;
 /** How long a replica counts after it last renewed its Lease. */
 const LEASE_SECONDS = 30;
-/** A Lease that was not renewed for so long is of a replica that ended without taking it away. */
-const FORGOTTEN_MS = 10 * 60_000;
+/** A Lease that was not renewed for so long belongs to a replica that ended without deleting it. */
+const ABANDONED_MS = 10 * 60_000;
 const LEAVE_MS = 1_000;
 
-/** When a Lease was last seen to change, in milliseconds of a monotonic clock of this process: no other clock plays a part. */
+/** When each Lease was last seen to change, in milliseconds of this process's monotonic clock. No other clock matters. */
 export type Seen = ReadonlyMap<string, number>;
 
 /**
- * The replicas that live, sorted; this one is always among them. When its own renewals do not come back, the hub is silent and says nothing
- * of the others either: then those before stay.
+ * The live replicas, sorted; this one is always among them. When this replica does not see its own renewals, the hub does not answer, and nothing
+ * is known about the others either: then the previous list stays.
  */
 export function liveReplicas(seen: Seen, own: string, before: readonly string[], now: number): readonly string[] {
   const recent = (at: number | undefined): boolean => at !== undefined && now - at <= LEASE_SECONDS * 1000;
@@ -49,7 +49,7 @@ export class Replicas {
     this.#leases.onChange((now, before) => {
       if (now !== undefined) this.#seen.set(now.metadata.name, performance.now());
       else if (before !== undefined) this.#seen.delete(before.metadata.name);
-      this.#judge();
+      this.#update();
     });
   }
 
@@ -62,7 +62,7 @@ export class Replicas {
     this.#listeners.add(listener);
   }
 
-  /** Keeps this replica's Lease until the signal aborts. */
+  /** Renews this replica's Lease until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#leases.start(signal);
     for (let failed = false; !signal.aborted; await pause(RENEW_MS, signal)) {
@@ -74,16 +74,16 @@ export class Replicas {
         if (!failed && !signal.aborted) this.#log.warn("lease of this replica not renewed", { error: describe(error) });
         failed = true;
       }
-      this.#judge();
+      this.#update();
     }
   }
 
-  /** Takes this replica's Lease away, so that no agent dials for it. */
+  /** Deletes this replica's Lease, so that no agent dials for it. */
   async leave(): Promise<void> {
     try {
       await this.#hub.delete(Lease, this.#key(this.#own), { signal: AbortSignal.timeout(LEAVE_MS) });
     } catch (error) {
-      if (!isNotFound(error)) this.#log.info("lease of this replica not taken away; it runs out", { error: describe(error) });
+      if (!isNotFound(error)) this.#log.info("lease of this replica not deleted; it expires", { error: describe(error) });
     }
   }
 
@@ -98,12 +98,12 @@ export class Replicas {
     await this.#hub.apply(Lease, lease, { fieldManager: "proxy", signal });
   }
 
-  /** Removes what replicas left behind that were killed. */
+  /** Deletes the Leases of replicas that were killed. */
   async #sweep(signal: AbortSignal): Promise<void> {
     const now = performance.now();
     for (const { metadata } of this.#leases.list()) {
       const at = this.#seen.get(metadata.name) ?? now;
-      if (metadata.name === this.#own || now - at < FORGOTTEN_MS) continue;
+      if (metadata.name === this.#own || now - at < ABANDONED_MS) continue;
       await this.#hub.delete(Lease, this.#key(metadata.name), { resourceVersion: metadata.resourceVersion, signal });
     }
   }
@@ -112,7 +112,7 @@ export class Replicas {
     return { namespace: PROXY_NAMESPACE, name };
   }
 
-  #judge(): void {
+  #update(): void {
     const names = liveReplicas(this.#seen, this.#own, this.#names, performance.now());
     if (names.join() === this.#names.join()) return;
     this.#names = names;

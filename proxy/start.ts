@@ -1,5 +1,4 @@
-// The parts of a proxy and how they are joined.
-
+// Creates the parts of a proxy and connects them.
 import type { Registry } from "prom-client";
 import { userAgent } from "../lib/components/components.ts";
 import { type Connection, KubeClient } from "../lib/kube/client.ts";
@@ -10,8 +9,8 @@ import { RateLimiter } from "../lib/server/rate.ts";
 import { ByteBudget } from "../lib/tunnel/budget.ts";
 import { defaultTunnelConfig } from "../lib/tunnel/config.ts";
 import { DIALS_BURST, DIALS_PER_SECOND } from "../lib/tunnel/handshake.ts";
+import { AgentLimiter } from "./agents/agent-limiter.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
-import { AgentBounds } from "./agents/bounds.ts";
 import { HubForwarder } from "./agents/hub-forwarder.ts";
 import { HubKeys } from "./agents/hub-keys.ts";
 import { TunnelEndpoint } from "./agents/tunnel-endpoint.ts";
@@ -20,7 +19,7 @@ import { RequestHandlers } from "./handlers.ts";
 import { HubCache } from "./hub-cache.ts";
 import { type Listener, listen } from "./listener.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { tunnelsAreThere } from "./readiness.ts";
+import { checkTunnels } from "./readiness.ts";
 import { Recorder } from "./record.ts";
 import { Replicas } from "./replicas.ts";
 import { Shares } from "./shares.ts";
@@ -29,7 +28,7 @@ import { Tunnels } from "./tunnels.ts";
 export interface StartOptions {
   readonly config: ProxyConfig;
   readonly hub: KubeClient;
-  /** Where the hub is, for what agents ask of it; none of its credentials is used for that. */
+  /** Where the hub is, for requests of agents; its credentials are not used for those. */
   readonly connection: Connection;
   readonly log: Log;
   readonly metrics: Registry;
@@ -39,42 +38,42 @@ export interface StartOptions {
 }
 
 export interface Started {
-  /** Resolves when everything that decisions need was listed once. */
+  /** Resolves when every cache that decisions need has been listed once. */
   readonly synced: Promise<void>;
-  /** What readiness hangs on. */
+  /** The readiness checks. */
   readonly checks: Readonly<Record<string, () => true | string>>;
   listen(certificate: Certificate): Promise<Listener>;
   close(timeoutMs: number): Promise<void>;
 }
 
 const EXPIRY_EVERY_MS = 1_000;
-/** Of one user: a controller that restarts its informers cancels thousands at once, none does so all the time. */
+/** Per user: a controller that restarts its informers cancels thousands of requests at once; none does so all the time. */
 const CANCELLED_BURST = 5_000;
 const CANCELLED_PER_SECOND = 50;
-/** What all tunnels may hold that nobody reads; as much again may wait in the buffers of clients. */
+/** What all tunnels together may buffer that is not read; as much again may wait in the buffers of clients. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
 
 export function startProxy({ config, hub, connection, log, metrics, signal, write }: StartOptions): Started {
   const staleAfterMs = config.staleAfterSeconds * 1000;
-  const known = new HubCache(hub, log);
+  const cache = new HubCache(hub, log);
   const tunnels = new Tunnels();
   const budget = new ByteBudget(UNREAD_BYTES);
-  const open = new OpenRequests(known, (because) => recorder.ended(because.code));
+  const open = new OpenRequests(cache, (because) => recorder.ended(because.code));
   const recorder: Recorder = new Recorder(
     metrics,
     {
       openRequests: () => open.count,
       tunnels: () => tunnels.count,
       bufferedBytes: () => tunnels.bufferedBytes,
-      staleSeconds: () => known.staleForMs() / 1000,
+      staleSeconds: () => cache.staleForMs() / 1000,
     },
     write,
   );
-  const hasCluster = (cluster: string): boolean => known.cluster(cluster) !== undefined;
+  const hasCluster = (cluster: string): boolean => cache.cluster(cluster) !== undefined;
   const reviews = new KubeClient(connection, { userAgent: userAgent("proxy") });
-  const keyOnRecord = (cluster: string): string | undefined => known.agentKey(cluster);
+  const keyOnRecord = (cluster: string): string | undefined => cache.agentKey(cluster);
   const tokens = new AgentTokens({ hub: reviews, keys: new HubKeys(reviews), hasCluster, keyOnRecord });
-  const hubForwarder = new HubForwarder({ hub: connection, tokens, bounds: new AgentBounds(config.limits) });
+  const hubForwarder = new HubForwarder({ hub: connection, tokens, limits: new AgentLimiter(config.limits) });
   const { replicaId } = config;
   const replicas = new Replicas(hub, replicaId, log);
   replicas.onChange((names) => tunnels.announce(names));
@@ -85,12 +84,12 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   });
   const balancers = listOf(config.trustForwardedFrom);
   const proxy = new RequestHandlers({
-    ...{ hub: known, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
+    ...{ hub: cache, tunnels, open, recorder, hubForwarder, tunnelEndpoint },
     ...{ trusted: balancers, staleAfterMs, shares: new Shares(defaultTunnelConfig.maxStreams) },
     cancelled: new RateLimiter(CANCELLED_BURST, CANCELLED_PER_SECOND),
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
-  known.onChange({
+  cache.onChange({
     user: (name) => open.reevaluateUser(name),
     cluster: (name) => {
       open.reevaluateCluster(name);
@@ -104,22 +103,22 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   });
   let listener: Listener | undefined;
   let listeningSince: number | undefined;
-  let arrived = false;
-  let keeping: Promise<void> | undefined;
-  // Only at the beginning: agents that leave later are no reason to send people away from this replica.
+  let tunnelsReady = false;
+  let renewing: Promise<void> | undefined;
+  // Only at the start: an agent that disconnects later is no reason to send users away from this replica.
   const tunnelsCheck = (): true | string => {
-    if (arrived) return true;
+    if (tunnelsReady) return true;
     if (listeningSince === undefined) return "not listening yet";
     const listeningForMs = performance.now() - listeningSince;
-    const answer = tunnelsAreThere({ connected: known.connectedClusters(), hasTunnel: (name) => tunnels.has(name), listeningForMs });
-    arrived = answer === true;
+    const answer = checkTunnels({ connected: cache.connectedClusters(), hasTunnel: (name) => tunnels.has(name), listeningForMs });
+    tunnelsReady = answer === true;
     return answer;
   };
   return {
-    synced: known.start(signal),
+    synced: cache.start(signal),
     checks: {
-      ...Object.fromEntries(known.all.map((cache) => [cache.kind.kind, () => cache.hasSynced || "the first list is not there yet"])),
-      hub: () => known.staleForMs() <= staleAfterMs || "the hub has been silent for too long",
+      ...Object.fromEntries(cache.all.map((one) => [one.kind.kind, () => one.hasSynced || "the first list is not there yet"])),
+      hub: () => cache.staleForMs() <= staleAfterMs || "the hub has not answered for too long",
       tunnels: tunnelsCheck,
     },
     listen: async (certificate) => {
@@ -127,13 +126,13 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       const bounds = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
       listener = await listen({ ...config.listen, bounds }, certificate, proxy);
       listeningSince = performance.now();
-      // Agents dial as soon as they hear of this replica.
-      keeping = replicas.run(signal);
+      // Agents dial as soon as they receive the name of this replica.
+      renewing = replicas.run(signal);
       return listener;
     },
     close: async (timeoutMs) => {
       clearInterval(expiry);
-      await keeping;
+      await renewing;
       await Promise.all([replicas.leave(), listener?.close(timeoutMs), tunnels.drain("the proxy is stopping", timeoutMs)]);
       hubForwarder.close();
       await reviews.close();

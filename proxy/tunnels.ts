@@ -1,14 +1,14 @@
-// The tunnels that end here, by cluster. There is one for each agent, but for moments: an agent that was restarted, or that lost a
-// connection without noticing, has a new one before the old one is known to be dead.
+// The tunnels that end here, by cluster. An agent has one, and for moments two: after a restart, or after a connection was lost unnoticed, the
+// new tunnel arrives before the old one is found to be dead.
 import { TunnelCode, TunnelError } from "../lib/tunnel/errors.ts";
 import type { Session } from "../lib/tunnel/session.ts";
 
-/** How long a tunnel may take to answer, when there is a newer one of the same agent. */
+/** How long a tunnel may take to answer a ping when a newer one of the same agent has arrived. */
 const PROOF_MS = 1_000;
-/** How long a newer one must have lasted before the older is drained: an agent may find that it did not need it. */
+/** How long a newer tunnel must last before the older one is drained: the agent may close it again. */
 const SETTLE_MS = 5_000;
 
-/** Tunnels that one cluster may have here; each costs memory, whether it carries anything or not. */
+/** Tunnels that one cluster may have here. Each costs memory, even if it carries nothing. */
 const PER_CLUSTER = 4;
 
 export class Tunnels {
@@ -19,12 +19,12 @@ export class Tunnels {
     return [...this.#byCluster.values()].reduce((sum, sessions) => sum + sessions.length, 0);
   }
 
-  /** Bytes that all tunnels hold at this end. */
+  /** Bytes that this end buffers for all tunnels. */
   get bufferedBytes(): number {
     return [...this.#byCluster.values()].flat().reduce((sum, session) => sum + session.bufferedBytes, 0);
   }
 
-  /** Takes a tunnel into use until it ends. Of too many the oldest go: they were succeeded already. */
+  /** Takes a tunnel into use until it ends. Beyond the limit the oldest are closed: newer ones have replaced them. */
   add(cluster: string, session: Session): void {
     const before = this.#byCluster.get(cluster) ?? [];
     this.#byCluster.set(cluster, [...before, session]);
@@ -32,7 +32,7 @@ export class Tunnels {
     const tooMany = before.length + 1 - PER_CLUSTER;
     for (const [i, old] of before.entries()) {
       if (i < tooMany) old.destroy(new TunnelError(TunnelCode.Cancelled, "newer tunnels of this agent took over"));
-      else void succeed(old, session);
+      else void replace(old, session);
     }
   }
 
@@ -40,22 +40,22 @@ export class Tunnels {
     return this.#byCluster.has(cluster);
   }
 
-  /** Tells every agent all replicas of the proxy. */
+  /** Sends every agent the names of all replicas of the proxy. */
   announce(replicas: readonly string[]): void {
     for (const session of [...this.#byCluster.values()].flat()) session.announce(replicas);
   }
 
-  /** One that takes requests, other than those that were tried. */
+  /** A tunnel that accepts requests. `except`: one that was tried already. */
   pick(cluster: string, except?: Session): Session | undefined {
     return this.#byCluster.get(cluster)?.find((session) => session.usable && session !== except);
   }
 
-  /** Ends a cluster's tunnels with all that they carry. */
+  /** Ends the tunnels of a cluster with every request in them. */
   destroy(cluster: string): void {
     for (const session of this.#byCluster.get(cluster) ?? []) session.destroy();
   }
 
-  /** Asks every agent to dial another replica, and resolves when all tunnels are done or the time is over. */
+  /** Asks every agent to dial another replica. Resolves when all tunnels are closed, or the time is over. */
   async drain(message: string, timeoutMs: number): Promise<void> {
     const sessions = [...this.#byCluster.values()].flat();
     for (const session of sessions) session.close(message);
@@ -70,8 +70,8 @@ export class Tunnels {
   }
 }
 
-/** The newest wins: at once over one that is dead, and over one that lives when it has lasted. */
-async function succeed(old: Session, newer: Session): Promise<void> {
+/** A newer tunnel replaces an older one: at once if that is dead; otherwise once the newer has lasted for a while. */
+async function replace(old: Session, newer: Session): Promise<void> {
   const alive = await within(
     PROOF_MS,
     old.ping().then(

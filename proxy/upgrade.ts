@@ -1,5 +1,5 @@
-// Step 6 for a change of protocol: the same stream, which carries raw bytes both ways after the 101. Until the cluster has agreed
-// nothing that follows the request's head is read; if it does not agree, nothing of it is ever used, and the connection ends.
+// Forwards a change of protocol: the same kind of stream, which carries raw bytes both ways after the 101. Nothing behind the request's head is
+// read until the cluster has agreed. If it does not agree, those bytes are never used, and the connection ends.
 import type { Duplex } from "node:stream";
 import { type AnswerResult, changeHeaders, evaluateAnswer } from "../lib/identity/answer.ts";
 import { closeAfterAnswer, refuseSocket, responseHead } from "../lib/server/raw-answer.ts";
@@ -78,7 +78,7 @@ export function forwardUpgrade(
   };
 }
 
-/** After a 101 the client's bytes, those behind its request first, belong to this stream alone. */
+/** After a 101 all bytes of the client belong to this stream, first those that arrived behind the request. */
 function join(socket: Duplex, stream: Stream, { headers }: ResponseHead, behind: Buffer): void {
   if (socket.destroyed) return;
   socket.write(responseHead(101, changeHeaders(headers)));
@@ -87,7 +87,7 @@ function join(socket: Duplex, stream: Stream, { headers }: ResponseHead, behind:
   stream.pipe(socket);
 }
 
-/** Any other answer ends the connection: no second request is read from it, whatever the client sent. */
+/** Any other answer ends the connection: whatever the client sent behind the request is not read as a second one. */
 function answerAndClose(socket: Duplex, stream: Stream, { status, headers, length }: Extract<AnswerResult, { is: "accepted" }>): void {
   socket.write(responseHead(status, [...headers, "Connection", "close"]));
   if (length !== undefined) holdToLength(stream, length, () => socket.destroy());

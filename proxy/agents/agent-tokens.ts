@@ -5,7 +5,7 @@ import { createHash, type KeyObject } from "node:crypto";
 import { ApiError, type KubeClient } from "../../lib/kube/client.ts";
 import { RecentMap } from "../../lib/server/rate.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
-import { agentAccount, agentClaim, type Claim, isForKey } from "./account.ts";
+import { agentAccount, agentClaim, type Claim, isForKey } from "./agent-claim.ts";
 import type { HubKeys } from "./hub-keys.ts";
 
 export interface AgentTokensOptions {

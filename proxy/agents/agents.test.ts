@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { KubeClient } from "../../lib/kube/client.ts";
 import type { Refusal } from "../../lib/server/refusal.ts";
-import { agentClaim, isForKey } from "./account.ts";
+import { agentClaim, isForKey } from "./agent-claim.ts";
 import { AgentTokens } from "./agent-tokens.ts";
 import { agentPermission, isMergePatch } from "./allow.ts";
 

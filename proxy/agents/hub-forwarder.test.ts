@@ -33,7 +33,7 @@ test("an agent that leaves while its token is looked at keeps none of its places
   const forwarder = new HubForwarder({
     hub: { server: "https://127.0.0.1:1" },
     tokens: { verify: () => verified.promise },
-    bounds: {
+    limits: {
       admit: () => (leaving ? undefined : new Refusal("TooManyRequests", "there was a place")),
       ...{ written: () => {}, read: () => {} },
     },

@@ -1,5 +1,5 @@
-// An agent's request to the hub's API server: its own few objects, with its own token. The proxy adds nothing to it, above all not
-// its own identity, and holds nothing of the answer back: what a watch says goes on at once.
+// Forwards an agent's request to the hub's API server: for its own few objects, with its own token. The proxy does not add its own identity, and
+// buffers nothing of the answer: events of a watch go on at once.
 import type { IncomingMessage } from "node:http";
 import { type PendingRequest, Upstream } from "../../lib/http1/upstream.ts";
 import { evaluateAnswer } from "../../lib/identity/answer.ts";
@@ -8,38 +8,38 @@ import { Refusal } from "../../lib/server/refusal.ts";
 import type { AdmittedRequest } from "../admit.ts";
 import { type Client, refuse } from "../client.ts";
 import type { Outcome } from "../forward.ts";
+import type { AgentLimiter } from "./agent-limiter.ts";
 import { type AgentToken, type AgentTokens, REVIEWED_FOR_MS } from "./agent-tokens.ts";
 import { agentPermission, isMergePatch } from "./allow.ts";
-import { wholeBody } from "./body.ts";
-import type { AgentBounds } from "./bounds.ts";
+import { readBody } from "./read-body.ts";
 
 export interface HubForwarderOptions {
-  /** Where the hub is; of the connection's credentials none is used. */
+  /** Where the hub is; the credentials of the connection are not used. */
   readonly hub: Pick<Connection, "server" | "ca" | "serverName" | "proxyURL">;
   readonly tokens: Pick<AgentTokens, "verify">;
-  /** By cluster; only what its own agent does counts. */
-  readonly bounds: Pick<AgentBounds, "admit" | "written" | "read">;
+  /** By cluster; only requests of its own agent count. */
+  readonly limits: Pick<AgentLimiter, "admit" | "written" | "read">;
 }
 
 const OPEN_PER_AGENT = 64;
 const IDLE_PER_AGENT = 4;
 const TOO_MANY_OPEN = new Refusal("TooManyRequests", `more than ${OPEN_PER_AGENT} requests of this agent are open`);
 
-/** A request of an agent on its way, and how it stands. */
+/** An open request of an agent, and its state. */
 interface Exchange {
   readonly client: Client;
   bytesIn: number;
   bytesOut: number;
   status: number;
   refused: Refusal | undefined;
-  /** The client has left, or was refused. */
+  /** The client has disconnected, or was refused. */
   over: boolean;
 }
 
 export class HubForwarder {
   readonly #options: HubForwarderOptions;
   readonly #upstream: Upstream;
-  /** What each cluster's agent has under way: how to cut it off. */
+  /** The open requests of each cluster's agent: functions that end them. */
   readonly #open = new Map<string, Set<() => void>>();
 
   constructor(options: HubForwarderOptions) {
@@ -60,7 +60,7 @@ export class HubForwarder {
     void this.#serve(exchange, admitted);
   }
 
-  /** The agent's key was withdrawn: what it has open ends. */
+  /** Ends the open requests of an agent whose key was revoked. */
   cut(cluster: string): void {
     for (const cut of [...(this.#open.get(cluster) ?? [])]) cut();
   }
@@ -80,24 +80,24 @@ export class HubForwarder {
       return stop(exchange, new Refusal("MalformedRequest", "a GET of an agent has no body"));
     const token = await this.#options.tokens.verify(authorization, cluster, REVIEWED_FOR_MS);
     if (token instanceof Refusal) return stop(exchange, token);
-    // Whoever has left meanwhile would never give back what is taken from here on.
+    // A client that has disconnected meanwhile would never give back the places that are taken from here on.
     if (exchange.over) return;
     const isFull = (this.#open.get(cluster)?.size ?? 0) >= OPEN_PER_AGENT;
-    const busy = isFull ? TOO_MANY_OPEN : this.#options.bounds.admit(admitted, performance.now());
+    const busy = isFull ? TOO_MANY_OPEN : this.#options.limits.admit(admitted, performance.now());
     if (busy !== undefined) return stop(exchange, busy);
     const open = this.#open.get(cluster) ?? new Set();
-    const cut = (): void => stop(exchange, new Refusal("AgentForbidden", "forbidden: the agent's key was withdrawn"));
+    const cut = (): void => stop(exchange, new Refusal("AgentForbidden", "forbidden: the agent's key was revoked"));
     this.#open.set(cluster, open.add(cut));
     client.onClose(() => {
       open.delete(cut);
       if (open.size === 0) this.#open.delete(cluster);
     });
-    const body = client.body === undefined ? undefined : await wholeBody(client.body, permission.patch?.maxBytes ?? 0);
+    const body = client.body === undefined ? undefined : await readBody(client.body, permission.patch?.maxBytes ?? 0);
     if (body instanceof Refusal) return stop(exchange, body);
     if (exchange.over) return;
     exchange.bytesIn = body?.length ?? 0;
-    this.#options.bounds.written(cluster, performance.now(), exchange.bytesIn);
-    client.onClose(() => this.#options.bounds.read(cluster, performance.now(), exchange.bytesOut));
+    this.#options.limits.written(cluster, performance.now(), exchange.bytesIn);
+    client.onClose(() => this.#options.limits.read(cluster, performance.now(), exchange.bytesOut));
     this.#send(exchange, admitted, token, body);
   }
 
@@ -118,7 +118,7 @@ export class HubForwarder {
     client.onClose(() => req.destroy());
     req.on("error", () => stop(exchange, new Refusal("HubUnavailable", "the hub does not answer; try again")));
     req.on("response", (res: IncomingMessage) => {
-      // Refused meanwhile: the client still reads why.
+      // Refused meanwhile; the client is still reading why.
       if (exchange.over) return void req.destroy();
       const result = evaluateAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
       if (result.is === "refused") {

@@ -1,10 +1,10 @@
-// How many bytes each cluster's agent may have in a minute. Pure bookkeeping: the caller brings the time.
+// How many bytes the agent of each cluster may send or receive in a minute. Pure bookkeeping, the caller brings the time.
 import { RecentMap } from "../../lib/server/rate.ts";
 
-/** What may be used at once after a pause, in minutes' worth: an agent that starts sends and reads more than one that runs. */
+/** How many minutes' worth may be used at once after a pause: an agent that starts sends and reads more than later. */
 const BURST_MINUTES = 4;
 
-/** How much is used is often known only afterwards, so what is left may fall below nothing; then it takes longer until there is some. */
+/** The bytes are often known only afterwards, so the rest may fall below zero; it then takes longer until some is left. */
 export class MinuteBudget {
   readonly #perMs: number;
   readonly #burst: number;

@@ -1,5 +1,4 @@
-// An agent's end of a tunnel arrives: the hub says whose token it is, then the connection becomes a Session that we open streams on.
-
+// Accepts the tunnel of an agent: its token is verified, then the connection becomes a Session on which the proxy opens streams.
 import type { Duplex } from "node:stream";
 import type { RateLimiter } from "../../lib/server/rate.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
@@ -13,7 +12,7 @@ import type { AgentTokens } from "./agent-tokens.ts";
 export interface TunnelEndpointOptions {
   readonly tokens: AgentTokens;
   readonly tunnels: Tunnels;
-  /** What the streams of all tunnels may hold together. */
+  /** What the streams of all tunnels may buffer together. */
   readonly budget: ByteBudget;
   readonly replicaId: string;
   /** Names of all replicas, as they are now. */
@@ -22,7 +21,7 @@ export interface TunnelEndpointOptions {
   readonly rate: RateLimiter;
 }
 
-/** A TLS socket, as far as it matters here. */
+/** The part of a TLS socket that is needed here. */
 interface Tunable extends Duplex {
   setNoDelay?(on: boolean): unknown;
   setTimeout?(ms: number): unknown;
@@ -36,20 +35,20 @@ export class TunnelEndpoint {
     this.#options = options;
   }
 
-  /** Makes a tunnel of the connection, or says why not. Never throws; the caller answers with the refusal. */
+  /** Makes a tunnel of the connection. Never throws; the caller answers with the refusal. */
   async accept(request: AdmittedRequest, socket: Tunable, behind: Buffer): Promise<Session | Refusal> {
     const { cluster } = request;
     if (!offersTunnel(request.upgrade)) return new Refusal("UpgradeRefused", `this path changes to ${UPGRADE_TOKEN} only`);
     if (this.#options.rate.admit(request.rateKey, performance.now()) > 0)
       return new Refusal("TooManyRequests", "too many tunnels from this address; try again");
-    // Asked anew for each tunnel, which then lasts for as long as the key is on record.
+    // The hub is asked for each tunnel, which then lasts for as long as the key is on record.
     const token = await this.#options.tokens.verify(request.authorization, cluster, 0);
     if (token instanceof Refusal) return token;
     return this.#begin(cluster, socket, behind);
   }
 
   #begin(cluster: string, socket: Tunable, behind: Buffer): Session | Refusal {
-    if (socket.destroyed || !socket.writable) return new Refusal("Interrupted", "the agent has left");
+    if (socket.destroyed || !socket.writable) return new Refusal("Interrupted", "the agent has disconnected");
     const { budget, replicaId, replicas, tunnels } = this.#options;
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);

@@ -72,7 +72,7 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
   const recorder = new Recorder(new Registry(), gauges, (more) => {
     lines += more;
   });
-  const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, bounds: NO_BOUNDS });
+  const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, limits: NO_LIMITS });
   const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
   // Of cancelled requests it hardly refills: how fast the machine is must make no difference.
@@ -112,7 +112,7 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
   };
 }
 
-const NO_BOUNDS = { admit: () => undefined, written: () => {}, read: () => {} };
+const NO_LIMITS = { admit: () => undefined, written: () => {}, read: () => {} };
 /** Each token is an agent's. */
 const everyAgent = {
   verify: async ([header = ""]: readonly string[]) => {

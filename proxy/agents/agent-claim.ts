@@ -1,18 +1,18 @@
-// What a token at the agents' paths claims. Read without being verified, so that whatever cannot be right costs nothing more. Pure.
+// The claims of a token at the agents' paths, read before anything is verified: a token that cannot be right costs nothing more. Pure.
 import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
 import { keyAudience } from "../../lib/identity/agent-key.ts";
 
-/** The only account that speaks for a cluster. */
+/** The only account that acts for a cluster. */
 export const agentAccount = (cluster: string): string => `system:serviceaccount:${clusterNamespace(cluster)}:${AGENT}`;
 
-/** The hub judges exactly; here only what is over beyond any difference of clocks. */
+/** The hub checks the expiry exactly. Here only tokens are refused that expired longer ago than clocks may differ. */
 const CLOCKS_DIFFER_SECONDS = 300;
 
 export interface Claim {
   readonly token: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** For whom the token is: the hub's API server, and the key for which auth gave it. */
+  /** The hub's API server, and the agent's key for which auth requested the token. */
   readonly audiences: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export function agentClaim(authorization: readonly string[], cluster: string, no
   return { token, expiresAt: exp * 1000, audiences };
 }
 
-/** Whether auth gave the token to the agent whose key is on record now; `print`: that key's fingerprint. */
+/** Whether auth requested the token for the key with this fingerprint; undefined: no key is on record. */
 export const isForKey = ({ audiences }: Claim, keyFingerprint: string | undefined): boolean =>
   keyFingerprint !== undefined && audiences.includes(keyAudience(keyFingerprint));
 

@@ -1,11 +1,11 @@
-// An agent's request body, taken in whole before anything of it goes on: so its length is known, and nothing can come behind it.
+// Reads an agent's request body completely before any of it goes on: its length is then known, and nothing can follow it.
 import type { Readable } from "node:stream";
 import { Refusal } from "../../lib/server/refusal.ts";
 
 const TIMEOUT_MS = 10_000;
 
-/** Never throws; what the client sends beyond the limit is not kept. */
-export function wholeBody(body: Readable, maxBytes: number): Promise<Buffer | Refusal> {
+/** Never throws. Bytes beyond the limit are not kept. */
+export function readBody(body: Readable, maxBytes: number): Promise<Buffer | Refusal> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
     let bytes = 0;

@@ -1,5 +1,5 @@
-// How much one agent may ask of the hub: requests, bytes, and writes of each object. A managed cluster may be in other hands, and the hub is
-// everybody's. By cluster, not by address: a cluster may come from as many addresses as it likes.
+// Limits on what one agent may do on the hub: requests, bytes, and writes of each object. A managed cluster may be compromised, and the hub is
+// shared by all. They count per cluster, since an agent may come from any number of addresses.
 import { RateLimiter } from "../../lib/server/rate.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import type { AdmittedRequest } from "../admit.ts";
@@ -12,11 +12,11 @@ export interface AgentLimits {
   readonly agentReadBytesPerMinute: number;
 }
 
-/** An object is written once a second, after a few at once: what changes more often can wait and be told together. */
+/** An object may be written once a second, after a few writes at once: faster changes can wait and be written together. */
 const WRITES_AT_ONCE = 5;
 const WRITES_PER_SECOND = 1;
 
-export class AgentBounds {
+export class AgentLimiter {
   readonly #requests: RateLimiter;
   readonly #writes = new RateLimiter(WRITES_AT_ONCE, WRITES_PER_SECOND);
   readonly #written: MinuteBudget;
@@ -28,7 +28,7 @@ export class AgentBounds {
     this.#read = new MinuteBudget(agentReadBytesPerMinute);
   }
 
-  /** To be asked once the agent is known to be who it says. `now`: milliseconds of any one clock. */
+  /** To be called once the agent's token is verified. `now`: milliseconds of any one clock. */
   admit({ cluster, method, path }: Pick<AdmittedRequest, "cluster" | "method" | "path">, now: number): Refusal | undefined {
     if (this.#requests.admit(cluster, now) > 0) return tooMany("too many requests of this agent");
     if (method === "GET")
