@@ -18,7 +18,7 @@ afterAll(async () => {
   await under?.stop();
 });
 
-test("attack: a stranger behind the same load balancer, with 140 logins at a provider that does not exist, takes nobody's login", async () => {
+test("140 logins at a provider that does not exist, from behind the same load balancer, use up nobody's attempts", async () => {
   for (let n = 0; n < 140; n++) {
     const body = { username: `nobody-${n}`, password: "x" };
     const reply = await under.send("POST", "/login/nowhere", { body, forwardedFor: `198.51.100.${n}` });
@@ -28,7 +28,7 @@ test("attack: a stranger behind the same load balancer, with 140 logins at a pro
   expect(reply.status).toBe(200);
 });
 
-test("attack: an unknown provider costs neither its own source nor a whole balancer's a login", async () => {
+test("logins at an unknown provider use up the attempts neither of their own source nor of a load balancer", async () => {
   const body = { username: "nobody", password: "x" };
   for (const from of ["127.0.4.1", BALANCER]) {
     for (let n = 0; n < 140; n++) expect((await under.send("POST", "/login/nowhere", { body, from })).status).toBe(404);
@@ -36,7 +36,7 @@ test("attack: an unknown provider costs neither its own source nor a whole balan
   }
 });
 
-test("attack: ten wrong passwords from elsewhere do not lock somebody out at the source from which they log in", async () => {
+test("ten wrong passwords from elsewhere do not lock a user out at the source from which they log in", async () => {
   const home = { forwardedFor: "203.0.113.8" };
   expect((await under.login("alice", SENTINEL, {}, home)).status).toBe(200);
   const guesses: number[] = [];
@@ -46,7 +46,7 @@ test("attack: ten wrong passwords from elsewhere do not lock somebody out at the
   expect((await under.login("alice", SENTINEL, {}, home)).status).toBe(200);
 });
 
-test("attack: an address that the client claims for itself, in front of the balancer's own word, counts for nothing", async () => {
+test("a forged X-Forwarded-For in front of the load balancer's own entry counts for nothing", async () => {
   const statuses: number[] = [];
   for (let n = 0; n < 12; n++)
     statuses.push((await under.login("alice", `guess ${n}`, {}, { forwardedFor: `192.0.2.${n}, 198.51.100.77` })).status);
@@ -58,12 +58,12 @@ test("attack: an address that the client claims for itself, in front of the bala
   expect(statuses.slice(12)).toContain(429);
 });
 
-test("behind a balancer that names nobody, wrong passwords for one user do not stop another, and a user's guesses are counted", async () => {
+test("behind a load balancer that names no client, wrong passwords for one user do not stop another, and a user's guesses are counted", async () => {
   for (let n = 0; n < 14; n++) expectStatus(await under.login("no-such-user", `guess ${n}`, {}, BALANCER), 401, "Unauthorized");
   expect((await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).status).toBe(200);
 });
 
-test("attack: strangers with invented tokens behind a balancer that names nobody do not keep a fresh login from being used", async () => {
+test("a flood of invented tokens behind a load balancer that names no client does not keep a fresh login from being used", async () => {
   let [flooding, refused] = [true, 0];
   const flood = Array.from({ length: 16 }, async (_, worker) => {
     for (let n = 0; flooding; n++) {
@@ -72,7 +72,7 @@ test("attack: strangers with invented tokens behind a balancer that names nobody
     }
   });
   try {
-    await until(() => refused > 100, "the strangers are slowed");
+    await until(() => refused > 100, "the flood is slowed down");
     const token = (await under.login("dave", `${SENTINEL}-dave`, {}, BALANCER)).body.token as string;
     expect((await under.send("GET", "/clusters", { token, from: BALANCER })).status).toBe(200);
   } finally {

@@ -1,4 +1,4 @@
-// Passwords as people and their tools write them, from the Secret to the login.
+// Passwords as users and their tools write them, from the Secret to the login.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -39,7 +39,7 @@ describe("what a password's text is", () => {
     ["a newline at the end", "fa", `${SENTINEL}-fa\n`],
     ["the line break of Windows, and its byte order mark", "fb", `\uFEFF${SENTINEL}-fb\r\n`],
     ["nothing but the password", "fc", `${SENTINEL}-fc`],
-  ])("a Secret made from a file with %s is the password that people type", async (_, name, file) => {
+  ])("a Secret made from a file with %s is the password that users type", async (_, name, file) => {
     await secretFromFile(name, "password", file);
     await under.accepted(name, "True");
     expect((await under.login(name, `${SENTINEL}-${name}`)).status).toBe(200);

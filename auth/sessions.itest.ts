@@ -25,7 +25,7 @@ afterAll(async () => {
 const restrict = (access: object): Promise<string> =>
   hub.kubectl(["patch", "authprovider.drover.dev", "local", "--type=merge", "-p", JSON.stringify({ spec: { access } })]);
 
-test("attack: a new password ends the logins that were made with the old one", async () => {
+test("a new password ends the logins that were made with the old one", async () => {
   await under.addUser("nora", `${SENTINEL}-old`);
   const old = await under.tokenOf("nora", `${SENTINEL}-old`);
   expect(await under.statusWith(old)).toBe(200);
@@ -35,7 +35,7 @@ test("attack: a new password ends the logins that were made with the old one", a
   expect(await under.statusWith(await under.tokenOf("nora", `${SENTINEL}-new`))).toBe(200);
 });
 
-test("attack: a new password, written as a hash while the operator is away, ends the old logins with the first new one", async () => {
+test("a new password, written as a hash while the operator is away, ends the old logins with the first new one", async () => {
   await under.addUser("olaf", `${SENTINEL}-olaf`);
   const old = await under.tokenOf("olaf", `${SENTINEL}-olaf`);
   await hub.apply(passwordSecret("olaf2", { password: `${SENTINEL}-olaf2` }), user("olaf2"));
@@ -60,7 +60,7 @@ test("the same password applied again ends no login", async () => {
   expect(await under.statusWith(token)).toBe(200);
 });
 
-test("attack: the login of a user who was deleted is none of the user who is made anew under the name, also with no operator running", async () => {
+test("the session of a deleted user is not valid for a new user of the same name, even with no operator running", async () => {
   await under.addUser("quinn", `${SENTINEL}-quinn`);
   const token = await under.tokenOf("quinn", `${SENTINEL}-quinn`);
   await under.withoutOperator(async () => {
@@ -72,7 +72,7 @@ test("attack: the login of a user who was deleted is none of the user who is mad
   expect(await under.statusWith(token)).toBe(401);
 });
 
-test("attack: a login through a provider that was deleted is none through the one that is made anew under its name", async () => {
+test("the session of a deleted provider is not valid for a new provider of the same name", async () => {
   const token = await under.tokenOf("alice", SENTINEL);
   await under.withoutOperator(async () => {
     await hub.kubectl(["delete", "authprovider.drover.dev", "local"]);
@@ -83,7 +83,7 @@ test("attack: a login through a provider that was deleted is none through the on
   expect(await under.statusWith(token)).toBe(401);
 });
 
-test("attack: a provider that is restricted to others ends the sessions that it would no longer let in, and only these", async () => {
+test("restricting a provider ends the sessions that it would no longer allow, and only these", async () => {
   await under.addUser("rosa", `${SENTINEL}-rosa`);
   const [alice, rosa] = [await under.tokenOf("alice", SENTINEL), await under.tokenOf("rosa", `${SENTINEL}-rosa`)];
   await restrict({ mode: "Required", users: ["alice"] });
@@ -94,7 +94,7 @@ test("attack: a provider that is restricted to others ends the sessions that it 
   expect([await under.statusWith(alice), await under.statusWith(rosa)]).toEqual([200, 401]);
 });
 
-test("attack: with a provider for those with access somewhere, the session of somebody who has none any more is none", async () => {
+test("with a provider for users with access somewhere, the session of a user who no longer has any is not valid", async () => {
   await under.addUser("sven", `${SENTINEL}-sven`);
   const token = await under.tokenOf("sven", `${SENTINEL}-sven`);
   await restrict({ mode: "Restricted" });
@@ -124,7 +124,7 @@ test("logging out everywhere many times at once counts each, so that a login in 
   const tokens = await Promise.all([1, 2, 3, 4].map(() => under.tokenOf("uwe", `${SENTINEL}-uwe`)));
   const replies = await Promise.all(tokens.map((token) => under.send("POST", "/logout", { token, body: { all: true } })));
   const done = replies.filter(({ status }) => status === 204).length;
-  // Whoever comes second may be told that this login has ended already.
+  // The second may be told that this session has ended already.
   expect(replies.every(({ status }) => status === 204 || status === 401)).toBe(true);
   expect((await hub.admin.get(User, { name: "uwe" })).status?.loginGeneration).toBe(done);
 });

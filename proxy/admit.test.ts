@@ -56,7 +56,7 @@ describe("admission", () => {
     expect(source("fd00::1", "2001:db8::1", ["fd00::/8"])).toBe("2001:db8::1");
   });
 
-  test("behind a load balancer that names no client, strangers who dial for one cluster do not use up what others may dial", () => {
+  test("behind a load balancer that names no client, a flood of dials for one cluster does not use up what others may dial", () => {
     const key = (cluster: string, forwarded?: string) => {
       const rawHeaders = ["Connection", "Upgrade", "Upgrade", "drover-tunnel/1", ...(forwarded ? ["X-Forwarded-For", forwarded] : [])];
       const admitted = admit(request({ url: `/agents/${cluster}/tunnel`, peer: "10.0.0.1", rawHeaders }), listOf(["10.0.0.1"]));

@@ -1,4 +1,4 @@
-// A managed cluster whose answers speak about something else than itself: where people's kubectl goes then, and with what.
+// A managed cluster whose answers speak about something else than itself: where a user's kubectl goes then, and with which credentials.
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
@@ -61,7 +61,7 @@ function answer(stream: Stream, status: number, headers: readonly string[], body
 
 const redirectTo = (status: number, location: () => string) => (stream: Stream) => answer(stream, status, ["Location", location()]);
 
-describe("attack: a cluster redirects its visitors", () => {
+describe("a cluster redirects its visitors", () => {
   test.each([301, 302, 303, 307, 308])(
     "%d to a plain-http server of its own: kubectl does not go there, and its token is not heard",
     async (status) => {
@@ -103,7 +103,7 @@ describe("attack: a cluster redirects its visitors", () => {
   });
 });
 
-describe("attack: a cluster answers a request to change the protocol", () => {
+describe("a cluster answers a request to change the protocol", () => {
   /** All that the connection says until it ends. */
   const askUpgrade = (path: string): Promise<string> =>
     new Promise((resolve, reject) => {

@@ -40,8 +40,8 @@ interface Answer {
   readonly body: string;
 }
 
-/** A person with a connection of their own, once a first request of theirs was let in. */
-async function person(name: string, initialWindowSize = 65_535) {
+/** A user with a connection of their own, once a first request on it was authenticated. */
+async function connectedUser(name: string, initialWindowSize = 65_535) {
   const session = connect(`https://127.0.0.1:${front.port}`, { ca: authority.cert, settings: { initialWindowSize } });
   sessions.push(session);
   session.on("error", () => {});
@@ -67,19 +67,19 @@ async function person(name: string, initialWindowSize = 65_535) {
   return { open, ask };
 }
 
-test("four people with five hundred watches each do not lock out the fifth", async () => {
+test("four users with five hundred watches each do not lock out the fifth", async () => {
   const statuses: number[] = [];
   for (const name of GREEDY) {
-    const { open } = await person(name);
+    const { open } = await connectedUser(name);
     for (let n = 0; n < 500; n++) open(WATCH, (status) => statuses.push(status));
   }
   await until(() => statuses.length === GREEDY.length * 500, "each has its answer");
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
-  const { ask } = await person("eva");
+  const { ask } = await connectedUser("eva");
   expect(await ask(WATCH)).toEqual({ status: 200, body: "{}" });
   expect(await ask("/version")).toEqual({ status: 200, body: "fine" });
-  // Those who took all they could may still ask for what ends, and are told which bound it is.
-  const again = await person("ann");
+  // A user who has taken all watches they can may still send requests that end, and the refusal names the limit.
+  const again = await connectedUser("ann");
   expect(await again.ask("/version")).toEqual({ status: 200, body: "fine" });
   const refused = await again.ask(WATCH);
   expect(refused.status).toBe(429);
@@ -89,12 +89,12 @@ test("four people with five hundred watches each do not lock out the fifth", asy
   });
 });
 
-test("three people who ask for hundreds of large answers and read none fill neither end of the tunnel, and hold nobody up", async () => {
+test("three users who ask for hundreds of large answers and read none fill neither end of the tunnel, and hold nobody up", async () => {
   let most = 0;
   let heads = 0;
-  const eva = await person("eva");
+  const eva = await connectedUser("eva");
   for (const name of GREEDY.slice(0, 3)) {
-    const { open } = await person(name, 0);
+    const { open } = await connectedUser(name, 0);
     for (let n = 0; n < 350; n++) open("/openapi/v2", () => heads++);
     const before = heads;
     await until(() => heads >= before + 100, "many have begun");

@@ -235,7 +235,7 @@ describe("a client", () => {
   });
 });
 
-test("attack 38: an address that opens connections and says nothing does not keep others out", async () => {
+test("an address that opens connections and says nothing does not keep others out", async () => {
   const idle = Array.from({ length: 300 }, () => connectPlain({ host: "127.0.0.1", port: front.port, localAddress: "127.0.3.1" }));
   let closed = 0;
   for (const socket of idle)
@@ -249,7 +249,7 @@ test("attack 38: an address that opens connections and says nothing does not kee
   for (const socket of idle) socket.destroy();
 });
 
-describe("attack 9: HTTP/2 with bytes that no client library sends", () => {
+describe("HTTP/2 with bytes that no client library sends", () => {
   /** One request with exactly these header fields, none of them compressed; what comes back, as frame types. */
   function rawHttp2(fields: readonly (readonly [string, string])[]): Promise<{ types: number[]; payload: string }> {
     const frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {

@@ -14,7 +14,7 @@ jest.setTimeout(120_000);
 const authority = Authority.create("front test");
 const headers = { authorization: `Bearer ${TOKEN}` };
 let front: Front;
-const strangers: { destroy(): unknown }[] = [];
+const connections: { destroy(): unknown }[] = [];
 
 beforeAll(async () => {
   const serving = authority.certificate({ commonName: "front" }, ["server"], ["127.0.0.1"]);
@@ -27,16 +27,16 @@ beforeAll(async () => {
   front = await startFront(authority.cert, serving, { east: answer }, { idleMs: 3_000 });
 });
 afterEach(async () => {
-  for (const stranger of strangers.splice(0)) stranger.destroy();
+  for (const connection of connections.splice(0)) connection.destroy();
   await until(() => front.held().streams === 0 && front.held().pendingRefusals === 0, "nothing is held of those who left");
 });
 afterAll(async () => {
   await front?.close();
 });
 
-function stranger(initialWindowBytes = 0): RawHttp2 {
+function unauthenticated(initialWindowBytes = 0): RawHttp2 {
   const raw = new RawHttp2({ port: front.port, ca: authority.cert }, initialWindowBytes);
-  strangers.push(raw.socket);
+  connections.push(raw.socket);
   return raw;
 }
 
@@ -52,9 +52,9 @@ async function fine(): Promise<void> {
   expect(status).toBe(200);
 }
 
-describe("strangers over HTTP/2 who leave no room for the answer", () => {
+describe("unauthenticated clients over HTTP/2 that leave no room for the answer", () => {
   test("hold nothing once a short time is over, however many they are", async () => {
-    const all = Array.from({ length: 20 }, () => stranger());
+    const all = Array.from({ length: 20 }, () => unauthenticated());
     for (const one of all) one.ask(nowhere(100));
     await until(() => all.every(({ closed }) => closed), "each connection is ended");
     await until(() => front.held().sessions === 0, "none is left");
@@ -66,7 +66,7 @@ describe("strangers over HTTP/2 who leave no room for the answer", () => {
     const watch = setInterval(() => {
       most = Math.max(most, front.held().pendingBytes);
     }, 1);
-    const all = Array.from({ length: 30 }, () => stranger());
+    const all = Array.from({ length: 30 }, () => unauthenticated());
     for (const one of all) one.ask(nowhere(100), [], "x".repeat(50_000));
     await until(() => all.every(({ closed }) => closed), "each connection is ended");
     clearInterval(watch);
@@ -76,7 +76,7 @@ describe("strangers over HTTP/2 who leave no room for the answer", () => {
   });
 
   test("may have a hundred requests open on a connection, as long as none was let in", async () => {
-    const one = stranger(65_535);
+    const one = unauthenticated(65_535);
     await until(() => one.heard.some(({ type }) => type === FrameType.SETTINGS), "the proxy said its limits");
     const { payload } = one.heard.find(({ type }) => type === FrameType.SETTINGS) ?? { payload: Buffer.alloc(0) };
     const settings = new Map<number, number>();
@@ -85,7 +85,7 @@ describe("strangers over HTTP/2 who leave no room for the answer", () => {
   });
 
   test("that send pings and ask again and again are sent away all the same", async () => {
-    const one = stranger(65_535);
+    const one = unauthenticated(65_535);
     const busy = setInterval(() => {
       one.ask(["/nowhere"]);
       one.socket.write(frame(FrameType.PING, 0, 0, Buffer.alloc(8)));
@@ -96,10 +96,10 @@ describe("strangers over HTTP/2 who leave no room for the answer", () => {
   });
 });
 
-test("strangers over HTTP/1.1 who pipeline requests and read nothing hold nothing once a short time is over", async () => {
+test("unauthenticated clients over HTTP/1.1 that pipeline requests and read nothing hold nothing once a short time is over", async () => {
   for (let i = 0; i < 20; i++) {
     const socket = connect({ host: "127.0.0.1", port: front.port, ca: authority.cert });
-    strangers.push(socket);
+    connections.push(socket);
     socket.pause();
     socket.on("error", () => {});
     socket.write("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5000));
@@ -110,8 +110,8 @@ test("strangers over HTTP/1.1 who pipeline requests and read nothing hold nothin
   await fine();
 });
 
-test("strangers over HTTP/2 who do not even read their socket hold nothing once a short time is over", async () => {
-  const all = Array.from({ length: 5 }, () => stranger());
+test("unauthenticated clients over HTTP/2 that do not even read their socket hold nothing once a short time is over", async () => {
+  const all = Array.from({ length: 5 }, () => unauthenticated());
   for (const one of all) {
     one.socket.pause();
     one.ask(nowhere(100));
@@ -121,17 +121,17 @@ test("strangers over HTTP/2 who do not even read their socket hold nothing once 
   await fine();
 });
 
-test("a stranger who says GOAWAY and then stays is sent away", async () => {
-  const one = stranger();
+test("an unauthenticated client that sends GOAWAY and then stays is disconnected", async () => {
+  const one = unauthenticated();
   one.ask(nowhere(3));
   await until(() => front.held().pendingRefusals === 3, "it is being refused");
   one.socket.write(frame(FrameType.GOAWAY, 0, 0, Buffer.alloc(8)));
   await until(() => front.held().sockets === 0 && one.closed, "the connection is gone");
 });
 
-describe("somebody who was let in", () => {
+describe("an authenticated client", () => {
   test("keeps the watches on a connection whose refusals go unread", async () => {
-    const one = stranger(0);
+    const one = unauthenticated(0);
     one.ask(["/clusters/east/watch"], [["authorization", headers.authorization]]);
     await until(() => one.streamsWith(FrameType.HEADERS) === 1, "the watch has begun");
     one.ask(nowhere(20));
@@ -143,7 +143,7 @@ describe("somebody who was let in", () => {
 
   test("may then open a thousand requests on the connection", async () => {
     const session = connectHttp2(`https://127.0.0.1:${front.port}`, { ca: authority.cert });
-    strangers.push(session);
+    connections.push(session);
     session.on("error", () => {});
     const open = () => {
       const stream = session.request({ ":path": "/clusters/east/watch", ...headers });
@@ -158,7 +158,7 @@ describe("somebody who was let in", () => {
 
   test("reads why each of a hundred requests at once was refused", async () => {
     const session = connectHttp2(`https://127.0.0.1:${front.port}`, { ca: authority.cert });
-    strangers.push(session);
+    connections.push(session);
     const bodies = await Promise.all(
       nowhere(100).map(async (path) => {
         let body = "";

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { PendingRefusals } from "./pending-refusals.ts";
 
-test("whatever strangers ask and however little they read, no more than the budget is held, and the oldest goes first", () => {
+test("whatever unauthenticated clients send and however little they read, no more than the budget is held, and the oldest goes first", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(64 * 1024), { minLength: 900, maxLength: 1200 }), fc.boolean(), (sizes, stubborn) => {
       const pending = new PendingRefusals();

@@ -149,7 +149,7 @@ describe("a decision", () => {
     ["who is gone", { user: undefined }, "UserGone"],
     ["who is disabled", { user: { enabled: false } }, "UserDisabled"],
     ["whose provider is gone", { provider: false }, "ProviderGone"],
-  ])("refuses somebody %s, with the same words", (_, world, because) => {
+  ])("refuses a user %s, with the same words", (_, world, because) => {
     expect(outcome(asks(), world)).toEqual([401, "Unauthorized", because]);
     const decision = decide(asks(), hub(world), NOW, STALE_MS);
     if (!("refusal" in decision)) throw new Error("let in");

@@ -161,7 +161,7 @@ async function dialEast(): Promise<Acceptor> {
 }
 
 describe("a request", () => {
-  test("of a managed cluster goes to the cluster as that person, and its answer comes back", async () => {
+  test("of a member goes to the cluster as that user, and its answer comes back", async () => {
     const token = await tokenFor("alice");
     await untilStatus(200, "/clusters/east/api/v1/namespaces", token);
     const answer = await ask("/clusters/east/api/v1/namespaces?limit=1", token, { accept: "application/json" });
@@ -265,7 +265,7 @@ describe("what goes through", () => {
     expect([fresh.status, JSON.parse(fresh.body).openapi]).toEqual([200, "3.0.0"]);
   });
 
-  test("attack 65: an answer of a pod's loses its cookie and its policy, and is sandboxed", async () => {
+  test("an answer of a pod's loses its cookie and its policy, and is sandboxed", async () => {
     const answer = await ask("/clusters/east/test/headers", await tokenFor("alice"));
     expect(answer.status).toBe(200);
     expect(answer.headers).toMatchObject({ "content-security-policy": "sandbox", "x-content-type-options": "nosniff" });
@@ -276,7 +276,7 @@ describe("what goes through", () => {
 describe("who is refused", () => {
   const path = "/clusters/east/api/v1/namespaces";
 
-  test("attack 1: every Impersonate header, in any case and spelling, alone or doubled, from a managed cluster too", async () => {
+  test("every Impersonate header, in any case and spelling, alone or doubled, from a member of the cluster too", async () => {
     const token = await tokenFor("alice");
     const before = east.seen.length;
     for (const name of [
@@ -295,7 +295,7 @@ describe("who is refused", () => {
     expect(east.seen.length).toBe(before);
   });
 
-  test("attack 2: Connection cannot take away a header, and nothing goes under the proxy's identity", async () => {
+  test("Connection cannot take away a header, and nothing goes under the proxy's identity", async () => {
     const token = await tokenFor("alice");
     for (const value of [
       "Impersonate-User, Impersonate-Group, Authorization",
@@ -313,7 +313,7 @@ describe("who is refused", () => {
     }
   });
 
-  test("attack 3: X-Remote headers are refused; X-Forwarded and Forwarded are dropped", async () => {
+  test("X-Remote headers are refused; X-Forwarded and Forwarded are dropped", async () => {
     const token = await tokenFor("alice");
     for (const name of ["X-Remote-User", "x-remote-group", "X-Remote-Extra-Scopes", "X-Remote-Uid"]) {
       expect((await ask(path, token, { [name]: "root" })).status).toBe(400);
@@ -326,7 +326,7 @@ describe("who is refused", () => {
     expect(await proxy.output()).not.toContain("1.2.3.4");
   });
 
-  test("attack 4: whoever has no token, half a token, two or another kind", async () => {
+  test("no token, half a token, two tokens or another kind", async () => {
     const token = await tokenFor("alice");
     for (const value of [
       "",
@@ -348,7 +348,7 @@ describe("who is refused", () => {
     expect(statusOf(await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${"A".repeat(1_000_000)}\r\n\r\n`))).toBe(431);
   });
 
-  test("attack 7: paths with two readings; others go on byte for byte", async () => {
+  test("paths with two readings; others go on byte for byte", async () => {
     const token = await tokenFor("alice");
     const send = (target: string) =>
       raw(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`, "latin1"));
@@ -379,7 +379,7 @@ describe("who is refused", () => {
     expect(east.seen.at(-1)?.path).toBe("/api/v1/x/a%2Fb;c//d?e=%2e%2e&f=%%");
   });
 
-  test("attack 8: a token scoped to another cluster", async () => {
+  test("a token scoped to another cluster", async () => {
     const west = await tokenFor("alice", { clusters: ["west"] });
     const answer = await ask(path, west);
     expect([answer.status, JSON.parse(answer.body).details.causes[0].reason]).toEqual([403, "OutOfScope"]);
@@ -387,7 +387,7 @@ describe("who is refused", () => {
     await untilStatus(200, path, await tokenFor("alice", { clusters: ["east"] }));
   });
 
-  test("a stranger and whoever asks for a cluster that is not there get the same bytes", async () => {
+  test("a closed cluster and one that does not exist are answered with the same bytes", async () => {
     const token = await tokenFor("bob");
     const neutral = (answer: Answer, cluster: string) => [answer.status, answer.body.replaceAll(cluster, "C"), Object.keys(answer.headers)];
     const foreign = neutral(await ask(path, token), "east");
@@ -396,7 +396,7 @@ describe("who is refused", () => {
     expect(neutral(await ask("/clusters/west/api", token), "west")).toEqual(foreign);
   });
 
-  test("a member of a cluster whose agent is not there is told to come back", async () => {
+  test("a cluster whose agent is not connected is answered with Retry-After", async () => {
     await hub.apply(drover(ClusterMembers.kind, "members", { users: ["carol"], groups: [], everyone: false }, "cluster-west"));
     const token = await tokenFor("carol");
     await untilStatus(503, "/clusters/west/api", token);
@@ -405,7 +405,7 @@ describe("who is refused", () => {
     expect(JSON.parse(answer.body)).toMatchObject({ reason: "ServiceUnavailable", details: { causes: [{ reason: "NotConnected" }] } });
   });
 
-  test("attack 9: whoever smuggles", async () => {
+  test("request smuggling", async () => {
     const token = await tokenFor("alice");
     const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
     const hidden = "GET /clusters/east/api/v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -452,7 +452,7 @@ describe("a change of protocol", () => {
     await until(() => socket.destroyed, "the end");
   });
 
-  test("attack 10: that fails leaves no connection on which anything else is forwarded", async () => {
+  test("that fails leaves no connection on which anything else is forwarded", async () => {
     const token = await tokenFor("alice");
     const second = `GET /clusters/east/api/v1/second HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`;
     const answer = await raw(upgrade("/clusters/east/api/v1/namespaces/default/pods/none/exec?command=ls", token, second));
@@ -504,7 +504,7 @@ describe("an open request ends at once", () => {
     ["its token is deleted", (token) => auth.delete(Token, { name: nameOf(token) })],
     ["its user is disabled", () => hub.admin.patch(User, { name: "dave" }, { spec: { enabled: false } }, { type: "merge" })],
     [
-      "he is no member any more",
+      "the user is no member any more",
       () =>
         hub.admin.patch(ClusterMembers, { namespace: "cluster-east", name: "members" }, { spec: { users: ["alice"] } }, { type: "merge" }),
     ],
@@ -558,7 +558,7 @@ describe("a login that is none any more", () => {
   test.each([
     ["a new password", { credential: "00000000000000bb" }],
     ["logging out everywhere", { loginGeneration: 1 }],
-  ])("attack: %s ends the logins from before, and what they have open", async (_, status) => {
+  ])("%s ends the logins from before, and what they have open", async (_, status) => {
     await setStatus({ credential: "00000000000000aa", loginGeneration: 0 });
     const token = await tokenFor("alice");
     await untilStatus(200, path, token);
@@ -577,7 +577,7 @@ describe("a login that is none any more", () => {
     await untilStatus(200, path, await tokenFor("alice"));
   });
 
-  test("attack: a user who is made anew under the name has none of the logins of the one before", async () => {
+  test("a new user of the same name has none of the sessions of the one before", async () => {
     const token = await tokenFor("alice");
     await untilStatus(200, path, token);
     await hub.kubectl(["delete", "user.drover.dev", "alice"]);
@@ -586,7 +586,7 @@ describe("a login that is none any more", () => {
     expect((await ask(path, token)).status).toBe(401);
   });
 
-  test("attack: a provider that is made anew under its name, or restricted to others, has none of the logins from before", async () => {
+  test("a provider that was made again under its name, or restricted to others, has none of the sessions from before", async () => {
     const token = await tokenFor("alice");
     await untilStatus(200, path, token);
     const restrict = (access: object): Promise<string> =>
@@ -638,7 +638,7 @@ describe("an agent", () => {
     await until(async () => (await status()) === 200, "the watch begins");
   });
 
-  test("attack 59: with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {
+  test("with another account's token, for another cluster, another kind, another verb or an upgrade is refused", async () => {
     const tokenOf = async (namespace: string, name: string) =>
       (await hub.admin.requestToken({ namespace, name }, { expirationSeconds: 3600 })).token;
     const sets = "/agents/east/hub/apis/drover.dev/v1alpha1/namespaces/cluster-east/accesssets";
@@ -658,7 +658,7 @@ describe("an agent", () => {
     expect(statusOf(await raw(upgraded))).toBe(400);
   });
 
-  test("attack 59: opens a tunnel only for its own cluster, with a token that the hub takes", async () => {
+  test("opens a tunnel only for its own cluster, with a token that the hub takes", async () => {
     const { cert, key } = hub.plane.clientCertificate("none", []);
     const dial = (cluster: string, token: string) =>
       dialTunnel({ proxy: { port, ca: hub.plane.ca }, cluster, token, managed: { server: hub.plane.server, ca: hub.plane.ca, cert, key } });
@@ -680,7 +680,7 @@ describe("an agent", () => {
 });
 
 describe("the process", () => {
-  test("keeps a Lease, and tells agents all replicas that do", async () => {
+  test("renews a Lease, and sends agents the names of all replicas that do", async () => {
     const lease = (name: string): KubeObject => ({
       apiVersion: Lease.apiVersion,
       kind: Lease.kind,
@@ -702,7 +702,7 @@ describe("the process", () => {
     }, "its Lease is renewed");
   });
 
-  test("says what it does in numbers, without a name in them that a stranger could choose", async () => {
+  test("has metrics, without a name in them that an unauthenticated client could choose", async () => {
     const health = /"url":"(http:[^"]+)"/.exec(await proxy.output())?.[1] ?? "";
     const metrics = await (await fetch(`${health}/metrics`)).text();
     expect(metrics).toMatch(/drover_proxy_requests_total\{action="request",status="200",refusal=""\} \d+/);
@@ -710,7 +710,7 @@ describe("the process", () => {
     expect((await fetch(`${health}/readyz`)).status).toBe(200);
   });
 
-  test("goes on for known tokens while the hub is away", async () => {
+  test("goes on with valid tokens while the hub is away", async () => {
     const token = await tokenFor("alice");
     await untilStatus(200, "/clusters/east/test/headers", token);
     await hub.plane.kill("apiserver");

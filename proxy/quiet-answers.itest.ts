@@ -1,4 +1,4 @@
-// Answers that begin and then say nothing for long, as a watch does in a quiet cluster: whoever asked must hear that they have begun.
+// Answers that begin and then say nothing for long, as a watch does in a quiet cluster: the client must learn that they have begun.
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { Agent, request } from "node:https";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";

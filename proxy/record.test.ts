@@ -23,27 +23,29 @@ const refused = (source: string): AuditRecord => ({
   ...{ stage: "end", action: "request", decision: "deny", source, cluster: "east", status: 401, refusal: "Unauthorized" },
 });
 
-test("a flood of refused strangers writes a bounded number of lines, and all of them are counted", async () => {
+test("a flood of refused clients writes a limited number of lines, and all of them are counted", async () => {
   const { it, metrics, records } = recorder();
   for (let i = 0; i < 20_000; i++) it.record(refused(`10.0.${i % 200}.1`));
   it.record({ ...refused("10.1.0.1"), user: "alice" });
   it.close();
-  const strangers = records().filter(({ user }) => user === undefined);
-  expect(strangers.length).toBeLessThan(2_000);
-  expect(strangers.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(20_000);
-  expect(strangers.filter(({ count }) => count !== undefined)).toMatchObject([{ status: 401, refusal: "Unauthorized", decision: "deny" }]);
-  // What is done in somebody's name is never left out.
+  const unauthenticated = records().filter(({ user }) => user === undefined);
+  expect(unauthenticated.length).toBeLessThan(2_000);
+  expect(unauthenticated.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(20_000);
+  expect(unauthenticated.filter(({ count }) => count !== undefined)).toMatchObject([
+    { status: 401, refusal: "Unauthorized", decision: "deny" },
+  ]);
+  // Refusals of authenticated users are never left out.
   expect(records().filter(({ user }) => user === "alice")).toHaveLength(1);
   expect(await metrics.metrics()).toContain('drover_proxy_requests_total{action="request",status="401",refusal="Unauthorized"} 20001');
 });
 
-test("an address that knocks all the time does not use up the lines of the others", () => {
-  const strangers = new AuditLimiter({ perSource: [5, 1], all: [100, 10] });
-  let told = 0;
-  for (let i = 0; i < 10_000; i++) if (strangers.admit("10.0.0.1", "Unauthorized", 0)) told++;
-  expect(told).toBe(5);
-  expect(strangers.admit("10.0.0.2", "Unauthorized", 0)).toBe(true);
-  expect(strangers.takeSuppressed()).toEqual([["Unauthorized", 9_995]]);
-  expect(strangers.takeSuppressed()).toEqual([]);
-  expect(strangers.admit("10.0.0.1", "Unauthorized", 1_000)).toBe(true);
+test("an address that floods does not use up the lines of the others", () => {
+  const limiter = new AuditLimiter({ perSource: [5, 1], all: [100, 10] });
+  let admitted = 0;
+  for (let i = 0; i < 10_000; i++) if (limiter.admit("10.0.0.1", "Unauthorized", 0)) admitted++;
+  expect(admitted).toBe(5);
+  expect(limiter.admit("10.0.0.2", "Unauthorized", 0)).toBe(true);
+  expect(limiter.takeSuppressed()).toEqual([["Unauthorized", 9_995]]);
+  expect(limiter.takeSuppressed()).toEqual([]);
+  expect(limiter.admit("10.0.0.1", "Unauthorized", 1_000)).toBe(true);
 });

@@ -6,7 +6,7 @@ describe("the replicas that live", () => {
   const NOW = 1_000_000;
   const seen = (ages: Record<string, number>) => new Map(Object.entries(ages).map(([name, age]) => [name, NOW - age]));
   test.each<[string, Record<string, number>, string[], string[]]>([
-    ["this one before anything is known", {}, [], ["p-0"]],
+    ["this one before any Lease was seen", {}, [], ["p-0"]],
     ["those whose Lease was renewed of late", { "p-0": 100, "p-1": 29_000, "p-2": 31_000 }, ["p-0", "p-2"], ["p-0", "p-1"]],
     ["a new one at once", { "p-0": 100, "p-9": 0 }, ["p-0"], ["p-0", "p-9"]],
     [

@@ -28,18 +28,18 @@ describe("whether a login is granted", () => {
     ["for a disabled user", { user: user({ enabled: false }) }, "UserDisabled"],
     ["for a user whose account is not in order, as after a password that was too short", { user: user({}, "False") }, "UserNotAccepted"],
     [
-      "with Required, for somebody who is not listed",
+      "with Required, for a user who is not listed",
       { provider: provider({ mode: "Required" }), hasAccessSomewhere: true },
       "NotAllowedByProvider",
     ],
-    ["with Required, for somebody listed", { provider: provider({ mode: "Required", users: ["alice"] }) }, "Granted"],
-    ["with Restricted, for somebody without access anywhere", { provider: provider({ mode: "Restricted" }) }, "NotAllowedByProvider"],
+    ["with Required, for a listed user", { provider: provider({ mode: "Required", users: ["alice"] }) }, "Granted"],
+    ["with Restricted, for a user without access anywhere", { provider: provider({ mode: "Restricted" }) }, "NotAllowedByProvider"],
     [
-      "with Restricted, for somebody with access somewhere",
+      "with Restricted, for a user with access somewhere",
       { provider: provider({ mode: "Restricted" }), hasAccessSomewhere: true },
       "Granted",
     ],
-    ["with Restricted, for somebody listed", { provider: provider({ mode: "Restricted", users: ["alice"] }) }, "Granted"],
+    ["with Restricted, for a listed user", { provider: provider({ mode: "Restricted", users: ["alice"] }) }, "Granted"],
     ["with a group of the same name listed", { provider: provider({ mode: "Required", groups: ["alice"] }) }, "NotAllowedByProvider"],
   ])("%s", (_, more, result) => {
     expect(evaluateLogin({ ...facts, ...more })).toBe(result);

@@ -25,7 +25,7 @@ describe("the token that a request carries", () => {
     ["a space behind", [`Bearer ${TOKEN} `], "MalformedToken"],
     ["a byte more", [`Bearer ${TOKEN}A`], "MalformedToken"],
     ["a byte less", [`Bearer ${TOKEN.slice(0, -1)}`], "MalformedToken"],
-    ["somebody else's kind of token", ["Bearer eyJhbGciOi.e30.x"], "MalformedToken"],
+    ["another kind of token", ["Bearer eyJhbGciOi.e30.x"], "MalformedToken"],
     ["an empty header", [""], "MalformedToken"],
   ])("%s", (_, authorization, wanted) => {
     const bearer = bearerOf(authorization);
@@ -59,7 +59,7 @@ const provider = (metadata: object = {}, access: object = { mode: "Unrestricted"
   ({ metadata: { name: "local", uid: "local-1", ...metadata }, spec: { local: {}, access } }) as unknown as AuthProvider;
 const gone = { deletionTimestamp: "2029-12-31T23:59:59Z" };
 
-describe("whether a token still stands for somebody", () => {
+describe("whether a token is valid", () => {
   test.each<[string, Token, User | undefined, AuthProvider | undefined, SessionResult]>([
     ["all is well", token(), user(), provider(), "Valid"],
     ["it is being deleted, and a finalizer keeps it", token({}, gone), user(), provider(), "TokenDeleted"],
@@ -79,7 +79,7 @@ describe("whether a token still stands for somebody", () => {
     ["it was not got with a password", token(), user({}, {}, { credential: "b" }), provider(), "Valid"],
     ["the provider is another one of the same name", token(), user(), provider({ uid: "local-2" }), "ProviderReplaced"],
     ["the provider now lets others in only", token(), user(), provider({}, { mode: "Required", users: ["bob"] }), "NotAllowedByProvider"],
-    ["the provider now has a mode that is not known", token(), user(), provider({}, { mode: "Odd" }), "NotAllowedByProvider"],
+    ["the provider now has an unknown mode", token(), user(), provider({}, { mode: "Odd" }), "NotAllowedByProvider"],
     ["the provider is gone", token(), user(), undefined, "ProviderGone"],
     ["the provider is being deleted", token(), user(), provider(gone), "ProviderGone"],
     ["the provider is not accepted, its directory being away", token(), user(), provider(), "Valid"],
@@ -102,27 +102,22 @@ test.each<[string, object, object, boolean, boolean]>([
   expect(mayUse(provider({}, access), user({}, {}, { groups: reported }), hasAccessSomewhere)).toBe(wanted);
 });
 
-describe("who belongs to a cluster", () => {
+describe("who may reach a cluster", () => {
   const members = (spec: object): ClusterMembers =>
     ({ metadata: { name: "members" }, spec: { users: [], groups: [], everyone: false, ...spec } }) as unknown as ClusterMembers;
   const groups = { groups: [{ provider: "corp", names: ["devs", "ops"] }] };
   test.each<[string, User, ClusterMembers | undefined, readonly string[] | undefined]>([
     ["a cluster without a list", user(), undefined, undefined],
-    ["nobody's", user(), members({}), undefined],
-    ["whoever is named", user(), members({ users: ["alice"] }), []],
-    [
-      "whoever is in a group that is named",
-      user({}, {}, groups),
-      members({ groups: ["drover:group:corp:devs"] }),
-      ["drover:group:corp:devs"],
-    ],
+    ["an empty list", user(), members({}), undefined],
+    ["a user who is named", user(), members({ users: ["alice"] }), []],
+    ["a user in a group that is named", user({}, {}, groups), members({ groups: ["drover:group:corp:devs"] }), ["drover:group:corp:devs"]],
     ["a group of the same name from another provider", user({}, {}, groups), members({ groups: ["drover:group:other:devs"] }), undefined],
     ["everyone", user(), members({ everyone: true }), []],
   ])("%s", (_, user, members, wanted) => {
     expect(membership(user, members)).toEqual(wanted);
   });
 
-  test("the groups of a person are read once, however many clusters they are looked up in", () => {
+  test("the groups of a user are read once, however many clusters they are looked up in", () => {
     let read = 0;
     const reported = { provider: "corp", names: ["devs"] };
     const status = {
@@ -131,9 +126,9 @@ describe("who belongs to a cluster", () => {
         return [reported];
       },
     };
-    const person = user({}, {}, status);
+    const member = user({}, {}, status);
     for (let n = 0; n < 100; n++)
-      expect(membership(person, members({ groups: n % 2 === 0 ? ["drover:group:corp:devs"] : [] }))).toEqual(
+      expect(membership(member, members({ groups: n % 2 === 0 ? ["drover:group:corp:devs"] : [] }))).toEqual(
         n % 2 === 0 ? ["drover:group:corp:devs"] : undefined,
       );
     expect(read).toBe(1);

@@ -21,7 +21,7 @@ test("one cluster's use is none of another's", () => {
   expect(budget.isSpent("west", 60_000)).toBe(false);
 });
 
-test("whoever asks before each use has had no more than the burst, what came back since, and one use", () => {
+test("a client that asks before each use gets no more than the burst, what came back since, and one use", () => {
   const uses = fc.array(fc.record({ pauseMs: fc.nat(5_000), bytes: fc.nat(64 * 1024) }), { maxLength: 200 });
   fc.assert(
     fc.property(uses, (all) => {

@@ -1,5 +1,5 @@
 // The other end of a tunnel, as small as it can be: what an agent does with a stream, without an agent's checks. Requests go to one
-// real API server as the person they are made for; paths under /test/ are answered here, for what an API server does not do.
+// real API server as the user they are made for; paths under /test/ are answered here, for what an API server does not do.
 import { request } from "node:https";
 import type { Socket } from "node:net";
 import { connect } from "node:tls";

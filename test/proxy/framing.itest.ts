@@ -1,5 +1,5 @@
 // How many requests go in is how many are heard behind, and each as it was: bytes in by raw sockets, bytes out to a recorder with a
-// parser of its own. Both ways that requests take: a person's through tunnel and agent to the cluster's API server, an agent's to the hub.
+// parser of its own. Both ways that requests take: a user's through tunnel and agent to the cluster's API server, an agent's to the hub.
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:tls";

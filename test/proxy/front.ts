@@ -73,7 +73,7 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
     lines += more;
   });
   const hubForwarder = new HubForwarder({ hub: upstream, tokens: everyAgent, limits: NO_LIMITS });
-  const tunnelEndpoint = {} as TunnelEndpoint; // nobody dials here: the tunnel is made below
+  const tunnelEndpoint = {} as TunnelEndpoint; // no agent dials here: the tunnel is made below
   const parts = { hub, tunnels, open, recorder, hubForwarder, tunnelEndpoint, trusted: new BlockList() };
   // Of cancelled requests it hardly refills: how fast the machine is must make no difference.
   const limits = { shares: new Shares(options.carries ?? 50_000), cancelled: new RateLimiter(5_000, 0.001) };
