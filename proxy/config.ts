@@ -19,9 +19,9 @@ export const proxyConfig = defineConfig(
       tls: TLS,
       /** Different for each replica: the name of its Lease, by which agents tell replicas apart. Default: the host name, which pods have each their own. */
       replicaId: { type: "string", pattern: "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$", default: hostname().toLowerCase() },
-      /** How long the hub may be silent before everybody is refused. */
+      /** How long the hub may not answer before everybody is refused. */
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },
-      /** Addresses or CIDRs of load balancers: their X-Forwarded-For is believed, and whoever it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
+      /** Addresses or CIDRs of load balancers: their X-Forwarded-For is trusted, and the client that it names is the source; see docs/decisions/0015-where-a-request-comes-from.md. */
       trustForwardedFrom: { type: "array", items: { type: "string", minLength: 1 }, default: [] },
       limits: {
         type: "object",
