@@ -6,6 +6,7 @@ import type { Check } from "../controlplane/check.ts";
 import { writeKubeconfig } from "../controlplane/kubeconfig.ts";
 import { Authority } from "../controlplane/pki.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
+import { COMPONENTS, HUB_COMPONENT_NAMES, type HubComponentName } from "../lib/components/components.ts";
 import { ADMIN_USER, AUTHORITY, droverSpec, type Environment, HUB } from "./environment.ts";
 import { adminDrover, adminKubectl, type Run } from "./planes.ts";
 
@@ -47,12 +48,24 @@ export const writeConfig = async (directory: string, config: object): Promise<bo
 };
 
 interface HubProcess {
+  /** "proxy:0", "operator:access" */
   name: string;
-  bundle: string;
-  account: string;
-  healthPort: string;
+  component: HubComponentName;
   config: object;
 }
+
+/** The operators' processes by the names that they have in an environment. */
+export const OPERATORS: ReadonlyMap<string, HubComponentName> = new Map(
+  HUB_COMPONENT_NAMES.filter((name) => COMPONENTS[name].type === "operator").map((name) => [name.replace("-", ":"), name]),
+);
+
+/** What the operators are told beside what all processes are. */
+const operatorConfig = (environment: Environment): Partial<Record<HubComponentName, object>> => ({
+  "operator-clusters": { ...endpoints(environment), agentImage: "registry.example/drover:dev" },
+});
+
+/** The name of the port on which a process of the hub answers about its health. */
+export const healthPort = (name: string): string => `health:${name}`;
 
 const GRACE_MS = 5000;
 
@@ -60,13 +73,13 @@ const startDrover = async (run: Run, o: HubProcess): Promise<void> => {
   const { environment } = run;
   const directory = environment.path("run", o.name.replace(":", "-"));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const health = { host: "127.0.0.1", port: environment.port(o.healthPort) };
+  const health = { host: "127.0.0.1", port: environment.port(healthPort(o.name)) };
   const isNew = await writeConfig(directory, { kubeconfig: join(directory, "kubeconfig"), health, ...o.config });
   if (environment.isRunning(o.name) && !isNew) return;
   await environment.stopIfRunning(o.name);
-  await accountKubeconfig(run, HUB, o.account, directory);
+  await accountKubeconfig(run, HUB, o.component, directory);
   const at = (path: string): Check => ({ url: `http://127.0.0.1:${health.port}${path}` });
-  environment.define(o.name, { spec: droverSpec(o.bundle, directory), check: at("/healthz"), ready: at("/readyz"), graceMs: GRACE_MS });
+  environment.define(o.name, { spec: droverSpec(o.component, directory), check: at("/healthz"), ready: at("/readyz"), graceMs: GRACE_MS });
   await environment.start(o.name, run);
 };
 
@@ -92,34 +105,21 @@ const endpoints = (environment: Environment): { authURL: string; proxyURLs: stri
 export const startHubProcesses = async (run: Run): Promise<void> => {
   const { environment } = run;
   const urls = environment.proxyUrls;
-  const operator = (name: string, config: object = {}): HubProcess => ({
-    name: `operator:${name}`,
-    bundle: `operator-${name}`,
-    account: `operator-${name}`,
-    healthPort: `health:${name}`,
-    config,
-  });
+  const configs = operatorConfig(environment);
+  const operators = [...OPERATORS].map(([name, component]): HubProcess => ({ name, component, config: configs[component] ?? {} }));
   const listen = (purpose: string): { host: string; port: number } => ({ host: "127.0.0.1", port: environment.port(purpose) });
   const proxies = urls.map(async (_, index): Promise<HubProcess> => {
     const name = `proxy:${index}`;
     const tls = await servingFiles(environment, name);
     const config = { listen: listen(name), tls, replicaId: `proxy-${index}` };
-    return { name, bundle: "proxy", account: "proxy", healthPort: `proxy-health:${index}`, config };
+    return { name, component: "proxy", config };
   });
   const auth: HubProcess = {
     name: "auth:0",
-    bundle: "auth",
-    account: "auth",
-    healthPort: "auth-health:0",
+    component: "auth",
     config: { listen: listen("auth:0"), tls: await servingFiles(environment, "auth:0"), proxyURL: urls[0] },
   };
-  const all = [
-    operator("identity"),
-    operator("access"),
-    operator("clusters", { ...endpoints(environment), agentImage: "registry.example/drover:dev" }),
-    auth,
-    ...(await Promise.all(proxies)),
-  ];
+  const all = [...operators, auth, ...(await Promise.all(proxies))];
   await Promise.all(all.map((one) => startDrover(run, one)));
 };
 

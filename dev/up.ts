@@ -8,7 +8,7 @@ import { Authority } from "../controlplane/pki.ts";
 import { reservePorts } from "../controlplane/ports.ts";
 import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
 import { AUTHORITY, type Contents, canonical, Environment, HUB } from "./environment.ts";
-import { applyHub, firstAdministrator, startHubProcesses } from "./hub.ts";
+import { applyHub, firstAdministrator, healthPort, OPERATORS, startHubProcesses } from "./hub.ts";
 import { registerCluster, waitForClusters } from "./managed-clusters.ts";
 import { type Binaries, portNames, type Run, startManagedCluster, startPlane } from "./planes.ts";
 
@@ -28,8 +28,8 @@ interface Context {
 }
 
 const hubPorts = (proxies: number): string[] => [
-  ...["auth:0", "auth-health:0", "health:identity", "health:access", "health:clusters"],
-  ...Array.from({ length: proxies }, (_, index) => [`proxy:${index}`, `proxy-health:${index}`]).flat(),
+  ...[...OPERATORS.keys()].map(healthPort),
+  ...["auth:0", ...Array.from({ length: proxies }, (_, index) => `proxy:${index}`)].flatMap((name) => [name, healthPort(name)]),
 ];
 
 /** Every port that an environment of this shape needs. */
