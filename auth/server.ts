@@ -5,7 +5,7 @@ import Fastify, { type FastifyError, type FastifyReply } from "fastify";
 import { isTransient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
 import { isListed } from "../lib/server/addresses.ts";
-import { boundConnections } from "../lib/server/connections.ts";
+import { limitConnections } from "../lib/server/connections.ts";
 import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
 import { Refusal } from "../lib/server/refusal.ts";
 import { SAFETY_HEADERS } from "../lib/server/safety-headers.ts";
@@ -61,7 +61,7 @@ export function createServer(context: Context, options: ServerOptions, log: Log)
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: refuseMalformed,
   });
-  boundConnections(server.server, {
+  limitConnections(server.server, {
     ...{ perSource: options.connectionsPerSource, all: options.connections },
     standsForMany: (address) => isListed(address, context.balancers),
   });

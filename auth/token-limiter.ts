@@ -1,6 +1,7 @@
 // How often tokens may be presented. Pure bookkeeping, the caller brings the time.
 // A token that was valid before has a rate of its own, so that clients with invented tokens at the same address cannot use it up.
-import { RateLimiter, RecentMap } from "../lib/server/rate.ts";
+import { RateLimiter } from "../lib/server/rate.ts";
+import { RecentMap } from "../lib/server/recent-map.ts";
 import type { Source } from "../lib/server/source.ts";
 
 export class TokenLimiter {

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Certificate } from "../lib/server/certificate.ts";
-import { boundConnections, type ConnectionBounds } from "../lib/server/connections.ts";
+import { type ConnectionLimits, limitConnections } from "../lib/server/connections.ts";
 import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
 import { Refusal } from "../lib/server/refusal.ts";
 import type { RawRequest } from "./admit.ts";
@@ -36,7 +36,7 @@ export interface Held {
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
-  readonly bounds: ConnectionBounds;
+  readonly limits: ConnectionLimits;
   /** How long a connection may have no request that is served. */
   readonly idleMs?: number;
 }
@@ -65,7 +65,7 @@ const SESSION_WINDOW_BYTES = 1024 * 1024;
 const CANCELS = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 
 export async function listen(
-  { host, port, bounds, idleMs = IDLE_MS }: ListenerOptions,
+  { host, port, limits, idleMs = IDLE_MS }: ListenerOptions,
   certificate: Certificate,
   handlers: Handlers,
 ): Promise<Listener> {
@@ -89,7 +89,7 @@ export async function listen(
   // Set once more for servers that do not read these options. Requests may last for days, their heads may not.
   server.setTimeout(0);
   Object.assign(server, { headersTimeout: TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_MS });
-  boundConnections(server, bounds);
+  limitConnections(server, limits);
   const pending = new PendingRefusals();
   const sessions = new Map<ServerHttp2Session, Http2Connection>();
   const sockets = new Set<TLSSocket>();

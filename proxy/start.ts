@@ -89,42 +89,21 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
     cancelled: new RateLimiter(CANCELLED_BURST, CANCELLED_PER_SECOND),
   });
   const expiry = setInterval(() => open.endExpired(Date.now()), EXPIRY_EVERY_MS);
-  cache.onChange({
-    user: (name) => open.reevaluateUser(name),
-    cluster: (name) => {
-      open.reevaluateCluster(name);
-      if (!hasCluster(name)) tunnels.destroy(name);
-    },
-    everybody: () => open.reevaluateAll(),
-    agent: (cluster) => {
-      tunnels.destroy(cluster);
-      hubForwarder.cut(cluster);
-    },
-  });
+  endAccess(cache, { open, tunnels, hubForwarder });
   let listener: Listener | undefined;
   let listeningSince: number | undefined;
-  let tunnelsReady = false;
   let renewing: Promise<void> | undefined;
-  // Only at the start: an agent that disconnects later is no reason to send users away from this replica.
-  const tunnelsCheck = (): true | string => {
-    if (tunnelsReady) return true;
-    if (listeningSince === undefined) return "not listening yet";
-    const listeningForMs = performance.now() - listeningSince;
-    const answer = checkTunnels({ connected: cache.connectedClusters(), hasTunnel: (name) => tunnels.has(name), listeningForMs });
-    tunnelsReady = answer === true;
-    return answer;
-  };
   return {
     synced: cache.start(signal),
     checks: {
       ...Object.fromEntries(cache.all.map((one) => [one.kind.kind, () => one.hasSynced || "the first list is not there yet"])),
       hub: () => cache.staleForMs() <= staleAfterMs || "the hub has not answered for too long",
-      tunnels: tunnelsCheck,
+      tunnels: tunnelsCheck(cache, tunnels, () => listeningSince),
     },
     listen: async (certificate) => {
       const { connections: all, connectionsPerSource: perSource } = config.limits;
-      const bounds = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
-      listener = await listen({ ...config.listen, bounds }, certificate, proxy);
+      const limits = { all, perSource, standsForMany: (address: string) => isListed(address, balancers) };
+      listener = await listen({ ...config.listen, limits }, certificate, proxy);
       listeningSince = performance.now();
       // Agents dial as soon as they receive the name of this replica.
       renewing = replicas.run(signal);
@@ -138,5 +117,41 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
       await reviews.close();
       recorder.close();
     },
+  };
+}
+
+interface Endable {
+  readonly open: OpenRequests;
+  readonly tunnels: Tunnels;
+  readonly hubForwarder: HubForwarder;
+}
+
+/** Ends whatever a change on the hub no longer allows. */
+function endAccess(cache: HubCache, { open, tunnels, hubForwarder }: Endable): void {
+  cache.onChange({
+    user: (name) => open.reevaluateUser(name),
+    cluster: (name) => {
+      open.reevaluateCluster(name);
+      if (cache.cluster(name) === undefined) tunnels.destroy(name);
+    },
+    everybody: () => open.reevaluateAll(),
+    agent: (cluster) => {
+      tunnels.destroy(cluster);
+      hubForwarder.cut(cluster);
+    },
+  });
+}
+
+/** A readiness check that matters only at the start: an agent that disconnects later is no reason to send users away from this replica. */
+function tunnelsCheck(cache: HubCache, tunnels: Tunnels, listeningSince: () => number | undefined): () => true | string {
+  let passed = false;
+  return () => {
+    if (passed) return true;
+    const since = listeningSince();
+    if (since === undefined) return "not listening yet";
+    const listeningForMs = performance.now() - since;
+    const answer = checkTunnels({ connected: cache.connectedClusters(), hasTunnel: (name) => tunnels.has(name), listeningForMs });
+    passed = answer === true;
+    return answer;
   };
 }

@@ -1,19 +1,27 @@
 // Checks that pure files cannot reach the clock, randomness, the process, timers, the console or any I/O:
-// every plan.ts and everything in lib/access, lib/identity and lib/sessions, tests aside, and whatever these import for more than its types.
-import { posix } from "node:path";
+// every plan.ts, everything in lib/access, lib/identity and lib/sessions, other files that their header calls pure (with a capital), tests aside, and whatever these
+// import for more than its types.
+import { readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { root } from "./results.ts";
 import { readSource, repositoryFiles } from "./source.ts";
 
 const isPure = (path: string): boolean =>
   path.endsWith(".ts") &&
   !/\.(test|itest|e2e|long)\.ts$/.test(path) &&
-  (path.endsWith("/plan.ts") || /^lib\/(access|identity|sessions)\//.test(path));
+  (path.endsWith("/plan.ts") || /^lib\/(access|identity|sessions)\//.test(path) || saysPure(path));
+
+function saysPure(path: string): boolean {
+  const [header = ""] = /^(?:\/\/.*\n)*/.exec(readFileSync(join(root, path), "utf8")) ?? [];
+  return /\bPure\b/.test(header);
+}
 
 /** Functions of their arguments alone, in modules of Node. */
 const pureBuiltins: Readonly<Record<string, readonly string[]>> = {
   "node:crypto": ["createHash", "createHmac", "createPublicKey", "scrypt", "scryptSync", "timingSafeEqual", "verify"],
   "node:util": ["isDeepStrictEqual"],
   "node:buffer": ["Buffer"],
-  "node:net": ["isIP", "isIPv4", "isIPv6"],
+  "node:net": ["BlockList", "isIP", "isIPv4", "isIPv6"],
 };
 
 const forbidden = new Set([

@@ -1,4 +1,4 @@
-// How long to wait before the next dial. Pure but for the randomness that the caller may bring.
+// How long to wait before the next dial: a function of what happened before, and of randomness.
 import { type BackoffLimits, fullJitterMs } from "../../lib/kube/backoff.ts";
 
 /** After a dial that failed, or a tunnel that did not last. */

@@ -6,7 +6,8 @@
 // A source that stands for many clients (a load balancer that names none) is exempt from the first two, which would hold up everybody behind it.
 // There only the third rule counts, without exemption.
 
-import { RateLimiter, RecentMap } from "../../lib/server/rate.ts";
+import { RateLimiter } from "../../lib/server/rate.ts";
+import { RecentMap } from "../../lib/server/recent-map.ts";
 import type { Source } from "../../lib/server/source.ts";
 
 export interface Limits {

@@ -20,7 +20,7 @@ export const fingerprint = (rawPublicKey: Uint8Array): string =>
   `SHA256:${createHash("sha256").update(rawPublicKey).digest("base64").replace(/=+$/, "")}`;
 
 /**
- * An audience of the hub tokens that auth gives to the agent with this key (`print`: the key's fingerprint). It ties each token to the
- * key for which it was given, whatever clocks say: when the key is withdrawn or replaced, whoever compares sees it.
+ * An audience of the hub tokens that auth requests for the agent with this key. It ties each token to its key, whatever clocks say: a token of a
+ * key that was revoked or replaced is recognised by comparing the two.
  */
 export const keyAudience = (keyFingerprint: string): string => `drover.dev/agent-key/${keyFingerprint}`;

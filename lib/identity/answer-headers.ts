@@ -1,5 +1,5 @@
-// The headers of a cluster's answer on the way to the client. Pods answer through …/proxy/ on the host that all of Drover's API
-// shares, and whoever holds a cluster writes its answers: only what is known to speak about this one answer goes on.
+// The headers of a cluster's answer on the way to the client. Pods answer through …/proxy/ on the one host of the proxy, and whoever controls a
+// cluster controls its answers: only headers that concern this one answer go on.
 
 /** Lower case. docs/decisions/0011-answers-speak-about-their-own-cluster.md says why each group, and what is left out. */
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -40,10 +40,10 @@ const ALLOWED: ReadonlySet<string> = new Set([
   "x-accepted-stream-protocol-versions",
 ]);
 
-/** In an answer of any cluster: nothing in it runs, and nothing is guessed to be something that runs. */
+/** Added to every answer of a cluster: a browser runs nothing in it, and does not guess its type. */
 export const SANDBOX_HEADERS: readonly string[] = ["Content-Security-Policy", "sandbox", "X-Content-Type-Options", "nosniff"];
 
-/** Those of the headers that may go on, in their order. `raw`: names and values in turn. Pure, total. */
+/** The headers that may go on, in their order. `raw`: names and values in turn. Pure, total. */
 export function allowedHeaders(raw: readonly string[]): string[] {
   const headers: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -55,8 +55,8 @@ export function allowedHeaders(raw: readonly string[]): string[] {
 }
 
 /**
- * The length that an answer declares: undefined when it declares none, "malformed" when it is not one plain number. Whoever sends
- * another length than it declares would write into the next answer on the same connection.
+ * The length that an answer declares; undefined: none; "malformed": not one plain number. An answer of another length than it declares would run
+ * into the next answer on the same connection.
  */
 export function declaredLength(raw: readonly string[]): number | "malformed" | undefined {
   let length: number | undefined;

@@ -1,5 +1,5 @@
-// What a cluster's answer may say to the client who asked it. A cluster is no more trusted than its weakest pod, and the client's
-// token opens other clusters as well: an answer speaks about its own cluster, or is not passed on.
+// Whether a cluster's answer may be passed on to the client. A cluster is trusted no more than its weakest pod, and the client's token opens other
+// clusters as well: an answer that reaches beyond its own cluster is refused.
 import { allowedHeaders, declaredLength, SANDBOX_HEADERS } from "./answer-headers.ts";
 import { parseTarget } from "./path.ts";
 
@@ -20,10 +20,10 @@ export type AnswerResult =
       /** Bytes of the body that must come; undefined: until the stream ends. */
       readonly length: number | undefined;
     }
-  /** `because` goes on after "the cluster <name> ", and repeats nothing that the cluster sent. */
+  /** `because` continues the sentence "the cluster <name> …", and repeats nothing that the cluster sent. */
   | { readonly is: "refused"; readonly because: string };
 
-/** Those of which clients know what they mean. */
+/** The redirects that clients follow. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** An answer to a request that asked for no change of protocol. `headers`: names and values in turn. Pure, total. */
@@ -39,7 +39,7 @@ export function evaluateAnswer(asked: Asked, { status, headers: raw }: { status:
   }
   headers.push(...SANDBOX_HEADERS);
   const empty = asked.method === "HEAD" || status === 204 || status === 304;
-  // Whoever reads the length of a 204 as one waits for a body that never comes; HTTP/2 ends such a stream.
+  // A client that takes the length of a 204 seriously waits for a body that never comes; HTTP/2 ends such a stream.
   return {
     is: "accepted",
     status,
@@ -56,9 +56,8 @@ export function changeHeaders(raw: readonly string[]): string[] {
 }
 
 /**
- * Where a redirect leads, as a path below `base`; undefined when that is not sure. Clients repeat their token, and with some statuses
- * their method and body, so only reads may be led on. What is returned was taken apart and put together again: nothing is left in it
- * that two parsers could read differently.
+ * Where a redirect leads, as a path below `base`; undefined when that is not certain. Clients repeat their token, and with some statuses their
+ * method and body, so only reads may be redirected. The result is parsed and serialised again: nothing in it can be read in two ways.
  */
 function locationWithin({ method, path, base }: Asked, raw: readonly string[]): string | undefined {
   if (base === undefined || (method !== "GET" && method !== "HEAD")) return undefined;
@@ -67,14 +66,14 @@ function locationWithin({ method, path, base }: Asked, raw: readonly string[]): 
   if (location === undefined || given.length > 1) return undefined;
   const url = URL.parse(location, `https://${NOWHERE}${path}`);
   if (url === null || url.protocol !== "https:" || url.host !== NOWHERE || url.username !== "" || url.password !== "") return undefined;
-  // Named outright, even this host would be another than the client's.
+  // A host that is named, even this one, would be another than the client's.
   if (/^[a-z][a-z0-9+.-]*:|^[/\\]{2}/i.test(location.trim())) return undefined;
   const within = base + url.pathname + url.search;
   const target = parseTarget(within);
   return target.is === "cluster" && within === `/clusters/${target.cluster}${target.path}` ? within + url.hash : undefined;
 }
 
-/** A host that is nobody's (RFC 2606): what is resolved against it and leaves it led elsewhere. */
+/** A host that never exists (RFC 2606): a location that leaves it leads elsewhere. */
 const NOWHERE = "cluster.invalid";
 
 function without(headers: readonly string[], name: string): string[] {

@@ -1,4 +1,4 @@
-// Which of a client's headers go on, and which end the request. What could be read as an identity is refused, never cleaned away.
+// Which of a client's headers go on, and which end the request. A header that could be read as an identity is refused, never removed.
 import { RESERVED_HEADERS } from "../http1/head.ts";
 
 export type HeadersResult =
@@ -17,19 +17,19 @@ export type HeadersResult =
   | { readonly is: "identity"; readonly header: string; readonly impersonation: boolean }
   | { readonly is: "malformed"; readonly because: string };
 
-/** Credentials end here, and cookies mean nothing on this host. */
+/** Credentials end here. Cookies have no meaning on this host. */
 const CREDENTIALS = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"];
-/** What the client claims about the way that the request took. */
+/** Claims of the client about the way that the request took. */
 const CLAIMS = ["forwarded", "x-real-ip", "via", "true-client-ip", "cf-connecting-ip"];
 const DROPPED: ReadonlySet<string> = new Set([...RESERVED_HEADERS, ...CREDENTIALS, ...CLAIMS]);
 
-/** All that `Connection` may name. Anything else asks to have a header taken away on the way. */
+/** All that `Connection` may name. Anything else asks for a header to be removed on the way. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection"]);
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** A WebSocket subprotocol that carries a bearer token: it is for us, not for the cluster. */
+/** A WebSocket subprotocol that carries a bearer token: meant for the proxy, not for the cluster. */
 const BEARER_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** `raw`: names and values in turn, as they came; pseudo-headers of HTTP/2 (":path" and so on) are skipped. Pure, total. */
@@ -46,7 +46,7 @@ export function evaluateHeaders(raw: readonly string[]): HeadersResult {
     const name = raw[i] ?? "";
     const value = raw[i + 1] ?? "";
     if (name.startsWith(":")) continue;
-    // HTTP parsers refuse these as well; here it is certain, because a tunnel must carry no such thing.
+    // HTTP parsers refuse these as well. Here it is certain, because the tunnel must never carry them.
     if (!NAME.test(name) || !VALUE.test(value)) return { is: "malformed", because: "they hold characters that HTTP does not allow" };
     const lower = name.toLowerCase();
     const identity = identityIn(lower);
@@ -82,12 +82,12 @@ export function evaluateHeaders(raw: readonly string[]): HeadersResult {
 }
 
 /**
- * The prefix under which a name could be read as an identity, by anybody on the way: in any case, percent-encoded, and with
- * underscores, which some servers take for hyphens. `lower` is in lower case.
+ * The prefix by which any server on the way could read a name as an identity: in any case, percent-encoded, and with underscores, which some
+ * servers take for hyphens. `lower` is in lower case.
  */
 function identityIn(lower: string): "impersonate-" | "x-remote-" | undefined {
   const first = lower.charCodeAt(0);
-  // Fast way out for almost every header: none of these begins with i, x, an escape or an odd character.
+  // Fast path for almost every header: none of these begins with i, x, an escape or an odd character.
   if (first !== 0x69 && first !== 0x78 && first > 0x61 && !lower.includes("%")) return undefined;
   const reading = unescaped(lower).toLowerCase().replaceAll("_", "-").trim();
   if (reading.startsWith("impersonate-")) return "impersonate-";

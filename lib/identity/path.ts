@@ -10,9 +10,9 @@ export type Target =
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const ESCAPE = /%(?![0-9A-Fa-f]{2})/;
-/** Characters that may stand in the part up to the cluster's name: nothing that could be read as another character. */
+/** The part up to the cluster's name has only characters that cannot be read as others. */
 const PLAIN_PREFIX = /^\/(?:clusters|agents)(?:\/[^/]*)?$/;
-/** How often a path is decoded in search of dot segments: once is what servers do, twice is what careless ones behind them do. */
+/** How often a path is decoded in search of dot segments: servers decode once, careless servers behind them twice. */
 const DECODINGS = 3;
 
 /** `url`: the request target as the client sent it. */
@@ -32,7 +32,7 @@ function split(path: string, query: string): Target {
   const second = path.indexOf("/", 1);
   const area = second < 0 ? path : path.slice(0, second);
   if (area !== "/clusters" && area !== "/agents") {
-    // Some other spelling of the two: refused, not unknown, because somebody may have read it as one of them.
+    // Another spelling of the two is refused and not unknown, because a program on the way may have read it as one of them.
     const reading = decoded(path)?.replaceAll("\\", "/").replace(/^\/+/, "/").toLowerCase() ?? "";
     return PLAIN_PREFIX.test(reading.split("/", 3).join("/")) ? malformed("write /clusters/<name>/… plainly") : { is: "nowhere" };
   }

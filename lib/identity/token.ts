@@ -1,4 +1,4 @@
-// The token that people carry: `drv_` and 43 characters of base64url, which are 32 random bytes. The hub keeps only its SHA-256.
+// The token of a user: `drv_` and 43 characters of base64url, which are 32 random bytes. The hub keeps only its SHA-256.
 import { createHash } from "node:crypto";
 
 /** A fixed prefix, so that secret scanners recognise a token that leaked. */

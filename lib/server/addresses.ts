@@ -8,13 +8,13 @@ export function isCidr(entry: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
 }
 
-/** For a configuration: what is wrong with a list that should hold addresses and CIDRs only; undefined when nothing is. */
+/** What is wrong with a list in a configuration that may hold only addresses and CIDRs; undefined: nothing. */
 export function notAnAddress(key: string, entries: readonly string[]): string | undefined {
   const wrong = entries.find((entry) => !isCidr(entry));
   return wrong === undefined ? undefined : `"${key}" has "${wrong}", which is neither an address nor a CIDR`;
 }
 
-/** Addresses and CIDRs as a list that can be asked. */
+/** The addresses and CIDRs as a list for `isListed`. */
 export function listOf(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
@@ -26,13 +26,13 @@ export function listOf(entries: readonly string[]): BlockList {
   return list;
 }
 
-/** Whether an address, as a socket shows it, is in the list. */
+/** `address`: as a socket shows it. */
 export function isListed(address: string, list: BlockList): boolean {
   const shown = plain(address);
   const family = isIP(shown);
   return family !== 0 && list.check(shown, family === 6 ? "ipv6" : "ipv4");
 }
 
-/** An IPv4 address that a socket of both families shows as IPv6 is IPv4 again. */
+/** Turns an IPv4 address that a socket shows as IPv6 into IPv4 again. */
 export const plain = (address: string): string =>
   address.startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address;

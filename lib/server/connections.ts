@@ -1,15 +1,15 @@
-// Bounds on open connections: whoever opens thousands and says nothing must not keep others out.
+// Limits on open connections: a client that opens thousands and sends nothing must not keep others out.
 import type { Server, Socket } from "node:net";
 import { sourceKey } from "./source.ts";
 
-export interface ConnectionBounds {
+export interface ConnectionLimits {
   readonly perSource: number;
   readonly all: number;
-  /** Addresses for which only `all` counts: a load balancer stands for many. */
+  /** Addresses for which only `all` counts: load balancers, which stand for many clients. */
   readonly standsForMany?: (address: string) => boolean;
 }
 
-export function boundConnections(server: Server, { perSource, all, standsForMany = () => false }: ConnectionBounds): void {
+export function limitConnections(server: Server, { perSource, all, standsForMany = () => false }: ConnectionLimits): void {
   const open = new Map<string, number>();
   let total = 0;
   server.on("connection", (socket: Socket) => {

@@ -1,20 +1,19 @@
-// Where a request comes from, the same for auth and the proxy. Pure.
+// Where a request comes from, evaluated in the same way by auth and the proxy. Pure.
 import { type BlockList, isIP } from "node:net";
 import { isListed, plain } from "./addresses.ts";
 
 export interface Source {
   /** For the audit record. */
   readonly address: string;
-  /** Under which limits per source count. */
+  /** The key of limits per source. */
   readonly key: string;
-  /** A load balancer that does not say for whom it speaks: a limit per source would be one limit for all who are behind it. */
+  /** A load balancer that does not name the client: a limit per source would be one limit for everybody behind it. */
   readonly standsForMany: boolean;
 }
 
 /**
- * The nearest address that is not one of our own load balancers.
- * `peer`: the other end of the connection; `forwardedFor`: all X-Forwarded-For of the request, joined by commas, of which only what trusted
- * balancers wrote is believed.
+ * The nearest address that is not a trusted load balancer. `peer`: the other end of the connection. `forwardedFor`: every X-Forwarded-For of the
+ * request, joined by commas; only the entries that trusted load balancers wrote count.
  */
 export function sourceOf(peer: string, forwardedFor: string | undefined, balancers: BlockList): Source {
   let address = plain(peer);
@@ -34,7 +33,7 @@ function hopAddress(hop: string): string | undefined {
   return isIP(address) === 0 ? undefined : plain(address);
 }
 
-/** Whom an address stands for: IPv4 itself (also written as IPv6), of IPv6 the /64, which one subscriber has alone. */
+/** An IPv4 address itself (also one written as IPv6); of an IPv6 address the /64, which belongs to one subscriber. */
 export function sourceKey(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined) return v4;

@@ -1,4 +1,4 @@
-// The token that a request carries, read in one way by auth and the proxy. Pure.
+// The token that a request carries, read in the same way by auth and the proxy. Pure.
 import { timingSafeEqual } from "node:crypto";
 import type { Token } from "../../crds/v1alpha1/token.ts";
 import { isToken, tokenHash, tokenObjectName } from "../identity/token.ts";
@@ -8,12 +8,12 @@ export type Bearer =
       readonly is: "token";
       /** SHA-256, 64 hex characters. */
       readonly hash: string;
-      /** Of the Token object, if there is one. */
+      /** The name of the Token object, if there is one. */
       readonly name: string;
     }
   | { readonly is: "none"; readonly because: "NoToken" | "SeveralTokens" | "MalformedToken" };
 
-/** `authorization`: every such header of the request. The name of the scheme is in any case (RFC 9110, 11.1), the token exactly one of ours. */
+/** `authorization`: every such header of the request. The scheme may be in any case (RFC 9110, 11.1); the token must have exactly Drover's form. */
 export function bearerOf(authorization: readonly string[]): Bearer {
   const [header] = authorization;
   if (header === undefined) return { is: "none", because: "NoToken" };
@@ -24,7 +24,7 @@ export function bearerOf(authorization: readonly string[]): Bearer {
   return { is: "token", hash, name: tokenObjectName(hash) };
 }
 
-/** The name of the object holds half of the hash only; this compares all of it. */
+/** The name of the object holds only half of the hash. This compares all of it. */
 export function isTokenOf(token: Token, hash: string): boolean {
   const { hash: stored } = token.spec;
   return stored.length === hash.length && timingSafeEqual(Buffer.from(stored), Buffer.from(hash));

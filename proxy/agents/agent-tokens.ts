@@ -3,7 +3,7 @@
 // key that made it; the hub is asked again (TokenReview) when its last answer is older than the caller allows, or the token has expired.
 import { createHash, type KeyObject } from "node:crypto";
 import { ApiError, type KubeClient } from "../../lib/kube/client.ts";
-import { RecentMap } from "../../lib/server/rate.ts";
+import { RecentMap } from "../../lib/server/recent-map.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import { agentAccount, agentClaim, type Claim, isForKey } from "./agent-claim.ts";
 import type { HubKeys } from "./hub-keys.ts";

@@ -1,5 +1,5 @@
 // How many bytes the agent of each cluster may send or receive in a minute. Pure bookkeeping, the caller brings the time.
-import { RecentMap } from "../../lib/server/rate.ts";
+import { RecentMap } from "../../lib/server/recent-map.ts";
 
 /** How many minutes' worth may be used at once after a pause: an agent that starts sends and reads more than later. */
 const BURST_MINUTES = 4;

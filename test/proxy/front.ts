@@ -78,9 +78,9 @@ export async function startFront(ca: string, serving: Certificate, clusters: Clu
   // Of cancelled requests it hardly refills: how fast the machine is must make no difference.
   const limits = { shares: new Shares(options.carries ?? 50_000), cancelled: new RateLimiter(5_000, 0.001) };
   const proxy = new RequestHandlers({ ...parts, staleAfterMs: 1, ...limits });
-  const bounds = { all: 1000, perSource: 100 };
+  const connectionLimits = { all: 1000, perSource: 100 };
   const idle = options.idleMs === undefined ? {} : { idleMs: options.idleMs };
-  const listener = await listen({ host: "127.0.0.1", port: 0, bounds, ...idle }, serving, proxy);
+  const listener = await listen({ host: "127.0.0.1", port: 0, limits: connectionLimits, ...idle }, serving, proxy);
   const ends = await Promise.all(
     Object.entries(clusters).map(async ([name, onStream]) => {
       const { near, far } = await socketPair(ca, serving);
