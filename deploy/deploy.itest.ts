@@ -195,7 +195,7 @@ describe("the agent's manifest", () => {
     expect(await may(managed, "guard-probe", { verb: "create", resource: "namespaces" })).toBe(true);
   });
 
-  test("lets the agent take tokens of its two helpers and of no other account", async () => {
+  test("lets the agent request tokens of its two other accounts, and of no further one", async () => {
     const tokens = (name: string): Promise<boolean> =>
       may(managed, "agent", { verb: "create", resource: "serviceaccounts", subresource: "token", name, namespace: "drover-system" });
     expect([await tokens("impersonator"), await tokens("guard-probe"), await tokens("default")]).toEqual([true, true, false]);

@@ -52,9 +52,9 @@ function shaped(schema: JsonSchema | undefined, [step, ...rest]: readonly string
 }
 
 const object = (kind: string, name: string, more: object = {}) => {
-  const known = KINDS.find((one) => one.kind === kind);
-  const namespace = kind === "Secret" ? { namespace: "drover-system" } : known?.namespaced ? { namespace: "cluster-east" } : {};
-  return { apiVersion: known?.apiVersion ?? "v1", kind, metadata: { name, ...namespace }, ...more };
+  const definition = KINDS.find((one) => one.kind === kind);
+  const namespace = kind === "Secret" ? { namespace: "drover-system" } : definition?.namespaced ? { namespace: "cluster-east" } : {};
+  return { apiVersion: definition?.apiVersion ?? "v1", kind, metadata: { name, ...namespace }, ...more };
 };
 
 test.each(REFERENCES)("with a namePrefix $from $path still names its $to", async ({ from, path, to }) => {

@@ -1,10 +1,10 @@
-// The Deployment of a component: its pods keep to the Pod Security level `restricted`. The same for the hub's processes and for agents. Pure.
+// The Deployment of a component, on the hub or in a managed cluster. Its pods meet the Pod Security level `restricted`. Pure.
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { COMPONENTS, type ComponentName } from "../lib/components/components.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
 
 export const HEALTH_PORT = 8081;
-/** Mounted there: a ConfigMap with the component's configuration. */
+/** Where the ConfigMap with the component's configuration is mounted. */
 export const CONFIG_FOLDER = "/etc/drover";
 
 /** A volume that the container only reads. `source`: as in a pod's `volumes`. */
@@ -16,21 +16,21 @@ export interface Files {
 
 export interface DeploymentInput {
   readonly component: ComponentName;
-  /** Of the Deployment, and the value of its label app.kubernetes.io/name. */
+  /** Name of the Deployment, and value of its label app.kubernetes.io/name. */
   readonly name: string;
   readonly image: string;
   readonly configFile: string;
   readonly files: readonly Files[];
   readonly resources: object;
-  /** Beside the one for health. */
+  /** In addition to the port for health. */
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
   readonly env?: readonly object[];
-  /** Fields of the Deployment's spec, and of its pods' spec, that are this component's own. */
+  /** Further fields of the Deployment's spec, and of its pods' spec. */
   readonly spec: object;
   readonly podSpec?: object;
 }
 
-/** On Deployments: operator, server or agent, so that a command can name all of a type. */
+/** On Deployments: operator, server or agent. A command can select all components of a type by it. */
 const TYPE_LABEL = "app.kubernetes.io/component";
 
 export const labelsOf = (name: string) => ({ "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "drover" });

@@ -30,7 +30,7 @@ const inManagedCluster = (): readonly KubeObject[] =>
     image: "drover",
   });
 
-/** RBAC objects of whatever kind: a name that is free today as a ClusterRole is one that people read in the same list. */
+/** RBAC objects of every kind: a template named like a Role or binding of Drover would be mistaken for it, even where nothing is overwritten. */
 function ownNames(): ReadonlySet<string> {
   const objects = [...onHub(), ...inManagedCluster()].filter(({ apiVersion }) => apiVersion?.startsWith("rbac.authorization.k8s.io/"));
   const names = [...objects.map(({ metadata }) => metadata.name), ...Object.values(HUB_ROLE)];

@@ -12,7 +12,7 @@ export const agentDeployment = (image: string): KubeObject =>
     configFile: "agent.json",
     files: [
       { name: "config", mountPath: CONFIG_FOLDER, source: { configMap: { name: "agent-config" } } },
-      // Worth nothing once it was used, and may be deleted then.
+      // It is valid once; after that the Secret may be deleted.
       {
         name: "registration",
         mountPath: "/etc/drover-registration",
@@ -26,12 +26,12 @@ export const agentDeployment = (image: string): KubeObject =>
     podSpec: { automountServiceAccountToken: true },
   });
 
-/** A Secret of the managed cluster's owner, because the URL may hold a password. What is in the cluster is never behind the proxy. */
+/** The owner of the managed cluster creates this Secret; the URL may hold a password. Addresses in the cluster are always reached directly. */
 const PROXY_SECRET = "agent-outbound-proxy";
 const fromProxySecret = (key: string) => ({ valueFrom: { secretKeyRef: { name: PROXY_SECRET, key, optional: true } } });
 const OUTBOUND_PROXY = [
   { name: "HTTPS_PROXY", ...fromProxySecret("HTTPS_PROXY") },
   { name: "MORE_NO_PROXY", ...fromProxySecret("NO_PROXY") },
-  // Without that key the reference stays as it is written, which is no host's name.
+  // Kubernetes leaves the reference as it is when the Secret has no such key; it then matches no host.
   { name: "NO_PROXY", value: "$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,$(MORE_NO_PROXY)" },
 ];

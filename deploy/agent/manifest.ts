@@ -1,4 +1,4 @@
-// What the owner of a cluster applies to make it a managed cluster: the agent, its accounts, and all the rights it will ever have.
+// What the owner of a cluster applies to make it a managed cluster: the agent, its accounts, and all the permissions that they ever have.
 // Pure; `kubectl drover import` prints it.
 import { encodeGroup } from "../../lib/access/group-name.ts";
 import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
@@ -17,12 +17,12 @@ export interface AgentManifestInput {
   /** The authorities behind those URLs' certificates. */
   readonly caPEM: string;
   readonly registrationToken: string;
-  /** The ClusterRole that bounds what Drover can grant in the managed cluster. */
+  /** The permission ceiling: the ClusterRole that limits what Drover can grant in the managed cluster. */
   readonly ceiling: string;
-  /** provider:group; with a ceiling below cluster-admin the only groups whose members get in. */
+  /** provider:group. With a ceiling below cluster-admin, members of these groups alone can reach the cluster. */
   readonly groups: readonly string[];
   readonly image: string;
-  /** Of the hub's own agent: the hub's API server as a pod sees it. */
+  /** For the hub's own agent: the URL of the hub's API server as a pod reaches it. */
   readonly hubURL?: string;
 }
 
@@ -40,7 +40,7 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
     ...agentPermissions(),
     ceilingBinding(input.ceiling),
     ...guardProbe(),
-    // With cluster-admin the agent keeps this role itself, after the groups of its sets; otherwise RBAC lets it not.
+    // With cluster-admin the agent writes this role itself, for the groups of its sets; with a lower ceiling RBAC does not allow that.
     ...(input.ceiling === UNBOUNDED ? [] : impersonatorPermissions([EVERYONE, ...input.groups.map(groupOf)])),
     configMap(input),
     registrationSecret(input.registrationToken),
@@ -48,10 +48,10 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
   ];
 }
 
-/** Account and rights of the probe that tries whether the guards refuse; the hub needs them before it has an agent. */
+/** Account and permissions of the probe that tests whether the guards refuse. The hub needs them before it has an agent. */
 export const guardProbe = (): readonly KubeObject[] => [serviceAccount(GUARD_PROBE), ...probePermissions()];
 
-/** The same on the hub and in managed clusters. Drover's own pods keep to the strictest Pod Security level. */
+/** The same on the hub and in managed clusters. Drover's own pods meet the strictest Pod Security level. */
 export const systemNamespace = (): KubeObject => ({
   apiVersion: "v1",
   kind: "Namespace",
@@ -67,7 +67,7 @@ export const systemNamespace = (): KubeObject => ({
   },
 });
 
-/** Throws for a name that no group may have: the Cluster's schema admits some that only the provider can judge. */
+/** Throws for a name that no group may have: the Cluster's schema admits some that only the provider can check. */
 function groupOf(group: string): string {
   const [provider = "", ...rest] = group.split(":");
   const encoded = encodeGroup(rest.join(":"));
@@ -80,7 +80,7 @@ const serviceAccount = (name: AccountName): KubeObject =>
     apiVersion: "v1",
     kind: "ServiceAccount",
     metadata: { name, namespace: SYSTEM_NAMESPACE, labels: AGENT_LABELS },
-    // Only the agent's own pod mounts a token; the agent asks for those of the other accounts.
+    // Only the agent's own pod mounts a token; the agent requests those of the other accounts.
     automountServiceAccountToken: false,
   }) as KubeObject;
 
@@ -109,6 +109,6 @@ const registrationSecret = (token: string): KubeObject =>
     kind: "Secret",
     metadata: { name: "agent-registration", namespace: SYSTEM_NAMESPACE, labels: AGENT_LABELS },
     type: "Opaque",
-    // Not stringData: applied by the server's own merge that would show up as a difference for ever.
+    // Not stringData: the API server moves it to `data`, and each later apply would report a change.
     data: { token: Buffer.from(token, "utf8").toString("base64") },
   }) as KubeObject;

@@ -1,11 +1,11 @@
-// What runs a component on the hub: Deployment, PodDisruptionBudget, Services and default configuration. What a component needs beside what
-// all of its type have stands in OWN. Pure.
+// Manifests of a component on the hub: Deployment, PodDisruptionBudget, Services and default configuration. They follow from the component's
+// type; OWN lists what a single component needs in addition. Pure.
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../../lib/components/components.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { CONFIG_FOLDER, deployment, type Files, HEALTH_PORT, labelsOf, selectorOf } from "../pod.ts";
 
-/** The image's name in the bases; the kustomization of the workloads says which image that is. */
+/** The image's name in the bases. The kustomization of the workloads replaces it by the real one. */
 export const IMAGE = "drover";
 
 const HTTPS_PORT = 8443;
@@ -35,7 +35,7 @@ const OWN: Readonly<Partial<Record<HubComponentName, Own>>> = {
 
 export const configMapOf = (component: HubComponentName): string => `${component}-config`;
 
-/** The configuration that an installation replaces where it has its own URLs. */
+/** The default configuration. An installation replaces those that hold URLs by its own. */
 export function settingsOf(component: HubComponentName): object {
   const server = {
     listen: { host: "0.0.0.0", port: HTTPS_PORT },

@@ -1,5 +1,5 @@
-// What the agent of a cluster may do on the hub: one row for each kind. From it follow the ClusterRoles of agents there, what the proxy
-// passes on from them, the guard that keeps them to the status of what they report on, and the table in docs/architecture.md. Pure.
+// What the agent of a cluster may do on the hub, one row for each kind. The ClusterRoles of agents on the hub, the paths that the proxy
+// forwards for them, the guard that limits them to the status of reported kinds, and a table in docs/architecture.md follow from it. Pure.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
@@ -9,25 +9,25 @@ import type { Kind, KubeObject, PolicyRule } from "../kube/object.ts";
 import type { HubComponentName } from "./components.ts";
 
 export interface AgentPermission {
-  /** Of a namespaced kind the objects in the namespace of the agent's own cluster, of another kind all objects, for every agent. */
+  /** Namespaced: the row is about objects in the namespace of the agent's own cluster. Cluster-scoped: about all objects, for every agent. */
   readonly kind: Kind<KubeObject>;
-  /** The only object that it may name. Without it: any, and it may list and watch them where it may read. */
+  /** The row is about the object of this name only. Without a name it is about every object, and `read` includes list and watch. */
   readonly name?: string;
   readonly read?: true;
   readonly patch?: {
     /**
-     * status: the subresource, so that it changes no metadata. spec: the object itself, for a kind without a status; lib/guards/hub.ts has
-     * a guard that keeps the metadata.
+     * status: the subresource; the API server then ignores metadata. spec: the object itself, for a kind without a status; a guard in
+     * lib/guards/hub.ts must refuse changes of its metadata.
      */
     readonly part: "status" | "spec";
-    /** Of one request's body. */
+    /** Limit on the body of one request. */
     readonly maxBytes: number;
-    /** Makes these objects, and writes the rest of them. */
+    /** The component that creates the objects and writes their other fields. */
     readonly writer: HubComponentName;
   };
 }
 
-/** Of one patch of a status. */
+/** Limit on the body of one patch of a status. */
 export const STATUS_BYTES = 64 * 1024;
 
 export const AGENT_ON_HUB: readonly AgentPermission[] = [
@@ -37,7 +37,7 @@ export const AGENT_ON_HUB: readonly AgentPermission[] = [
   { kind: Lease, name: AGENT, patch: { part: "spec", maxBytes: 4 * 1024, writer: "operator-clusters" } },
 ];
 
-/** Rules for the agent in its cluster's namespace (namespaced), or for all agents in the whole hub. */
+/** The rules for namespaced kinds, bound in the namespace of each cluster, or those for cluster-scoped kinds, bound in the whole hub. */
 export const agentRules = (scope: "namespaced" | "cluster", table = AGENT_ON_HUB): readonly PolicyRule[] =>
   table.filter(({ kind }) => kind.namespaced === (scope === "namespaced")).flatMap(rulesOf);
 

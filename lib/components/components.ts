@@ -1,9 +1,9 @@
-// Drover's processes, one row each. What concerns all of them follows from this table: bundles, manifests, Roles, the accounts that
-// guards name, the names that no template may have, User-Agents, and the table in docs/architecture.md.
+// The processes of Drover, one row each. Bundles, manifests, Roles, the accounts in guards, the names that no template may have, User-Agents,
+// the development environment and a table in docs/architecture.md follow from it.
 
 export interface Component {
   /**
-   * operator: on the hub; several replicas run, the holder of the Lease of the component's name works.
+   * operator: on the hub; of several replicas the one that holds the Lease of the component's name is active.
    * server: on the hub; every replica serves HTTPS.
    * agent: one in each cluster.
    */
@@ -14,7 +14,7 @@ export interface Component {
   readonly entry: string;
 }
 
-/** By name, which is also the name of its ServiceAccount in drover-system, of its bundle and, on the hub, of its Deployment. */
+/** The name of a component is also that of its bundle, of its ServiceAccount in drover-system and, on the hub, of its Deployment. */
 export const COMPONENTS = {
   "operator-identity": {
     type: "operator",
@@ -56,11 +56,11 @@ export type HubComponentName = { [Name in ComponentName]: (typeof COMPONENTS)[Na
 export const COMPONENT_NAMES = Object.keys(COMPONENTS) as readonly ComponentName[];
 export const HUB_COMPONENT_NAMES = COMPONENT_NAMES.filter((name): name is HubComponentName => COMPONENTS[name].type !== "agent");
 
-/** Accounts in drover-system as which no process runs: another process takes their tokens for one task each. */
+/** Accounts in drover-system without a process of their own: another process requests their tokens for one task each. */
 export const IMPERSONATOR = "impersonator";
 export const GUARD_PROBE = "guard-probe";
 export const ACCOUNT_NAMES = [...COMPONENT_NAMES, IMPERSONATOR, GUARD_PROBE] as const;
 export type AccountName = (typeof ACCOUNT_NAMES)[number];
 
-/** Who a client says it is in its requests. */
+/** The header User-Agent of its requests. */
 export const userAgent = (account: AccountName): string => `drover-${account}`;

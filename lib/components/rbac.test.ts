@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { mergedRules } from "./rbac.ts";
 
-test("rules that several reconcilers state become one, with all verbs", () => {
+test("rules that several reconcilers declare become one, with all verbs", () => {
   const rules = [
     { apiGroups: [""], resources: ["namespaces"], verbs: ["watch", "get"] },
     { apiGroups: [""], resources: ["namespaces", "nodes"], verbs: ["list", "get"] },
@@ -10,7 +10,7 @@ test("rules that several reconcilers state become one, with all verbs", () => {
   expect(mergedRules(rules)).toEqual([{ apiGroups: [""], resources: ["namespaces", "nodes"], verbs: ["get", "list", "watch"] }]);
 });
 
-test("a right on named objects never becomes one on all of them", () => {
+test("a permission on named objects never becomes one on all of them", () => {
   const rules = [
     { apiGroups: [""], resources: ["secrets"], resourceNames: ["b", "a"], verbs: ["get"] },
     { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
@@ -23,7 +23,7 @@ test("a right on named objects never becomes one on all of them", () => {
   ]);
 });
 
-test("the order in which rights are stated does not matter", () => {
+test("the order in which rules are declared does not matter", () => {
   const rules = [
     { apiGroups: ["b"], resources: ["y", "x"], verbs: ["patch", "get"] },
     { nonResourceURLs: ["/z", "/a"], verbs: ["use"] },

@@ -1,4 +1,4 @@
-// Roles and bindings as Drover's own accounts get them, from the rules that code declares. Pure.
+// Roles and bindings for Drover's own accounts, from the rules that code declares. Pure.
 import { SYSTEM_NAMESPACE } from "../access/names.ts";
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "../kube/core.ts";
 import type { ObjectMeta, PolicyRule } from "../kube/object.ts";
@@ -7,7 +7,7 @@ import type { AccountName } from "./components.ts";
 const GROUP = "rbac.authorization.k8s.io";
 const apiVersion = `${GROUP}/v1`;
 
-/** What comes with Drover's manifests. Not `managed-by`: agents must not take these objects for ones that they keep. */
+/** Label of objects in Drover's manifests. `managed-by` would make agents treat them as their own objects. */
 export const PART_OF = { "app.kubernetes.io/part-of": "drover" } as const;
 
 export interface Permissions {
@@ -44,7 +44,7 @@ export const bindingOf = (
 const VERB_ORDER = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "use"];
 const byUse = (a: string, b: string): number => VERB_ORDER.indexOf(a) - VERB_ORDER.indexOf(b) || (a < b ? -1 : 1);
 
-/** Each (group, resource, names) and each path once with all its verbs; then those that differ in the resource alone together. */
+/** Joins the verbs of rules about the same resource and names, or the same path; then joins rules that differ only in the resource. Sorted. */
 export function mergedRules(rules: readonly PolicyRule[]): readonly PolicyRule[] {
   const verbs = new Map<string, { group?: string; what: string; names: readonly string[]; verbs: Set<string> }>();
   for (const rule of rules) {

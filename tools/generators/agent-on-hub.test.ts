@@ -1,4 +1,4 @@
-// Adding a kind that agents report is one row: rules, allow-list and guard follow. The same against a real API server: lib/guards/hub-cluster.itest.ts.
+// A new row of a kind that agents report changes Role, allow-list and guard. lib/guards/hub-cluster.itest.ts tests the same with a real API server.
 import { expect, test } from "@jest/globals";
 import { AGENT_ON_HUB, type AgentPermission, reportedKinds } from "../../lib/components/agent-on-hub.ts";
 import { compiledKindsWith } from "../../lib/guards/hub.ts";

@@ -1,5 +1,5 @@
-// docs/architecture.md: its tables of components, of what agents may do on the hub, and of every reconciler. The rest of the page is
-// written by hand; a table stands between `<!-- generated: <name> -->` and `<!-- end -->`.
+// The tables in docs/architecture.md: components, what agents may do on the hub, and every reconciler. The rest of the page is written by
+// hand; each table is between `<!-- generated: <name> -->` and `<!-- end -->`.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AGENT_ON_HUB, type AgentPermission } from "../../lib/components/agent-on-hub.ts";
@@ -14,7 +14,7 @@ interface Named {
   readonly kind: string;
 }
 
-/** Of a reconciler, what its row says. `side`: where the manager of an agent has two API servers, "target" is its cluster. */
+/** The parts of a reconciler that its row shows. `side`: the manager of an agent knows two API servers; "target" is its cluster. */
 export interface DescribedReconciler {
   readonly name: string;
   readonly subject: Named;
@@ -36,7 +36,7 @@ export const architecture = (reconcilers: readonly ReconcilersOf[]): Generator =
   },
 });
 
-/** Throws when the page has no place for the table. */
+/** Throws when the page lacks the marks of the table. */
 export function withTable(page: string, name: string, table: readonly string[]): string {
   const begin = `<!-- generated: ${name} -->\n`;
   const end = "<!-- end -->";
@@ -69,7 +69,7 @@ export const agentTable = (table: readonly AgentPermission[] = AGENT_ON_HUB): re
   }),
 ];
 
-/** `jobs`: by name of the reconciler. Throws when one has no job, or when a job is that of no reconciler in the lists. */
+/** `jobs`: by name of the reconciler. Throws when a reconciler has no job, or a job has no reconciler in the lists. */
 export function reconcilerTable(lists: readonly ReconcilersOf[], jobs: ReadonlyMap<string, string>): readonly string[] {
   const left = new Set(jobs.keys());
   const rows = lists.flatMap(({ component, reconcilers }) =>

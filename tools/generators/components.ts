@@ -1,4 +1,4 @@
-// What each component on the hub declares that it does there: its Roles are generated from it.
+// What each component on the hub declares: its permissions, from which its Roles are generated, and its reconcilers.
 import * as auth from "../../auth/permissions.ts";
 import { HUB_COMPONENT_NAMES, type HubComponentName } from "../../lib/components/components.ts";
 import type { PolicyRule } from "../../lib/kube/object.ts";

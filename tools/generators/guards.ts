@@ -1,4 +1,4 @@
-// deploy/bases/guards: the hub's admission policies as YAML, and the account that tries whether they refuse.
+// deploy/bases/guards: the hub's admission policies as YAML, and the account that tests whether they refuse.
 import { guardProbe } from "../../deploy/agent/manifest.ts";
 import { GUARD_HISTORY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { hubGuards } from "../../lib/guards/bundle.ts";
@@ -10,7 +10,7 @@ export const guards: Generator = {
   owns: [FOLDER],
   files: () => [
     yamlFile(`${FOLDER}/guards.yaml`, "lib/guards", hubGuards()),
-    // Without data, which the access operator keeps: applying it again forgets nothing.
+    // Without data, which the access operator writes: applying this again keeps that data.
     yamlFile(`${FOLDER}/history.yaml`, "tools/generators/guards.ts", [
       {
         apiVersion: "v1",

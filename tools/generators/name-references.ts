@@ -1,5 +1,5 @@
-// deploy/components/name-references: what kustomize has to know of Drover's kinds so that namePrefix, nameSuffix and the like rename an
-// object together with what names it.
+// deploy/components/name-references: what kustomize must know about Drover's kinds so that namePrefix, nameSuffix and similar fields rename an
+// object together with the fields that name it.
 import { KINDS } from "../../crds/kinds.ts";
 import { REFERENCES } from "../../crds/references.ts";
 import { GROUP } from "../../lib/access/names.ts";
@@ -15,7 +15,7 @@ const nameReference = [...new Set(REFERENCES.map(({ to }) => to))].map((kind) =>
   fieldSpecs: REFERENCES.filter(({ to }) => to === kind).map(({ from, path }) => ({ path, group: GROUP, kind: from })),
 }));
 
-/** Without it kustomize takes every kind that it does not know for a namespaced one, and finds nothing across namespaces. */
+/** Without it kustomize treats every unknown kind as namespaced, and finds no references across namespaces. */
 const scopes = {
   swagger: "2.0",
   info: { title: `Generated from ${SOURCE} by tools/generate.ts: the scopes of Drover's kinds`, version: VERSION },

@@ -1,5 +1,4 @@
-// deploy/bases/namespace: drover-system, the same as in a managed cluster's manifest, and that of the proxies' Leases.
-
+// deploy/bases/namespace: drover-system, which is the same as in the manifest of a managed cluster, and the namespace of the proxies' Leases.
 import { systemNamespace } from "../../deploy/agent/manifest.ts";
 import { PROXY_NAMESPACE } from "../../lib/access/names.ts";
 import { type Generator, yamlFile } from "./file.ts";

@@ -1,5 +1,5 @@
 // deploy/bases/rbac: ServiceAccount, ClusterRole and Roles of each component on the hub, from what its reconcilers and its code
-// declare. Only what the manager of operators itself needs is added: its Lease and events.
+// declare. The only additions are for the manager of an operator: its Lease and events.
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../../lib/components/components.ts";
 import { mergedRules, PART_OF, roleAndBinding } from "../../lib/components/rbac.ts";
@@ -8,7 +8,7 @@ import { type Generator, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/rbac";
 
-/** What a component says it does. `namespacedPermissions`: by namespace, what it may do there only. */
+/** What the code of a component declares. `namespacedPermissions`: by namespace, what it may do in that one only. */
 export interface Declared {
   readonly reconcilers?: readonly { readonly permissions: readonly PolicyRule[] }[];
   readonly permissions?: readonly PolicyRule[];
@@ -35,7 +35,7 @@ export const rbac = (declarations: readonly Declaration[]): Generator => ({
   ],
 });
 
-/** All objects that give a component what it declares, and no more. */
+/** The objects that give a component the permissions that it declares, and no others. */
 export function rbacOf({ name, reconcilers = [], permissions = [], namespacedPermissions = {} }: Declaration): readonly KubeObject[] {
   const isOperator = COMPONENTS[name].type === "operator";
   const everywhere = [...reconcilers.flatMap((reconciler) => reconciler.permissions), ...permissions, ...(isOperator ? EVENTS : [])];
@@ -53,7 +53,7 @@ export function rbacOf({ name, reconcilers = [], permissions = [], namespacedPer
 
 const EVENTS: readonly PolicyRule[] = [{ apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] }];
 
-/** Creating cannot be limited to a name. */
+/** RBAC cannot limit `create` to a name. */
 const leaseRules = (name: string): readonly PolicyRule[] => [
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [name], verbs: ["get", "update", "patch"] },

@@ -1,4 +1,4 @@
-// deploy/bases/workloads: for each component of the hub what runs it, and its default configuration as a file to copy.
+// deploy/bases/workloads: the manifests of each component on the hub, and its default configuration as a file that overlays copy.
 import { configMapOf, IMAGE, settingsOf, workloadOf } from "../../deploy/hub/workloads.ts";
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { HUB_COMPONENT_NAMES } from "../../lib/components/components.ts";
