@@ -260,7 +260,11 @@ describe("agents", () => {
     expect(status).toMatchObject({
       publicKey: rawKey(key).toString("base64"),
       fingerprint: fingerprint(rawKey(key)),
-      conditions: [{ type: "Registered", status: "True", reason: "Registered" }],
+      observedGeneration: 1,
+      conditions: [
+        { type: "Ready", status: "True", reason: "Ready", observedGeneration: 1 },
+        { type: "Registered", status: "True", reason: "Registered", observedGeneration: 1 },
+      ],
     });
 
     const answer = await agentToken("river", key);

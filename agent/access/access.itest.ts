@@ -163,6 +163,13 @@ describe("granting and withdrawing", () => {
     await until(async () => (await conditionOf(`project-${project}`))?.reason === "Applied", "the set's status says Applied");
     const set = await hub.admin.get(AccessSet, { name: `project-${project}`, namespace: HUB_NAMESPACE });
     expect(set.status?.epoch).toBe(set.spec.epoch);
+    expect(set.status).toMatchObject({
+      observedGeneration: set.metadata.generation,
+      conditions: [
+        { type: "Applied", status: "True", observedGeneration: set.metadata.generation },
+        { type: "Ready", status: "True", reason: "Ready", observedGeneration: set.metadata.generation },
+      ],
+    });
     expect((await managed.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION]).toBe(`uid-${project}`);
 
     const before = agent.withdrawn;

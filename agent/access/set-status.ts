@@ -5,6 +5,7 @@ import { isNotFound } from "../../lib/kube/client.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import { mergeConditions } from "../../lib/reconcile/conditions.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
+import { observedGeneration } from "../../lib/reconcile/ready.ts";
 import type { Verdict } from "./verdict.ts";
 
 export interface SetStatusOptions {
@@ -63,11 +64,12 @@ export class SetStatusWriter {
       generation: set.metadata.generation,
       now,
       done: wanted.condition.status === "True",
+      ready: AccessSet.ready,
     });
     const isNew = wanted.epoch !== undefined && wanted.epoch !== set.status?.epoch;
     const isSeen = wanted.knownEpoch !== undefined && wanted.knownEpoch !== set.status?.knownEpoch;
     const [before] = (set.status?.conditions ?? []).filter(({ type }) => type === Applied.type);
-    const [after] = conditions;
+    const [after] = conditions.filter(({ type }) => type === Applied.type);
     if (
       !isNew &&
       !isSeen &&
@@ -79,6 +81,7 @@ export class SetStatusWriter {
     const status = {
       ...(isNew ? { epoch: wanted.epoch, appliedAt: now.toISOString() } : {}),
       ...(isSeen ? { knownEpoch: wanted.knownEpoch } : {}),
+      ...observedGeneration(conditions),
       conditions,
     };
     try {

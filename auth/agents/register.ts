@@ -4,7 +4,9 @@ import { ClusterRegistration, Registered } from "../../crds/v1alpha1/clusterregi
 import { AGENT, clusterNamespace } from "../../lib/access/names.ts";
 import { fingerprint, registerText } from "../../lib/identity/agent-key.ts";
 import { isConflict } from "../../lib/kube/client.ts";
-import type { Condition } from "../../lib/kube/object.ts";
+import { mergeConditions } from "../../lib/reconcile/conditions.ts";
+import type { ConditionIntent } from "../../lib/reconcile/contract.ts";
+import { observedGeneration } from "../../lib/reconcile/ready.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import type { Context } from "../context.ts";
 import { evaluateRegistration, type RegistrationResult } from "./evaluate.ts";
@@ -50,31 +52,30 @@ export async function registerAgent(context: Context, client: AgentClient, reque
 }
 
 async function putOnRecord(context: Context, registration: ClusterRegistration, publicKey: string): Promise<void> {
-  const now = context.now().toISOString();
+  const now = context.now();
   const keyFingerprint = fingerprint(Buffer.from(publicKey, "base64"));
   const approved = registration.spec.approval === "Automatic";
   const status = {
     ...registration.status,
     publicKey,
     fingerprint: keyFingerprint,
-    registeredAt: now,
-    conditions: [registeredCondition(registration, approved, keyFingerprint, now)],
+    registeredAt: now.toISOString(),
+    ...conditionsOf(registration, approved, keyFingerprint, now),
   };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
-/** The condition that auth writes on a registration. */
-export function registeredCondition(registration: ClusterRegistration, approved: boolean, keyFingerprint: string, now: string): Condition {
-  return {
-    type: Registered.type,
-    status: approved ? "True" : "False",
-    reason: approved ? Registered.Registered : Registered.AwaitingApproval,
-    message: approved
-      ? ""
-      : `an agent with the key ${keyFingerprint} waits; when that is the agent's fingerprint, set spec.approval to Automatic`,
-    lastTransitionTime: now,
-    ...(registration.metadata.generation === undefined ? {} : { observedGeneration: registration.metadata.generation }),
-  };
+/** What auth writes on a registration: its conditions, and the generation that they are about. */
+export function conditionsOf(registration: ClusterRegistration, approved: boolean, keyFingerprint: string, now: Date) {
+  const message = `an agent with the key ${keyFingerprint} waits; when that is the agent's fingerprint, set spec.approval to Automatic`;
+  const { type } = Registered;
+  const registered: ConditionIntent = approved
+    ? { type, status: "True", reason: Registered.Registered, message: "" }
+    : { type, status: "False", reason: Registered.AwaitingApproval, message };
+  const existing = registration.status?.conditions ?? [];
+  const { generation } = registration.metadata;
+  const conditions = mergeConditions({ existing, intents: [registered], generation, now, done: true, ready: ClusterRegistration.ready });
+  return { ...observedGeneration(conditions), conditions };
 }
 
 /** Without the right token the answer is the same for an unknown cluster and a wrong token. */

@@ -9,7 +9,7 @@ import { Refusal } from "../../lib/server/refusal.ts";
 import { auditReason } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { type AgentClient, admitAgent, recorded } from "./limits.ts";
-import { registeredCondition } from "./register.ts";
+import { conditionsOf } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
 const LIFETIME_SECONDS = 3600;
@@ -78,7 +78,7 @@ async function approve(context: Context, registration: ClusterRegistration): Pro
     throw new Refusal("AwaitingApproval", `the agent ${keyFingerprint} waits for approval; try again later`);
   const status = {
     ...registration.status,
-    conditions: [registeredCondition(registration, true, keyFingerprint, context.now().toISOString())],
+    ...conditionsOf(registration, true, keyFingerprint, context.now()),
   };
   await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }

@@ -1,6 +1,6 @@
 import { array, boolean, choice, integer, object, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import type { Infer } from "../schema/schema.ts";
 import { SHORT_NAME } from "./names.ts";
 import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
@@ -81,6 +81,7 @@ export const AccessSet = kind({
     appliedAt: time("When it did.").optional(),
   },
   conditions: [Applied],
+  ready: { of: [Applied] },
   conditionBounds: { items: 4, message: 1024 },
   rules: [
     {
@@ -93,7 +94,7 @@ export const AccessSet = kind({
     { name: "Project", type: "string", jsonPath: ".spec.project.name" },
     { name: "Epoch", type: "integer", jsonPath: ".spec.epoch" },
     { name: "Applied", type: "integer", jsonPath: ".status.epoch" },
-    { name: "State", type: "string", jsonPath: ".status.conditions[?(@.type=='Applied')].reason" },
+    ...READY_COLUMNS,
   ],
   example: `apiVersion: drover.dev/v1alpha1
 kind: AccessSet

@@ -24,7 +24,6 @@ export const Registered = condition(
   {
     Registered: "Nothing to do.",
     WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
-    TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
     EngineUnsupported: "This version of Drover cannot make clusters with this engine. Delete the Cluster and make one with `import: {}`.",
     Unreadable: "The API server did not answer; retried by itself.",

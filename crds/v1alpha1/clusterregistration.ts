@@ -1,17 +1,15 @@
 import { boolean, choice, object, string, time } from "../schema/builders.ts";
 import { condition } from "../schema/condition.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import { fixedName } from "./names.ts";
 
 /** Registered: an agent's public key is on record here. */
 export const Registered = condition(
   "Registered",
-  "An agent proved that it knows the registration token, and its public key is on record.",
+  "An agent proved that it knows the registration token, and its public key is on record. Absent before that: see condition Registered of the Cluster.",
   {
     Registered: "Nothing to do.",
-    WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
-    TokenExpired: "The registration token ran out before an agent used it. Run `kubectl drover import <cluster>` again.",
   },
 );
 
@@ -38,9 +36,10 @@ export const ClusterRegistration = kind({
     registeredAt: time("When the key came on record.").optional(),
   },
   conditions: [Registered],
+  ready: { of: [Registered] },
   rules: [fixedName("agent")],
   columns: [
-    { name: "State", type: "string", jsonPath: ".status.conditions[?(@.type=='Registered')].reason" },
+    ...READY_COLUMNS,
     { name: "Fingerprint", type: "string", jsonPath: ".status.fingerprint" },
     { name: "Registered", type: "date", jsonPath: ".status.registeredAt" },
   ],
