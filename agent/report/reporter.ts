@@ -4,11 +4,15 @@
 import { ClusterReport, type ReportStatus } from "../../crds/v1alpha1/clusterreport.ts";
 import { isVersion } from "../../crds/v1alpha1/names.ts";
 import { AGENT } from "../../lib/access/names.ts";
+import { evaluateReport } from "../../lib/access/report-conditions.ts";
 import { Cache } from "../../lib/kube/cache.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Node } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
+import type { Condition } from "../../lib/kube/object.ts";
+import { mergeConditions } from "../../lib/reconcile/conditions.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
+import { observedGeneration } from "../../lib/reconcile/ready.ts";
 import type { AccessReport } from "../access/loop.ts";
 import type { GuardReport } from "../guards/keeper.ts";
 import { boundedAccess } from "./bounded.ts";
@@ -32,6 +36,8 @@ const LEAST_INTERVAL_MS = 2_000;
 /** What changes all the time (counts of streams, times) is told this often. */
 const ROUTINE_MS = 30_000;
 const HEALTH_MS = 10_000;
+/** Of a report: its spec has no field that could change. */
+const GENERATION = 1;
 
 export class Reporter {
   readonly #options: ReporterOptions;
@@ -39,6 +45,7 @@ export class Reporter {
   readonly #nodes: Cache<Node>;
   #healthy: boolean | undefined;
   #version: string | undefined;
+  #conditions: readonly Condition[] = [];
   #written: { readonly urgent: string; readonly all: string; readonly at: number } | undefined;
 
   constructor(options: ReporterOptions) {
@@ -106,7 +113,7 @@ export class Reporter {
     const { state, message, probedAt } = guards();
     const done = access();
     const { open, ended } = streams();
-    return {
+    const found: ReportStatus = {
       agentVersion,
       ...(this.#version === undefined || !isVersion(this.#version) ? {} : { kubernetesVersion: this.#version }),
       ...(this.#healthy === undefined ? {} : { healthy: this.#healthy }),
@@ -115,6 +122,11 @@ export class Reporter {
       ...(done === undefined ? {} : { access: boundedAccess(done) }),
       streams: { open, ended },
     };
+    this.#conditions = mergeConditions({
+      ...{ existing: this.#conditions, intents: evaluateReport(found), generation: GENERATION, now: new Date(), done: true },
+      ready: ClusterReport.ready,
+    });
+    return { ...found, ...observedGeneration(this.#conditions), conditions: this.#conditions };
   }
 
   async #patch(status: ReportStatus, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { array, boolean, choice, integer, object, string, time } from "../schema/builders.ts";
-import { kind, type ObjectOf } from "../schema/kind.ts";
+import { condition } from "../schema/condition.ts";
+import { kind, type ObjectOf, READY_COLUMNS } from "../schema/kind.ts";
 import type { Infer } from "../schema/schema.ts";
 import { fixedName, version } from "./names.ts";
 
@@ -48,6 +49,23 @@ const access = object("What became of the AccessSets.", {
   ).optional(),
 });
 
+/** Healthy: the managed cluster's API server says that it is ready. */
+export const Healthy = condition("Healthy", "The managed cluster's API server says that it is ready.", {
+  Healthy: "Nothing to do.",
+  Unhealthy: "The API server does not say that it is ready, or does not answer. Look at the managed cluster's control plane.",
+  NotReported: "The agent has not asked the API server yet; passes by itself. If it lasts, look at the agent's log.",
+});
+
+/** AccessApplied: the agent applied what was granted. */
+export const AccessApplied = condition("AccessApplied", "The agent applied the cluster's AccessSets.", {
+  Applied: "Nothing to do.",
+  GuardsNotEnforced:
+    "The admission policies that guard Drover's objects in the managed cluster are not in force, so the agent grants nothing. The message says why.",
+  HubRestored:
+    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
+  NotApplied: "The agent has not applied the grants yet; passes by itself. If it lasts, look at `status.access` and the agent's log.",
+});
+
 export const ClusterReport = kind({
   kind: "ClusterReport",
   plural: "clusterreports",
@@ -73,9 +91,12 @@ export const ClusterReport = kind({
     }).optional(),
     teardown: choice("Done: nothing of Drover is left in the managed cluster but the agent itself.", ["Done"]).optional(),
   },
+  conditions: [Healthy, AccessApplied],
+  ready: { of: [Healthy, AccessApplied] },
+  conditionBounds: { items: 4, message: 1024 },
   rules: [fixedName("agent")],
   columns: [
-    { name: "Healthy", type: "boolean", jsonPath: ".status.healthy" },
+    ...READY_COLUMNS,
     { name: "Version", type: "string", jsonPath: ".status.kubernetesVersion" },
     { name: "Guards", type: "string", jsonPath: ".status.guards.state" },
     { name: "Objects", type: "integer", jsonPath: ".status.access.objects" },

@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { KINDS } from "../../crds/kinds.ts";
-import { MADE_BY_MACHINES } from "../../crds/references.ts";
 import type { Condition, KubeObject } from "../../lib/kube/object.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
 import { until } from "../../test/until.ts";
@@ -34,7 +33,7 @@ type WithStatus = KubeObject & {
 
 /** What people wrote, as it is on the hub now. */
 const READY_KINDS = KINDS.filter(({ ready }) => ready !== undefined);
-const WRITTEN = READY_KINDS.filter(({ kind }) => !MADE_BY_MACHINES.includes(kind));
+const WRITTEN = READY_KINDS.filter(({ source }) => !source.internal);
 async function written(): Promise<readonly WithStatus[]> {
   const names = WRITTEN.map(({ plural }) => `${plural}.drover.dev`).join(",");
   return (JSON.parse(await hub.kubectl(["get", names, "-A", "-o", "json"])) as { items: WithStatus[] }).items;

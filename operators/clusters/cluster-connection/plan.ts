@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ReasonOf } from "../../../crds/schema/condition.ts";
 import { AccessApplied, type Cluster, Connected, Healthy } from "../../../crds/v1alpha1/cluster.ts";
 import type { ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
-import { CLUSTER_SET } from "../../../lib/access/names.ts";
+import { evaluateReport } from "../../../lib/access/report-conditions.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
 import type { Observed } from "./observe.ts";
@@ -56,34 +55,12 @@ function connectedCondition(heartbeat: number | undefined, now: Date): Condition
 
 /** What the report says; of an agent that is silent it may be out of date. */
 function reportedConditions(connected: ConditionIntent, report: ReportStatus): readonly ConditionIntent[] {
-  if (connected.status === "True") return [healthyCondition(report), accessCondition(report)];
+  if (connected.status === "True") return evaluateReport(report);
   const { message } = connected;
   return [
     { type: Healthy.type, status: "Unknown", reason: Healthy.NotConnected, message },
     { type: AccessApplied.type, status: "Unknown", reason: AccessApplied.NotConnected, message },
   ];
-}
-
-function healthyCondition({ healthy }: ReportStatus): ConditionIntent {
-  const { type } = Healthy;
-  if (healthy === undefined) return { type, status: "Unknown", reason: Healthy.NotReported, message: "the agent has not reported yet" };
-  if (healthy) return { type, status: "True", reason: Healthy.Healthy, message: "" };
-  return { type, status: "False", reason: Healthy.Unhealthy, message: "the cluster's API server does not say that it is ready" };
-}
-
-function accessCondition({ guards, access }: ReportStatus): ConditionIntent {
-  const { type } = AccessApplied;
-  const not = (reason: ReasonOf<typeof AccessApplied>, message: string): ConditionIntent => ({ type, status: "False", reason, message });
-  if (guards?.state !== "Enforced") return not("GuardsNotEnforced", guards?.message ?? "the agent has not probed the guards yet");
-  if (!access?.epochs?.some(({ set }) => set === CLUSTER_SET)) return not("NotApplied", "the agent has applied nothing yet");
-  const restored = access.restored ?? [];
-  if (restored.length > 0) return not("HubRestored", restoredMessage(restored));
-  return { type, status: "True", reason: AccessApplied.Applied, message: "" };
-}
-
-function restoredMessage(restored: readonly { readonly object: string }[]): string {
-  const more = restored.length > 1 ? ` and ${restored.length - 1} more` : "";
-  return `${restored[0]?.object}${more} does not go on from what the agent knows, so it grants nothing new: the hub was restored from a backup; see \`kubectl drover hub accept-restore\``;
 }
 
 function factsOf({ kubernetesVersion, agentVersion, nodes }: ReportStatus): Status {
