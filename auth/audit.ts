@@ -20,7 +20,7 @@ export interface Decision {
 }
 
 /** The reason of a refusal, for the record. */
-export const auditReason = ({ because, code }: Refusal): string => because ?? code;
+export const reasonOf = ({ auditReason, code }: Refusal): string => auditReason ?? code;
 
 interface Log {
   info(message: string, fields: object): unknown;

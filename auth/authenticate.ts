@@ -14,7 +14,7 @@ export async function authenticate(context: Context, authorization: readonly str
   const bearer = bearerOf(authorization);
   const waitSeconds = context.tokenLimiter.admit(bearer.is === "token" ? bearer.name : undefined, source, context.now().getTime());
   if (waitSeconds > 0) throw tooManyRequests("TooManyRequests", waitSeconds);
-  if (bearer.is === "none") throw unauthorized(bearer.because);
+  if (bearer.is === "none") throw unauthorized(bearer.reason);
   const token = await context.hub.find(Token, { name: bearer.name });
   if (token === undefined || !isTokenOf(token, bearer.hash)) throw unauthorized("UnknownToken");
 
@@ -29,5 +29,5 @@ export async function authenticate(context: Context, authorization: readonly str
   return { token, user };
 }
 
-const unauthorized = (because: string): Refusal =>
-  new Refusal("Unauthorized", "this token is not valid, or no longer; log in again", { because });
+const unauthorized = (auditReason: string): Refusal =>
+  new Refusal("Unauthorized", "this token is not valid, or no longer; log in again", { auditReason });

@@ -12,7 +12,7 @@ import type { Authenticated } from "../lib/sessions/session.ts";
 import type { AgentClient } from "./agents/limits.ts";
 import { type RegisterRequest, registerAgent } from "./agents/register.ts";
 import { type AgentTokenRequest, agentToken, challengeAgent } from "./agents/token.ts";
-import { auditReason, type Decision } from "./audit.ts";
+import { type Decision, reasonOf } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { clustersOf } from "./clusters/visible.ts";
 import type { Context } from "./context.ts";
@@ -116,7 +116,7 @@ async function requireToken(context: Context, request: FastifyRequest, action: D
     return await authenticate(context, authorizationsIn(request.raw.rawHeaders), source);
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action, decision: "deny", reason: auditReason(error), source: source.address, requestId: String(request.id) });
+      context.audit.record({ action, decision: "deny", reason: reasonOf(error), source: source.address, requestId: String(request.id) });
     throw error;
   }
 }
@@ -150,7 +150,7 @@ function requireFreshCaches(context: Context): void {
   const staleMs = Math.max(context.clusters.staleForMs(), context.members.staleForMs());
   if (staleMs > context.config.staleAfterSeconds * 1000)
     throw new Refusal("HubUnavailable", "the hub has been silent for too long; try again in 10 s", {
-      because: "Stale",
+      auditReason: "Stale",
       retryAfterSeconds: 10,
     });
 }

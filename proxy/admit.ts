@@ -47,7 +47,7 @@ const UPGRADES: ReadonlySet<string> = new Set(["websocket", "spdy/3.1"]);
 /** `trusted`: the load balancers whose X-Forwarded-For is trusted. */
 export function admit({ method, url, rawHeaders, peer }: RawRequest, trusted: BlockList): AdmittedRequest | Refusal {
   const target = parseTarget(url);
-  if (target.is === "malformed") return new Refusal("PathRefused", `the path is refused: ${target.because}`);
+  if (target.is === "malformed") return new Refusal("PathRefused", `the path is refused: ${target.reason}`);
   if (!METHODS.has(method)) return new Refusal("MethodNotAllowed", "this method is not served here");
   const result = evaluateHeaders(rawHeaders);
   if (result.is === "identity") {
@@ -55,7 +55,7 @@ export function admit({ method, url, rawHeaders, peer }: RawRequest, trusted: Bl
       ? new Refusal("ImpersonationRefused", `impersonation (--as) is not served here: the header ${result.header} is refused`)
       : new Refusal("HeaderRefused", `the header ${result.header} is refused: it claims an identity`);
   }
-  if (result.is === "malformed") return new Refusal("HeaderRefused", `the headers are refused: ${result.because}`);
+  if (result.is === "malformed") return new Refusal("HeaderRefused", `the headers are refused: ${result.reason}`);
   if (target.is === "nowhere") return new Refusal("NotFound", "there is nothing at this path: clusters are at /clusters/<name>");
   const { upgrade, headers, contentLength, authorization, userAgent, forwardedFor } = result;
   if (upgrade !== undefined && !mayUpgrade(target.is, method, upgrade)) {

@@ -21,7 +21,7 @@ export interface Client {
    * Breaks an answer off, so that the client cannot take it for a complete one. "revoked": nothing went wrong, but access has ended; HTTP/2
    * has an error code for each.
    */
-  abort(because: "revoked" | "broken"): void;
+  abort(reason: "revoked" | "broken"): void;
   /** Answers with a refusal. The exchange ends soon after, whether the client reads the answer, goes on sending, or does neither. */
   refuse(answer: ReturnType<Refusal["answer"]>): void;
   /** Calls once, when the exchange is over for any reason. */
@@ -113,9 +113,9 @@ export function clientOfHttp2(
       const over = pending.add(rawHeaders, (what) => connection.end(what === "exchange" ? stream : undefined));
       stream.once("close", over);
     },
-    abort(because) {
+    abort(reason) {
       // Both reset the stream, so that it does not look complete (`close` would end it first): with CANCEL, and with INTERNAL_ERROR.
-      if (because === "revoked") addAbortSignal(AbortSignal.abort(), stream);
+      if (reason === "revoked") addAbortSignal(AbortSignal.abort(), stream);
       else stream.destroy(new Error("broken off"));
     },
     onClose: (listener) => void stream.once("close", listener),

@@ -17,7 +17,7 @@ export const proxyConfig = defineConfig(
       listen: LISTEN,
       /** PEM files; read again when they change. */
       tls: TLS,
-      /** Different for each replica: the name of its Lease, by which agents tell replicas apart. Default: the host name, which pods have each their own. */
+      /** Different for each replica: the name of its Lease, by which agents tell replicas apart. Default: the host name, which differs between pods. */
       replicaId: { type: "string", pattern: "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$", default: hostname().toLowerCase() },
       /** How long the hub may not answer before everybody is refused. */
       staleAfterSeconds: { type: "integer", minimum: 10, default: 300 },

@@ -20,7 +20,7 @@ export interface Outcome {
 
 export interface Exchange {
   /** Ends it because access has ended. The client sees a refusal, or, when the answer has begun, that it breaks off. */
-  end(because: Refusal): void;
+  end(refusal: Refusal): void;
 }
 
 /** Chooses a tunnel of the cluster; `except`: the one that just refused. */
@@ -48,7 +48,7 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
     opened.on("head", (answer: ResponseHead) => {
       const result = evaluateAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
       if (result.is === "refused") {
-        stop(answerRefused(cluster, result.because));
+        stop(answerRefused(cluster, result.reason));
         opened.reset(TunnelCode.Protocol, "the answer is refused");
         return;
       }
@@ -68,9 +68,9 @@ export function forward(client: Client, pick: Pick, cluster: string, head: Reque
   };
   attempt(pick(), true);
   return {
-    end: (because) => {
-      stop(because);
-      stream?.reset(TunnelCode.Revoked, because.code);
+    end: (refusal) => {
+      stop(refusal);
+      stream?.reset(TunnelCode.Revoked, refusal.code);
     },
   };
 }

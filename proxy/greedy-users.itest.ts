@@ -102,7 +102,7 @@ test("three users who ask for hundreds of large answers and read none fill neith
     most = Math.max(most, front.tunnels.bufferedBytes, front.acceptor.bufferedBytes);
   }
   await until(
-    () => front.records().some(({ because }) => because === "Unread"),
+    () => front.records().some(({ reason }) => reason === "Unread"),
     "what was unread for longest is given up, and the record says so",
   );
   expect(most).toBeLessThan(2 * defaultTunnelConfig.maxUnreadBytes);

@@ -157,10 +157,10 @@ export class RequestHandlers implements Handlers {
     const { cluster, source } = admitted;
     const { recorder } = this.#parts;
     recorder.record({ stage: "begin", action: "tunnel", decision: "allow", source, cluster, status: 101 });
-    const reason = await session.closed;
+    const error = await session.closed;
     const ms = Math.round(performance.now() - started);
-    const because = reason?.reason ?? "Drained";
-    recorder.record({ stage: "end", action: "tunnel", decision: "allow", source, cluster, status: 101, because, ms });
+    const reason = error?.reason ?? "Drained";
+    recorder.record({ stage: "end", action: "tunnel", decision: "allow", source, cluster, status: 101, reason, ms });
   }
 
   /** Nothing that an unauthenticated client sent is repeated, but for a plain method. */
@@ -189,7 +189,7 @@ export class RequestHandlers implements Handlers {
       ...described(admitted, who),
       status,
       ...(refusal === undefined ? {} : { refusal: refusal.code }),
-      ...(refusal?.because === undefined ? {} : { because: refusal.because }),
+      ...(refusal?.auditReason === undefined ? {} : { reason: refusal.auditReason }),
       ms: Math.round((performance.now() - started) * 100) / 100,
       bytesIn,
       bytesOut,
@@ -215,7 +215,7 @@ function openRequest({ cluster }: AdmittedRequest, { who: { user, token }, group
     tokenName: token.metadata.name,
     tokenUID: token.metadata.uid,
     expiresAt: Date.parse(token.spec.expiresAt),
-    end: (because) => exchange.end(because),
+    end: (refusal) => exchange.end(refusal),
   };
 }
 

@@ -17,7 +17,7 @@ export function interruption(error: Error, cluster: string): Refusal {
       return new Refusal(
         "Interrupted",
         "the proxy or the agent buffers too much that is not read, and gave this request up; whether it was carried out is not known",
-        { because: "Unread" },
+        { auditReason: "Unread" },
       );
     default:
       return new Refusal(
@@ -30,6 +30,6 @@ export function interruption(error: Error, cluster: string): Refusal {
 export const notConnected = (cluster: string): Refusal =>
   new Refusal("NotConnected", `the cluster "${cluster}" is not connected: its agent has no tunnel to this proxy`);
 
-/** `because`: why the answer is not passed on; see evaluateAnswer. */
-export const answerRefused = (cluster: string, because: string): Refusal =>
-  new Refusal("AnswerRefused", `the cluster "${cluster}" ${because}; whether it carried the request out is not known`);
+/** `reason`: why the answer is not passed on; see evaluateAnswer. */
+export const answerRefused = (cluster: string, reason: string): Refusal =>
+  new Refusal("AnswerRefused", `the cluster "${cluster}" ${reason}; whether it carried the request out is not known`);

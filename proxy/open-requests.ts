@@ -7,17 +7,17 @@ export interface OpenRequest extends AccessBasis {
   readonly user: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  end(because: Refusal): void;
+  end(refusal: Refusal): void;
 }
 
 export class OpenRequests {
   readonly #hub: HubView;
-  readonly #onEnded: (because: Refusal) => void;
+  readonly #onEnded: (refusal: Refusal) => void;
   readonly #byUser = new Map<string, Set<OpenRequest>>();
   readonly #byCluster = new Map<string, Set<OpenRequest>>();
   #count = 0;
 
-  constructor(hub: HubView, onEnded: (because: Refusal) => void = () => {}) {
+  constructor(hub: HubView, onEnded: (refusal: Refusal) => void = () => {}) {
     this.#hub = hub;
     this.#onEnded = onEnded;
   }
@@ -60,10 +60,10 @@ export class OpenRequests {
   #reevaluate(requests: Iterable<OpenRequest>): void {
     const now = Date.now();
     for (const request of [...requests]) {
-      const because = reevaluate(request, this.#hub, now);
-      if (because === undefined) continue;
-      this.#onEnded(because);
-      request.end(because);
+      const refusal = reevaluate(request, this.#hub, now);
+      if (refusal === undefined) continue;
+      this.#onEnded(refusal);
+      request.end(refusal);
     }
   }
 }

@@ -72,7 +72,7 @@ const asks = (over: Partial<AdmittedRequest> = {}): AdmittedRequest => ({
 
 const outcome = (request: AdmittedRequest, world?: World) => {
   const decision = decide(request, hub(world), NOW, STALE_MS);
-  return "refusal" in decision ? [decision.refusal.status, decision.refusal.code, decision.refusal.because] : decision.identity;
+  return "refusal" in decision ? [decision.refusal.status, decision.refusal.code, decision.refusal.auditReason] : decision.identity;
 };
 
 describe("a decision", () => {
@@ -149,11 +149,11 @@ describe("a decision", () => {
     ["who is gone", { user: undefined }, "UserGone"],
     ["who is disabled", { user: { enabled: false } }, "UserDisabled"],
     ["whose provider is gone", { provider: false }, "ProviderGone"],
-  ])("refuses a user %s, with the same words", (_, world, because) => {
-    expect(outcome(asks(), world)).toEqual([401, "Unauthorized", because]);
+  ])("refuses a user %s, with the same words", (_, world, reason) => {
+    expect(outcome(asks(), world)).toEqual([401, "Unauthorized", reason]);
     const decision = decide(asks(), hub(world), NOW, STALE_MS);
     if (!("refusal" in decision)) throw new Error("let in");
-    expect(decision.refusal.answer().body.toString()).not.toContain(because);
+    expect(decision.refusal.answer().body.toString()).not.toContain(reason);
   });
 
   test("a token scoped to another cluster does not open this one, nor the hub", () => {

@@ -49,11 +49,11 @@ export function decide(request: AdmittedRequest, hub: HubView, now: number, stal
   return { who, groups, identity: identify(who, groups) };
 }
 
-// 1. Freshness: the copy of the hub must be recent. From an old one nobody could be refused whose access has ended since.
+// 1. Freshness: the copy of the hub must be recent. An old one does not show whose access has ended since.
 
 function checkFreshness(hub: HubView, staleAfterMs: number): Refusal | undefined {
   if (hub.staleForMs() <= staleAfterMs) return undefined;
-  return new Refusal("HubUnavailable", "the proxy has not heard from the hub for too long and lets nobody in until it does");
+  return new Refusal("HubUnavailable", "the hub has not answered the proxy for too long; requests are refused until it does");
 }
 
 // 2. Authenticate: whose token is this, and is it still valid? One answer for all that can be wrong, so that nothing can be learnt about
@@ -61,7 +61,7 @@ function checkFreshness(hub: HubView, staleAfterMs: number): Refusal | undefined
 
 function authenticate(authorization: readonly string[], hub: HubView, now: number): Authenticated | Refusal {
   const bearer = bearerOf(authorization);
-  if (bearer.is === "none") return unauthorized(bearer.because);
+  if (bearer.is === "none") return unauthorized(bearer.reason);
   const token = hub.token(bearer.name);
   if (token === undefined || !isTokenOf(token, bearer.hash)) return unauthorized("UnknownToken");
   return authenticateToken(token, hub, now);
@@ -74,7 +74,7 @@ function authenticateToken(token: Token, hub: HubView, now: number): Authenticat
   return result === "Valid" && user !== undefined ? { token, user } : unauthorized(result);
 }
 
-const unauthorized = (because: string): Refusal => new Refusal("Unauthorized", "Unauthorized", { because });
+const unauthorized = (auditReason: string): Refusal => new Refusal("Unauthorized", "Unauthorized", { auditReason });
 
 // 3. Authorise: does the token's scope include the cluster, and do the ClusterMembers name the user or a group of theirs? What the user may
 // do in the cluster is the decision of its own API server. A cluster that does not exist is answered with the same bytes as one that is
@@ -122,5 +122,5 @@ export function reevaluate(basis: AccessBasis, hub: HubView, now: number): Refus
   if (groups instanceof Refusal) return groups;
   return basis.groups.every((group) => groups.includes(group))
     ? undefined
-    : new Refusal("AccessEnded", "forbidden: a group on which this request may rest was revoked", { because: "GroupRevoked" });
+    : new Refusal("AccessEnded", "forbidden: a group on which this request may rest was revoked", { auditReason: "GroupRevoked" });
 }

@@ -22,7 +22,8 @@ export interface AuditRecord {
   readonly status: number;
   /** A code of docs/errors.md. */
   readonly refusal?: string;
-  readonly because?: string;
+  /** CamelCase, from a small set: more than the client is told. */
+  readonly reason?: string;
   readonly ms?: number;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
@@ -75,7 +76,7 @@ export class Recorder {
       labelNames: ["refusal"],
       registers,
     });
-    gauge("drover_proxy_open_requests", "Requests under way.", gauges.openRequests);
+    gauge("drover_proxy_open_requests", "Open requests.", gauges.openRequests);
     gauge("drover_proxy_tunnels", "Tunnels that end here.", gauges.tunnels);
     gauge("drover_proxy_tunnel_buffered_bytes", "Bytes that the proxy buffers for tunnels.", gauges.bufferedBytes);
     gauge(

@@ -58,7 +58,7 @@ export function startProxy({ config, hub, connection, log, metrics, signal, writ
   const cache = new HubCache(hub, log);
   const tunnels = new Tunnels();
   const budget = new ByteBudget(UNREAD_BYTES);
-  const open = new OpenRequests(cache, (because) => recorder.ended(because.code));
+  const open = new OpenRequests(cache, (refusal) => recorder.ended(refusal.code));
   const recorder: Recorder = new Recorder(
     metrics,
     {

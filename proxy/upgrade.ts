@@ -59,7 +59,7 @@ export function forwardUpgrade(
     }
     const result = evaluateAnswer({ method: head.method, path: head.path, base: `/clusters/${cluster}` }, answer);
     if (result.is === "refused") {
-      stop(answerRefused(cluster, result.because));
+      stop(answerRefused(cluster, result.reason));
       stream.reset(TunnelCode.Protocol, "the answer is refused");
       return;
     }
@@ -71,9 +71,9 @@ export function forwardUpgrade(
     done({ status, ...(refused ? { refusal: refused } : {}), bytesIn: stream.bytesSent, bytesOut: stream.bytesReceived });
   });
   return {
-    end: (because) => {
-      stop(because);
-      stream.reset(TunnelCode.Revoked, because.code);
+    end: (refusal) => {
+      stop(refusal);
+      stream.reset(TunnelCode.Revoked, refusal.code);
     },
   };
 }

@@ -16,7 +16,7 @@ export interface AgentClient {
 export const recorded = ({ cluster, source, requestId }: AgentClient) => ({ cluster, source: source.address, requestId });
 
 /**
- * Throws TooManyRequests. Limits are per source, so that somebody who asks in a cluster's name does not use up what its agent may ask. Where a
+ * Throws TooManyRequests. Limits are per source, so that a client that asks in a cluster's name does not use up what its agent may ask. Where a
  * source stands for many clients, each cluster has its own limit.
  */
 export function admitAgent(context: Context, client: AgentClient, action: Decision["action"]): void {

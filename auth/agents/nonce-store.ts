@@ -33,7 +33,7 @@ export class NonceStore {
     return result === "valid" && this.#used.has(nonce) ? "used" : result;
   }
 
-  /** False when it was used meanwhile. To be called for nonces with a valid signature only, so that nobody else can fill the memory. */
+  /** False when it was used meanwhile. To be called for nonces with a valid signature only, so that other clients cannot fill the memory. */
   use(nonce: string): boolean {
     const now = this.#now().getTime();
     for (const [old, until] of this.#used) {

@@ -80,13 +80,13 @@ export function conditionsOf(registration: ClusterRegistration, approved: boolea
 
 /** Without the right token the answer is the same for an unknown cluster and a wrong token. */
 function refusalOf(result: RegistrationResult, cluster: string): Refusal {
-  const because = result;
+  const auditReason = result;
   const anew = `for a new one: kubectl drover import ${cluster}`;
   if (result === "WrongSignature")
-    return new Refusal("SignatureRefused", "the signature does not fit the public key and the registration token", { because });
-  if (result === "TokenExpired") return new Refusal("RegistrationExpired", `the registration token has run out; ${anew}`, { because });
+    return new Refusal("SignatureRefused", "the signature does not fit the public key and the registration token", { auditReason });
+  if (result === "TokenExpired") return new Refusal("RegistrationExpired", `the registration token has run out; ${anew}`, { auditReason });
   if (result !== "OtherKeyRegistered")
-    return new Refusal("RegistrationRefused", `the registration token is not valid for ${cluster}; ${anew}`, { because });
+    return new Refusal("RegistrationRefused", `the registration token is not valid for ${cluster}; ${anew}`, { auditReason });
   const remedy = `delete ClusterRegistration ${AGENT} in namespace ${clusterNamespace(cluster)}, then: kubectl drover import ${cluster}`;
-  return new Refusal("OtherKeyRegistered", `another agent is registered for ${cluster}; to replace it, ${remedy}`, { because });
+  return new Refusal("OtherKeyRegistered", `another agent is registered for ${cluster}; to replace it, ${remedy}`, { auditReason });
 }

@@ -6,7 +6,7 @@ import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
 import { ServiceAccount } from "../../lib/kube/core.ts";
 import { keyOf } from "../../lib/kube/object.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
-import { auditReason } from "../audit.ts";
+import { reasonOf } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { type AgentClient, admitAgent, recorded } from "./limits.ts";
 import { conditionsOf } from "./register.ts";
@@ -49,7 +49,7 @@ export async function agentToken(
     return answer;
   } catch (error) {
     if (error instanceof Refusal)
-      context.audit.record({ action: "agent-token", decision: "deny", reason: auditReason(error), ...recorded(client) });
+      context.audit.record({ action: "agent-token", decision: "deny", reason: reasonOf(error), ...recorded(client) });
     throw error;
   }
 }
@@ -59,14 +59,16 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
   const result = await context.nonces.verify(cluster, nonce);
   if (result !== "valid")
     throw new Refusal("NonceRefused", `the nonce is ${result}; ask for another: POST /agents/${cluster}/challenge`, {
-      because: `Nonce${result}`,
+      auditReason: `Nonce${result}`,
     });
   const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
   const publicKey = registration?.status?.publicKey;
   if (registration === undefined || publicKey === undefined || !signatureMatches(publicKey, agentTokenText(cluster, nonce), signature))
     throw new Refusal("NotRegistered", `this key is not registered for ${cluster}; register first: POST /agents/${cluster}/register`);
   if (!context.nonces.use(nonce))
-    throw new Refusal("NonceRefused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`, { because: "Nonceused" });
+    throw new Refusal("NonceRefused", `the nonce is used; ask for another: POST /agents/${cluster}/challenge`, {
+      auditReason: "Nonceused",
+    });
   return registration;
 }
 
@@ -87,7 +89,7 @@ async function approve(context: Context, registration: ClusterRegistration): Pro
 async function checkStillOnRecord(context: Context, before: ClusterRegistration): Promise<void> {
   const now = await context.hub.find(ClusterRegistration, keyOf(before));
   if (now?.metadata.uid !== before.metadata.uid || now?.status?.publicKey !== before.status?.publicKey)
-    throw new Refusal("NotRegistered", "this key was revoked; register again", { because: "RevokedMeanwhile" });
+    throw new Refusal("NotRegistered", "this key was revoked; register again", { auditReason: "RevokedMeanwhile" });
 }
 
 /** The token names the key that it is for, so that the proxy can check whether that key is still on record. */

@@ -12,7 +12,7 @@ import type { KubeClient } from "../../lib/kube/client.ts";
 import { Secret } from "../../lib/kube/core.ts";
 import { Refusal, tooManyRequests } from "../../lib/server/refusal.ts";
 import type { Source } from "../../lib/server/source.ts";
-import { auditReason } from "../audit.ts";
+import { reasonOf } from "../audit.ts";
 import { hasAccessSomewhere } from "../clusters/visible.ts";
 import type { Context } from "../context.ts";
 import { evaluateLogin, isAccepted } from "./evaluate.ts";
@@ -54,7 +54,7 @@ export async function login(context: Context, client: LoginClient, request: Logi
     context.audit.record({ action: "login", decision: "allow", reason: "Granted", source, requestId, ...found, token });
     return answer;
   } catch (error) {
-    const reason = error instanceof Refusal ? auditReason(error) : "Failed";
+    const reason = error instanceof Refusal ? reasonOf(error) : "Failed";
     context.audit.record({ action: "login", decision: "deny", reason, source, requestId, ...found });
     throw error;
   }
@@ -91,7 +91,7 @@ async function attempt(context: Context, client: LoginClient, request: LoginRequ
   const result = evaluateLogin({ provider, user, hasHash: expected !== undefined, passwordMatches, hasAccessSomewhere: belongs });
   if (result !== "Granted" || user === undefined) {
     context.logins.failed(username, client.source, context.now(), user !== undefined);
-    throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { because: result });
+    throw new Refusal("LoginRefused", "user name or password is wrong, or this account may not log in here", { auditReason: result });
   }
   context.logins.succeeded(username, client.source);
   const credential = expected === undefined ? undefined : credentialOf(expected);

@@ -27,9 +27,9 @@ export async function recordLastLogin(context: Context, user: User): Promise<voi
 export async function recordCredential(context: Context, user: User, credential: string | undefined): Promise<void> {
   if (credential === undefined) return;
   await change(context, user, "auth-credential", (now) => {
-    const said = now.status?.credential;
-    if (said !== credential && said !== user.status?.credential) throw accountChanging();
-    return said === credential ? undefined : { credential };
+    const written = now.status?.credential;
+    if (written !== credential && written !== user.status?.credential) throw accountChanging();
+    return written === credential ? undefined : { credential };
   });
 }
 
@@ -55,7 +55,10 @@ async function change(context: Context, user: User, manager: string, decide: (no
 }
 
 const accountChanging = (): Refusal =>
-  new Refusal("HubUnavailable", "this account is being changed; try again in 1 s", { because: "AccountChanging", retryAfterSeconds: 1 });
+  new Refusal("HubUnavailable", "this account is being changed; try again in 1 s", {
+    auditReason: "AccountChanging",
+    retryAfterSeconds: 1,
+  });
 
 /** With a `resourceVersion`: only if the User has not changed since. */
 async function write(context: Context, user: User, fieldManager: string, status: object, resourceVersion?: string): Promise<void> {

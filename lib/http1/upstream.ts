@@ -20,7 +20,7 @@ export interface UpstreamOptions {
   readonly idlePerIdentity: number;
 }
 
-/** A request under way. Its body cannot be written to from outside. */
+/** An open request. Its body cannot be written to from outside. */
 export type PendingRequest = Pick<ClientRequest, "on" | "once" | "destroy" | "destroyed" | "reusedSocket">;
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -70,7 +70,7 @@ export class Upstream {
     };
     const req = request(options);
     limitConnect(req);
-    req.on("error", () => {}); // whoever sent it listens as well; an error after the end is nobody's
+    req.on("error", () => {}); // the sender listens as well; an error after the end concerns no one
     req.once("response", (res: IncomingMessage) => res.once("end", () => req.writableFinished || req.destroy()));
     if (body === undefined) req.end();
     else if (Buffer.isBuffer(body)) writeWhole(req, outgoing.body, body);
@@ -156,7 +156,7 @@ class Connector {
 
 type Done = (error: Error | null, socket: Duplex) => void;
 
-/** Connections kept apart by identity. An idle one on which bytes arrive that nobody asked for is closed by node. */
+/** Connections kept apart by identity. Node closes an idle one on which unexpected bytes arrive. */
 class Pools extends Agent {
   readonly #connector: Connector;
 
@@ -175,7 +175,7 @@ class Pools extends Agent {
   }
 
   override getName({ identity }: RequestOptions & { readonly identity?: string } = {}): string {
-    if (identity === undefined) throw new TypeError("a connection is somebody's");
+    if (identity === undefined) throw new TypeError("a connection belongs to an identity");
     return identity;
   }
 }

@@ -7,7 +7,7 @@ import { parseTarget } from "./path.ts";
 const asked = { method: "GET", path: "/api/v1/namespaces/shop/pods/web/proxy/ui/a?b=c", base: "/clusters/west" };
 const headersOf = (headers: readonly string[], status = 200) => {
   const result = evaluateAnswer(asked, { status, headers });
-  return result.is === "accepted" ? result.headers : result.because;
+  return result.is === "accepted" ? result.headers : result.reason;
 };
 
 describe("a cluster's answer", () => {

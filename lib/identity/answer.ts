@@ -20,8 +20,8 @@ export type AnswerResult =
       /** Bytes of the body that must come; undefined: until the stream ends. */
       readonly length: number | undefined;
     }
-  /** `because` continues the sentence "the cluster <name> …", and repeats nothing that the cluster sent. */
-  | { readonly is: "refused"; readonly because: string };
+  /** `reason` continues the sentence "the cluster <name> …", and repeats nothing that the cluster sent. */
+  | { readonly is: "refused"; readonly reason: string };
 
 /** The redirects that clients follow. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -84,4 +84,4 @@ function without(headers: readonly string[], name: string): string[] {
   return kept;
 }
 
-const refused = (because: string): AnswerResult => ({ is: "refused", because });
+const refused = (reason: string): AnswerResult => ({ is: "refused", reason });

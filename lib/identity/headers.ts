@@ -15,7 +15,7 @@ export type HeadersResult =
       readonly userAgent: string | undefined;
     }
   | { readonly is: "identity"; readonly header: string; readonly impersonation: boolean }
-  | { readonly is: "malformed"; readonly because: string };
+  | { readonly is: "malformed"; readonly reason: string };
 
 /** Credentials end here. Cookies have no meaning on this host. */
 const CREDENTIALS = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"];
@@ -47,7 +47,7 @@ export function evaluateHeaders(raw: readonly string[]): HeadersResult {
     const value = raw[i + 1] ?? "";
     if (name.startsWith(":")) continue;
     // HTTP parsers refuse these as well. Here it is certain, because the tunnel must never carry them.
-    if (!NAME.test(name) || !VALUE.test(value)) return { is: "malformed", because: "they hold characters that HTTP does not allow" };
+    if (!NAME.test(name) || !VALUE.test(value)) return { is: "malformed", reason: "they hold characters that HTTP does not allow" };
     const lower = name.toLowerCase();
     const identity = identityIn(lower);
     if (identity !== undefined) return { is: "identity", header: name, impersonation: identity === "impersonate-" };
@@ -65,19 +65,19 @@ export function evaluateHeaders(raw: readonly string[]): HeadersResult {
     else if (lower === "upgrade") upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
     else if (lower === "connection") {
       const options = listOf(value);
-      if (options.some((option) => !CONNECTION_OPTIONS.has(option))) return { is: "malformed", because: "Connection names a header" };
+      if (options.some((option) => !CONNECTION_OPTIONS.has(option))) return { is: "malformed", reason: "Connection names a header" };
       asksUpgrade ||= options.includes("upgrade");
     } else if (lower === "content-length") {
       if (contentLength !== undefined || !/^[0-9]{1,15}$/.test(value))
-        return { is: "malformed", because: "Content-Length is not one number" };
+        return { is: "malformed", reason: "Content-Length is not one number" };
       contentLength = Number(value);
     } else if (lower === "transfer-encoding") {
-      if (chunked || value.trim().toLowerCase() !== "chunked") return { is: "malformed", because: "Transfer-Encoding may only be chunked" };
+      if (chunked || value.trim().toLowerCase() !== "chunked") return { is: "malformed", reason: "Transfer-Encoding may only be chunked" };
       chunked = true;
     }
   }
-  if (chunked && contentLength !== undefined) return { is: "malformed", because: "the body's length is declared in two ways" };
-  if (chunked && asksUpgrade) return { is: "malformed", because: "a change of protocol has no body" };
+  if (chunked && contentLength !== undefined) return { is: "malformed", reason: "the body's length is declared in two ways" };
+  if (chunked && asksUpgrade) return { is: "malformed", reason: "a change of protocol has no body" };
   return { is: "clean", headers, contentLength, authorization, upgrade: asksUpgrade ? upgrade : undefined, forwardedFor, userAgent };
 }
 

@@ -6,7 +6,7 @@ export type Target =
   | { readonly is: "tunnel"; readonly cluster: string }
   | { readonly is: "hub"; readonly cluster: string; readonly path: string }
   | { readonly is: "nowhere" }
-  | { readonly is: "malformed"; readonly because: string };
+  | { readonly is: "malformed"; readonly reason: string };
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const ESCAPE = /%(?![0-9A-Fa-f]{2})/;
@@ -82,4 +82,4 @@ function decoded(text: string): string | undefined {
   }
 }
 
-const malformed = (because: string): Target => ({ is: "malformed", because });
+const malformed = (reason: string): Target => ({ is: "malformed", reason });

@@ -49,7 +49,7 @@ test.each(codes)("%s is answered as a Status that says the same as the HTTP answ
 });
 
 test.each(codes)("%s tells the client its code and message, and the audit's reason to nobody", (code) => {
-  const refusal = new Refusal(code, "why", { because: "TheRealReason", retryAfterSeconds: 7 });
+  const refusal = new Refusal(code, "why", { auditReason: "TheRealReason", retryAfterSeconds: 7 });
   const { headers, body } = refusal.answer();
   expect(JSON.parse(body.toString())).toMatchObject({
     kind: "Status",

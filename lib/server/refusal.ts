@@ -65,7 +65,7 @@ export type RefusalCode = keyof typeof REFUSALS;
 
 interface RefusalDetails {
   /** Why, for the audit record and metrics only: CamelCase, from a small set. The client never sees it. */
-  readonly because?: string;
+  readonly auditReason?: string;
   /** Instead of the time in REFUSALS. */
   readonly retryAfterSeconds?: number;
 }
@@ -82,14 +82,14 @@ export interface RefusalAnswer {
 /** A decision against a request. The client gets `message`, so it says no more than a client without credentials may know. */
 export class Refusal extends Error {
   readonly code: RefusalCode;
-  readonly because: string | undefined;
+  readonly auditReason: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
     super(message);
     const kind: RefusalKind = REFUSALS[code];
     this.code = code;
-    this.because = details.because;
+    this.auditReason = details.auditReason;
     this.retryAfterSeconds = details.retryAfterSeconds ?? kind.retryAfterSeconds;
   }
 
@@ -111,5 +111,5 @@ export class Refusal extends Error {
   }
 }
 
-export const tooManyRequests = (because: string, retryAfterSeconds: number): Refusal =>
-  new Refusal("TooManyRequests", `too many requests; try again in ${retryAfterSeconds} s`, { because, retryAfterSeconds });
+export const tooManyRequests = (auditReason: string, retryAfterSeconds: number): Refusal =>
+  new Refusal("TooManyRequests", `too many requests; try again in ${retryAfterSeconds} s`, { auditReason, retryAfterSeconds });

@@ -11,15 +11,15 @@ export type Bearer =
       /** The name of the Token object, if there is one. */
       readonly name: string;
     }
-  | { readonly is: "none"; readonly because: "NoToken" | "SeveralTokens" | "MalformedToken" };
+  | { readonly is: "none"; readonly reason: "NoToken" | "SeveralTokens" | "MalformedToken" };
 
 /** `authorization`: every such header of the request. The scheme may be in any case (RFC 9110, 11.1); the token must have exactly Drover's form. */
 export function bearerOf(authorization: readonly string[]): Bearer {
   const [header] = authorization;
-  if (header === undefined) return { is: "none", because: "NoToken" };
-  if (authorization.length > 1) return { is: "none", because: "SeveralTokens" };
+  if (header === undefined) return { is: "none", reason: "NoToken" };
+  if (authorization.length > 1) return { is: "none", reason: "SeveralTokens" };
   const sent = /^Bearer ([^ ]+)$/i.exec(header)?.[1];
-  if (sent === undefined || !isToken(sent)) return { is: "none", because: "MalformedToken" };
+  if (sent === undefined || !isToken(sent)) return { is: "none", reason: "MalformedToken" };
   const hash = tokenHash(sent);
   return { is: "token", hash, name: tokenObjectName(hash) };
 }

@@ -29,7 +29,7 @@ describe("the token that a request carries", () => {
     ["an empty header", [""], "MalformedToken"],
   ])("%s", (_, authorization, wanted) => {
     const bearer = bearerOf(authorization);
-    expect(bearer).toEqual(wanted === "token" ? { is: "token", hash, name: tokenObjectName(hash) } : { is: "none", because: wanted });
+    expect(bearer).toEqual(wanted === "token" ? { is: "token", hash, name: tokenObjectName(hash) } : { is: "none", reason: wanted });
   });
 
   test("the object's name is half of the hash; the other half counts too", () => {

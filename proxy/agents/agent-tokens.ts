@@ -39,7 +39,7 @@ export const REVIEWED_FOR_MS = 60_000;
 
 export class AgentTokens {
   readonly #options: AgentTokensOptions;
-  /** By hash. Only tokens that the hub signed are in here, so nobody else can fill it. */
+  /** By hash. Only tokens that the hub signed are in here, so other clients cannot fill it. */
   readonly #verified = new RecentMap<Verified>();
   readonly #reviews = new Map<string, Promise<boolean>>();
 
@@ -62,8 +62,8 @@ export class AgentTokens {
       const isRecent = reviewedAt !== undefined && performance.now() - reviewedAt < maxAgeMs && Date.now() < claim.expiresAt;
       if (!isRecent && !(await this.#review(token, hash, cluster))) return unauthorized("TokenNotAccepted");
     } catch (error) {
-      const because = error instanceof ApiError ? `HubAnswered${error.code}` : "HubSilent";
-      return new Refusal("HubUnavailable", "the hub does not answer; try again", { because });
+      const auditReason = error instanceof ApiError ? `HubAnswered${error.code}` : "HubSilent";
+      return new Refusal("HubUnavailable", "the hub does not answer; try again", { auditReason });
     }
     // Once more: the key on record may have changed while the hub was asked.
     return this.#checkRegistration(cluster, claim) ?? { token, hash };
@@ -109,4 +109,4 @@ export class AgentTokens {
   }
 }
 
-const unauthorized = (because: string): Refusal => new Refusal("Unauthorized", "Unauthorized", { because });
+const unauthorized = (auditReason: string): Refusal => new Refusal("Unauthorized", "Unauthorized", { auditReason });

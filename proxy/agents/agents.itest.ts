@@ -220,7 +220,7 @@ describe("the signature of an agent's token", () => {
     });
     const verify = async (token: string, maxAgeMs = 60_000) => {
       const result = await tokens.verify([`Bearer ${token}`], "east", maxAgeMs);
-      return result instanceof Refusal ? result.because : "verified";
+      return result instanceof Refusal ? result.auditReason : "verified";
     };
     return { it, verify };
   };

@@ -57,12 +57,12 @@ test("a forged token does not reveal which clusters exist", async () => {
     const sub = `system:serviceaccount:cluster-${cluster}:agent`;
     const forged = jwt({ sub, exp: Date.now() / 1000 + 600, aud: ["drover.dev/agent-key/SHA256:k"] });
     const refused = (await tokens.verify([`Bearer ${forged}`], cluster, 0)) as Refusal;
-    return { because: refused.because, ...refused.answer() };
+    return { auditReason: refused.auditReason, ...refused.answer() };
   });
   const [east, north, west] = await Promise.all(answers);
-  expect([east?.because, north?.because, west?.because]).toEqual(["SignatureRefused", "KeyNotOnRecord", "NoSuchCluster"]);
-  expect(north).toEqual({ ...east, because: north?.because });
-  expect(west).toEqual({ ...east, because: west?.because });
+  expect([east?.auditReason, north?.auditReason, west?.auditReason]).toEqual(["SignatureRefused", "KeyNotOnRecord", "NoSuchCluster"]);
+  expect(north).toEqual({ ...east, auditReason: north?.auditReason });
+  expect(west).toEqual({ ...east, auditReason: west?.auditReason });
 });
 
 describe("an agent may ask of the hub", () => {

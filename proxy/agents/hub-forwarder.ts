@@ -122,7 +122,7 @@ export class HubForwarder {
       if (exchange.over) return void req.destroy();
       const result = evaluateAnswer({ method, path }, { status: res.statusCode ?? 0, headers: res.rawHeaders });
       if (result.is === "refused") {
-        stop(exchange, new Refusal("AnswerRefused", `the hub ${result.because}`));
+        stop(exchange, new Refusal("AnswerRefused", `the hub ${result.reason}`));
         req.destroy();
         return;
       }

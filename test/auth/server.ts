@@ -1,11 +1,11 @@
-// auth and the identity operator as whole processes, under their own Roles, before a real API server; and a client that speaks to auth.
+// auth and the identity operator as whole processes, under their own Roles, before a real API server; and a client of auth.
 import { request } from "node:https";
 import { expect } from "@jest/globals";
 import { User } from "../../crds/v1alpha1/user.ts";
 import { startHub, type TestHub, type TestProcess } from "../hub.ts";
 import { until } from "../until.ts";
 
-/** Where `/.well-known/drover` says that the clusters are. */
+/** The URL of the proxy in `/.well-known/drover`. */
 export const PROXY = "https://api.drover.test";
 /** The password of alice; every other one begins with it. It must appear nowhere. */
 export const SENTINEL = "sentinel-3f9c2b71-correct-horse";

@@ -50,7 +50,7 @@ export interface Front {
 export type Clusters = Readonly<Record<string, (stream: Stream) => void>>;
 
 export interface FrontOptions {
-  /** How long a connection may go without a request that is let in. */
+  /** How long a connection may have no request that is served. */
   readonly idleMs?: number;
   /** Who there is besides alice; each may reach every cluster with the token `tokenOf(name)`. */
   readonly others?: readonly string[];

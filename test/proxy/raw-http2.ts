@@ -57,7 +57,7 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([...length, rest]), bytes]);
 }
 
-/** A connection of which the test sees each frame that comes back. */
+/** A connection whose incoming frames the test sees one by one. */
 export class RawHttp2 {
   readonly socket: TLSSocket;
   /** Type and stream of each frame so far. */
