@@ -1,10 +1,7 @@
 // How an agent reaches auth, the proxy and the hub from where networks are as they are: through an outbound proxy, and not at all when a
 // certificate is wrong.
 import { generateKeyPairSync } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
@@ -12,9 +9,8 @@ import { KubeClient } from "../lib/kube/client.ts";
 import { describe } from "../lib/kube/log.ts";
 import { caFile } from "../lib/outbound/ca-file.ts";
 import type { Authorities } from "../lib/outbound/trust.ts";
-import { type BadServers, startBadServers } from "../test/bad-certificates.ts";
 import { Authority } from "../test/certificates.ts";
-import { type OutboundProxy, startOutboundProxy } from "../test/outbound-proxy.ts";
+import { type OutboundSite, startOutboundSite, withoutSquid } from "../test/outbound-site.ts";
 import { until } from "../test/until.ts";
 import { AuthClient } from "./registration/auth-client.ts";
 import { AgentKey } from "./registration/key.ts";
@@ -22,29 +18,13 @@ import { dial } from "./tunnel/dial.ts";
 
 const NAME = "drover.test";
 const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-let bad: BadServers;
-let squid: OutboundProxy | undefined;
-let server: Server;
-let base: string;
-let ca: string;
+let site: OutboundSite;
 
 beforeAll(async () => {
-  bad = await startBadServers();
-  squid = await startOutboundProxy([NAME]);
-  const authority = Authority.create("drover");
-  ca = authority.cert;
-  // What answers here only says "not found": that it was asked at all, over TLS that was verified, is what is looked at.
-  server = createServer(authority.certificate({ commonName: "s" }, ["server"], [NAME]), (_, res) => res.writeHead(404).end());
-  server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  base = `https://${NAME}:${(server.address() as AddressInfo).port}`;
+  site = await startOutboundSite(NAME);
 }, 120_000);
 afterAll(async () => {
-  bad?.stop();
-  server?.closeAllConnections();
-  server?.close();
-  await squid?.stop();
+  await site?.stop();
 });
 const before = process.env.HTTPS_PROXY;
 afterEach(() => {
@@ -75,26 +55,27 @@ const failure = async (attempt: Promise<unknown>): Promise<string> =>
 test.each(Object.entries(ways))(
   "%s: a wrong certificate ends it before a byte is sent, and the message says what is wrong with it",
   async (_, go) => {
-    for (const { what, url, said } of bad.servers) {
-      expect({ what, message: await failure(go(url, bad.ca, new AbortController().signal)) }).toEqual({
+    for (const { what, url, said } of site.bad.servers) {
+      expect({ what, message: await failure(go(url, site.bad.ca, new AbortController().signal)) }).toEqual({
         what,
         message: expect.stringMatching(said),
       });
     }
-    expect(bad.heard()).toBe(0);
+    expect(site.bad.heard()).toBe(0);
   },
 );
 
 test.each(Object.entries(ways))(
   "%s: HTTPS_PROXY is gone through, with its user and password, and these are in no message",
   async (_, go) => {
-    if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+    const { squid, ca, url: base } = site;
+    if (squid === undefined) return withoutSquid();
     const { signal } = new AbortController();
     const opened = (await squid.tunnels()).length;
     process.env.HTTPS_PROXY = squid.url;
     expect(await failure(go(base, ca, signal))).toContain("404");
     const target = new URL(base).host;
-    await until(async () => (await (squid as OutboundProxy).tunnels()).length > opened, "squid has written what it did");
+    await until(async () => (await squid.tunnels()).length > opened, "squid has written what it did");
     expect((await squid.tunnels()).at(-1)).toEqual({ target, user: squid.user, status: "200" });
 
     process.env.HTTPS_PROXY = squid.url.replace("%3A", "%3Bsecret");
@@ -107,7 +88,8 @@ test.each(Object.entries(ways))(
 test.each(Object.entries(ways))(
   "%s: an authority that is added to the file of trusted ones counts for the next connection",
   async (_, go) => {
-    if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+    const { squid, ca, url: base } = site;
+    if (squid === undefined) return withoutSquid();
     process.env.HTTPS_PROXY = squid.url;
     const directory = await mkdtemp(join(tmpdir(), "drover-ca-"));
     try {

@@ -1,43 +1,25 @@
 // The CLI as people run it, towards servers whose certificate is wrong, and from behind an outbound proxy.
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { runCommand } from "../controlplane/command.ts";
-import { type BadServers, startBadServers } from "../test/bad-certificates.ts";
-import { Authority } from "../test/certificates.ts";
-import { type OutboundProxy, startOutboundProxy } from "../test/outbound-proxy.ts";
+import { type OutboundSite, startOutboundSite, withoutSquid } from "../test/outbound-site.ts";
 
 const NAME = "auth.drover.test";
 const root = join(import.meta.dirname, "..");
-let bad: BadServers;
-let squid: OutboundProxy | undefined;
-let server: Server;
+let site: OutboundSite;
 let directory: string;
-let url: string;
 let caFile: string;
 
 beforeAll(async () => {
-  bad = await startBadServers();
-  squid = await startOutboundProxy([NAME]);
+  site = await startOutboundSite(NAME);
   directory = await mkdtemp(join(tmpdir(), "drover-cli-"));
-  const authority = Authority.create("drover");
   caFile = join(directory, "ca.crt");
-  await writeFile(caFile, authority.cert);
-  // Not auth: that it is reached at all, over TLS that was verified, is what is looked at.
-  server = createServer(authority.certificate({ commonName: "s" }, ["server"], [NAME]), (_, res) => res.writeHead(404).end());
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  url = `https://${NAME}:${(server.address() as AddressInfo).port}`;
+  await writeFile(caFile, site.ca);
 }, 120_000);
 afterAll(async () => {
-  bad?.stop();
-  server?.closeAllConnections();
-  server?.close();
-  await squid?.stop();
+  await site?.stop();
   await rm(directory, { recursive: true });
 });
 
@@ -52,6 +34,7 @@ const login = (server: string, ca: string, env: Record<string, string> = {}) =>
 
 test("CLI to auth: each wrong certificate is refused in one line that says what is wrong with it, and no password is sent", async () => {
   const ca = join(directory, "right.crt");
+  const { bad } = site;
   await writeFile(ca, bad.ca);
   for (const { what, url: server, said } of bad.servers) {
     const { code, stderr } = await login(server, ca);
@@ -67,6 +50,7 @@ test("CLI to auth: each wrong certificate is refused in one line that says what 
 });
 
 test("CLI to the hub's API server: likewise", async () => {
+  const { bad } = site;
   for (const { what, url: server, said } of bad.servers) {
     const path = join(directory, "hub.kubeconfig");
     const cluster = { server, "certificate-authority-data": Buffer.from(bad.ca).toString("base64") };
@@ -80,7 +64,8 @@ test("CLI to the hub's API server: likewise", async () => {
 });
 
 test("login goes through HTTPS_PROXY with its user and password, and says without showing them when the proxy refuses", async () => {
-  if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
+  const { squid, url } = site;
+  if (squid === undefined) return withoutSquid();
   const through = await login(url, caFile, { https_proxy: squid.url });
   expect(through).toMatchObject({ code: 4, stderr: expect.stringContaining(`${url}: HTTP 404`) });
   expect((await squid.tunnels()).at(-1)).toEqual({ target: new URL(url).host, user: squid.user, status: "200" });

@@ -4,6 +4,7 @@ import {
   formatPasswordHash,
   HASH_BYTES,
   MAX_PASSWORD_LENGTH,
+  type PasswordHash,
   parsePasswordHash,
   passwordLength,
   passwordText,
@@ -13,21 +14,40 @@ import {
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
 describe("password hashes", () => {
-  test("what is written is read again", () => {
+  test("what is written is a PHC string, and is read again", () => {
     fc.assert(
       fc.property(bytes(SALT_BYTES), bytes(HASH_BYTES), (salt, hash) => {
-        expect(parsePasswordHash(formatPasswordHash({ salt, hash }))).toEqual({ salt, hash });
+        const text = formatPasswordHash({ salt, hash });
+        expect(text).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+        expect(parsePasswordHash(text)).toEqual({ salt, hash });
       }),
     );
   });
 
-  const good = formatPasswordHash({ salt: new Uint8Array(SALT_BYTES).fill(1), hash: new Uint8Array(HASH_BYTES).fill(2) });
+  test("a hash in the form of before is the same hash", () => {
+    fc.assert(
+      fc.property(bytes(SALT_BYTES), bytes(HASH_BYTES), (salt, hash) => {
+        expect(parsePasswordHash(beforePHC({ salt, hash }))).toEqual({ salt, hash });
+      }),
+    );
+  });
+
+  const beforePHC = ({ salt, hash }: PasswordHash): string =>
+    `scrypt$32768$8$3$${Buffer.from(salt).toString("base64")}$${Buffer.from(hash).toString("base64")}`;
+
+  const pair = { salt: new Uint8Array(SALT_BYTES).fill(1), hash: new Uint8Array(HASH_BYTES).fill(2) };
+  const [good, old] = [formatPasswordHash(pair), beforePHC(pair)];
   test.each([
     ["nothing", ""],
     ["a plain password", "correct horse battery"],
     ["another algorithm", good.replace("scrypt", "bcrypt")],
-    ["a lower cost, which would make checking faster than for an unknown user", good.replace("32768", "16384")],
-    ["a huge cost, which would exhaust the memory", good.replace("32768", "1073741824")],
+    ["a lower cost, which would make checking faster than for an unknown user", good.replace("ln=15", "ln=14")],
+    ["the same in the form of before", old.replace("32768", "16384")],
+    ["a huge cost, which would exhaust the memory", good.replace("ln=15", "ln=30")],
+    ["the same in the form of before", old.replace("32768", "1073741824")],
+    ["parameters in another order", good.replace("ln=15,r=8", "r=8,ln=15")],
+    ["base64 with padding in a PHC string", old.replace("scrypt$32768$8$3", "$scrypt$ln=15,r=8,p=3")],
+    ["base64 without padding in the form of before", old.replaceAll("=", "")],
     ["a salt that is too short", formatPasswordHash({ salt: new Uint8Array(8), hash: new Uint8Array(HASH_BYTES) })],
     ["a hash that is too short", formatPasswordHash({ salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(8) })],
     ["a trailing part", `${good}$x`],

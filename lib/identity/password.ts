@@ -1,11 +1,12 @@
-// How a password hash is written down: `scrypt$32768$8$3$<salt base64>$<hash base64>`. Form only; hashing is done where it is needed.
+// How a password hash is written: as a PHC string, `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`, both in base64 without padding
+// (https://github.com/P-H-C/phc-string-format). Form only; hashing is done where it is needed.
 import { createHash } from "node:crypto";
 
 /**
  * The one cost that is accepted. A hash of another cost would take another time to check, and so tell a stranger that its user exists.
  * `maxmem` is what node:crypto must be allowed: 128·N·r bytes and some air.
  */
-export const SCRYPT = { N: 32768, r: 8, p: 3, maxmem: 64 * 1024 * 1024 } as const;
+export const SCRYPT = { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 1024 * 1024 } as const;
 
 export const SALT_BYTES = 16;
 export const HASH_BYTES = 32;
@@ -22,11 +23,17 @@ export interface PasswordHash {
   readonly hash: Uint8Array;
 }
 
-const PREFIX = `scrypt$${SCRYPT.N}$${SCRYPT.r}$${SCRYPT.p}$`;
+/** For messages to whoever wrote a hash in another form. */
+export const PASSWORD_HASH_FORM = `$scrypt$ln=${Math.log2(SCRYPT.N)},r=${SCRYPT.r},p=${SCRYPT.p}$<salt>$<hash>`;
 
-export function formatPasswordHash({ salt, hash }: PasswordHash): string {
-  return `${PREFIX}${Buffer.from(salt).toString("base64")}$${Buffer.from(hash).toString("base64")}`;
-}
+/** Both forms that are read: a PHC string, and `scrypt$32768$8$3$<salt>$<hash>` with padded base64, in which hashes used to be written. */
+const FORMS = [
+  { prefix: PASSWORD_HASH_FORM.replace("<salt>$<hash>", ""), isPadded: false },
+  { prefix: `scrypt$${SCRYPT.N}$${SCRYPT.r}$${SCRYPT.p}$`, isPadded: true },
+] as const;
+
+export const formatPasswordHash = ({ salt, hash }: PasswordHash): string =>
+  `${FORMS[0].prefix}${base64(salt, FORMS[0].isPadded)}$${base64(hash, FORMS[0].isPadded)}`;
 
 /**
  * Tells passwords apart without saying anything about them: 16 hexadecimal digits of a digest of salt and hash, of which a stranger knows
@@ -38,9 +45,10 @@ export const credentialOf = ({ salt, hash }: PasswordHash): string =>
 /** Undefined for anything but a hash of exactly our algorithm, cost and lengths, in canonical base64; a line break at the end is a file's. */
 export function parsePasswordHash(written: string): PasswordHash | undefined {
   const text = written.replace(/\r?\n$/, "");
-  if (!text.startsWith(PREFIX)) return undefined;
-  const parts = text.slice(PREFIX.length).split("$");
-  const [salt, hash] = parts.map(canonicalBase64);
+  const form = FORMS.find(({ prefix }) => text.startsWith(prefix));
+  if (form === undefined) return undefined;
+  const parts = text.slice(form.prefix.length).split("$");
+  const [salt, hash] = parts.map((part) => canonicalBase64(part, form.isPadded));
   if (parts.length !== 2 || salt === undefined || hash === undefined) return undefined;
   if (salt.length < SALT_BYTES || salt.length > 64 || hash.length !== HASH_BYTES) return undefined;
   return { salt, hash };
@@ -78,7 +86,12 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function canonicalBase64(text: string): Uint8Array | undefined {
-  const bytes = Buffer.from(text, "base64");
-  return bytes.toString("base64") === text ? new Uint8Array(bytes) : undefined;
+function base64(bytes: Uint8Array, isPadded: boolean): string {
+  const text = Buffer.from(bytes).toString("base64");
+  return isPadded ? text : text.replace(/=+$/, "");
+}
+
+function canonicalBase64(text: string, isPadded: boolean): Uint8Array | undefined {
+  const bytes = new Uint8Array(Buffer.from(text, "base64"));
+  return base64(bytes, isPadded) === text ? bytes : undefined;
 }

@@ -1,7 +1,7 @@
 import type { ReasonOf } from "../../../crds/schema/condition.ts";
 import { Accepted, type User } from "../../../crds/v1alpha1/user.ts";
 import { SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
-import { MAX_PASSWORD_LENGTH } from "../../../lib/identity/password.ts";
+import { MAX_PASSWORD_LENGTH, PASSWORD_HASH_FORM } from "../../../lib/identity/password.ts";
 import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
 import type { Observed, SecretFacts } from "./observe.ts";
 
@@ -61,7 +61,7 @@ function judged(user: User, { secret, minPasswordLength, claimedBy }: Observed):
     return said(
       user,
       Accepted.SecretInvalid,
-      `key "hash" of ${where} is not of the form scrypt$32768$8$3$<salt>$<hash>, salt and hash in base64`,
+      `key "hash" of ${where} is not of the form ${PASSWORD_HASH_FORM}; kubectl drover hash-password prints one`,
     );
   if (!facts.annotationsLeak) return said(user, Accepted.Accepted, "");
   return facts.immutable
