@@ -1,4 +1,4 @@
-# Everything a person does with this checkout. Needs git, make, Go >= 1.26 and any Node >= 20 with npm.
+# All commands of this checkout. Needs git, make, Go >= 1.26 and any Node >= 20 with npm.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup build verify format test-packages test test-pure test-integration test-e2e test-long demo bench bench-against clean

@@ -1,10 +1,10 @@
-// How long a grant and its withdrawal take, from the hub's answer to the managed cluster's.
+// How long a grant and its revocation take, from the hub's answer to the managed cluster's.
 import { setTimeout as pause } from "node:timers/promises";
 import { untilAllowed } from "../e2e/harness/answers.ts";
 import { projectBinding, readPods, site, templateYAML, user } from "../e2e/harness/fixtures.ts";
 import { hub } from "../e2e/harness/kubectl.ts";
-import { person, removePerson } from "../e2e/harness/people.ts";
 import { state } from "../e2e/harness/state.ts";
+import { createUser, deleteUser } from "../e2e/harness/users.ts";
 import { Client, type Target } from "./client.ts";
 import { type Distribution, distribution } from "./statistics.ts";
 import { account, serverOf } from "./target.ts";
@@ -12,7 +12,7 @@ import { account, serverOf } from "./target.ts";
 export const ROUNDS = 150;
 const ASK_EVERY_MS = 5;
 const GIVE_UP_MS = 30_000;
-const PERSON = "bench-anna";
+const USER = "bench-anna";
 const TEMPLATE = "bench-reader";
 
 export interface AccessTimes {
@@ -26,11 +26,11 @@ export interface AccessTimes {
 export async function measureAccess(rounds = ROUNDS): Promise<AccessTimes> {
   await hub().apply(templateYAML(TEMPLATE, [readPods]));
   const [keeps, where] = [await site("east", "bench-keeps"), await site("east", "bench-web")];
-  const anna = await person(PERSON);
-  await hub().apply(projectBinding(keeps, "anna-keeps", TEMPLATE, user(PERSON)));
+  const anna = await createUser(USER);
+  await hub().apply(projectBinding(keeps, "anna-keeps", TEMPLATE, user(USER)));
   await untilAllowed(anna.kubectl("east"), ["get", "pods", "-n", keeps.namespace]);
 
-  const binding = projectBinding(where, "anna-reads", TEMPLATE, user(PERSON));
+  const binding = projectBinding(where, "anna-reads", TEMPLATE, user(USER));
   const admin = await account(hub(), "bench-admin", "cluster-admin");
   const bindings = `${await serverOf(hub())}/apis/drover.dev/v1alpha1/namespaces/${binding.metadata.namespace}/projectroletemplatebindings`;
   const asAdmin = { ca: state().proxy.ca, token: admin.token };
@@ -51,7 +51,7 @@ export async function measureAccess(rounds = ROUNDS): Promise<AccessTimes> {
   } finally {
     writer.close();
     reader.close();
-    await removePerson(PERSON);
+    await deleteUser(USER);
     await keeps.remove();
     await where.remove();
     await hub().delete(templateYAML(TEMPLATE, []));

@@ -1,4 +1,4 @@
-// How long a person waits for `make demo` to have told its story.
+// How long `make demo` takes until the end of its story.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -15,26 +15,26 @@ const directory = given ?? mkdtempSync(join(tmpdir(), "drover-bench-"));
 process.env.DROVER_E2E_DIR = directory;
 mkdirSync(join(directory, "e2e", "home"), { recursive: true });
 
-const say = (text: string): void => console.error(text);
+const progress = (text: string): void => console.error(text);
 
 // The demo first: nothing of the other measurements is running then.
 const demoSeconds: { warm?: number; cold?: number } = {};
 if (given === undefined) {
-  say("make demo, caches warm …");
+  progress("make demo, caches warm …");
   demoSeconds.warm = await warmDemo();
 }
 if (process.env.COLD === "1") {
-  say("make demo from nothing …");
+  progress("make demo from nothing …");
   demoSeconds.cold = await coldDemo();
 }
 
 try {
-  say("bringing up an environment …");
+  progress("bringing up an environment …");
   await dev("up", "--clusters", "east", "--proxies", "1");
   const idleMemory = residentMemory();
-  say("grant and revocation …");
+  progress("grant and revocation …");
   const access = await measureAccess();
-  say("requests, directly and through the tunnel …");
+  progress("requests, directly and through the tunnel …");
   const requests = await measureRequests();
   const results = {
     taken: new Date().toISOString(),

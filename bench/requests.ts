@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { untilAllowed } from "../e2e/harness/answers.ts";
 import { projectBinding, site, templateYAML, user } from "../e2e/harness/fixtures.ts";
 import { hub, managed } from "../e2e/harness/kubectl.ts";
-import { person, removePerson } from "../e2e/harness/people.ts";
 import { state } from "../e2e/harness/state.ts";
+import { createUser, deleteUser } from "../e2e/harness/users.ts";
 import { Client, type Target } from "./client.ts";
 import { distribution, median } from "./statistics.ts";
 import { account, serverOf } from "./target.ts";
@@ -14,7 +14,7 @@ const CONNECTIONS = 16;
 const LOAD_MS = 6_000;
 const WARM_UP_MS = 3_000;
 const SINGLE_REQUESTS = 400;
-const PERSON = "bench-otto";
+const USER = "bench-otto";
 const TEMPLATE = "bench-configmaps";
 
 /** CPU clock ticks per second, as /proc counts: 100 on every Linux that Node runs on. */
@@ -43,8 +43,8 @@ export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> 
   const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one-kilobyte", namespace: where.namespace } };
   // Created, not applied: a copy of its data in an annotation would double it. With what the API server adds it is about a kilobyte.
   await managed("east").must(["create", "-f", "-"], { input: JSON.stringify({ ...map, data: { text: "x".repeat(520) } }) });
-  const otto = await person(PERSON);
-  await hub().apply(projectBinding(where, "otto-reads", TEMPLATE, user(PERSON)));
+  const otto = await createUser(USER);
+  await hub().apply(projectBinding(where, "otto-reads", TEMPLATE, user(USER)));
   await untilAllowed(otto.kubectl("east"), ["get", "configmap", "one-kilobyte", "-n", where.namespace]);
   const baseline = await account(managed("east"), "bench-baseline", "view");
 
@@ -60,7 +60,7 @@ export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> 
     for (let i = 0; i < turnCount; i++) turns.push({ direct: await turn(direct), tunnel: await turn(tunnel) });
     return { bytes, connections: CONNECTIONS, direct: sum(turns.map((t) => t.direct)), tunnel: sum(turns.map((t) => t.tunnel)) };
   } finally {
-    await removePerson(PERSON);
+    await deleteUser(USER);
     await baseline.remove();
     await where.remove();
     await hub().delete(templateYAML(TEMPLATE, []));

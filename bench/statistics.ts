@@ -1,4 +1,4 @@
-// What is said about many measurements of one thing.
+// Summaries of repeated measurements.
 
 export interface Distribution {
   readonly count: number;
@@ -17,5 +17,5 @@ export function distribution(values: readonly number[]): Distribution {
 
 export const median = (values: readonly number[]): number => distribution(values).p50;
 
-/** Rounded for people and for the results file. */
+/** Rounded for the table and the results file. */
 export const round = (value: number, digits = 1): number => Number(value.toFixed(digits));

@@ -1,4 +1,4 @@
-// The CLI as people run it, against a real hub with auth and operators as processes.
+// The CLI as users run it, against a real hub with auth and operators as processes.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -119,8 +119,8 @@ test("login refuses a certificate that it cannot trust, a wrong password and an 
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).not.toContain(password);
   }
-  const nobody = await drover("attempts", ["clusters"]);
-  expect(nobody).toMatchObject({ code: 3, stderr: expect.stringContaining("kubectl drover login") });
+  const withoutLogin = await drover("attempts", ["clusters"]);
+  expect(withoutLogin).toMatchObject({ code: 3, stderr: expect.stringContaining("kubectl drover login") });
 });
 
 test("a name in the certificate that is not the server's is refused", async () => {
@@ -198,7 +198,7 @@ test("login keeps the token where only its owner can read it, and writes a conte
   });
 });
 
-test("clusters lists what is open, for people and for programs", async () => {
+test("clusters lists what the login reaches, for users and for programs", async () => {
   const text = await drover("root", ["clusters"]);
   expect(text.stdout.split("\n")[0]).toBe("NAME   DISPLAY NAME   READY   VERSION");
   expect(text.stdout).toContain("east   East           False");
@@ -206,7 +206,7 @@ test("clusters lists what is open, for people and for programs", async () => {
   expect(JSON.parse(stdout)).toEqual({ clusters: [{ name: "east", displayName: "East", ready: false }] });
 });
 
-test("kubeconfig follows the clusters, keeps what people set on a context, and prints one of its own", async () => {
+test("kubeconfig follows the clusters, keeps what users set on a context, and prints one of its own", async () => {
   const kubectl = (...args: string[]) => hub.kubectl(["--kubeconfig", home("root", ".kube/config"), "config", ...args]);
   await kubectl("set-context", "drover-east", "--namespace", "shop");
   await setMembers("taken", ["root"]);
@@ -230,7 +230,7 @@ test("kubeconfig follows the clusters, keeps what people set on a context, and p
   });
 });
 
-test("names of somebody else's are not taken over: login keeps the token, leaves the kubeconfig as it is, and says what to do", async () => {
+test("names of other owners are not taken over: login keeps the token, leaves the kubeconfig as it is, and says what to do", async () => {
   await mkdir(home("twice", ".kube"), { recursive: true });
   const other = "clusters: [{ name: drover-taken, cluster: { server: https://other.test/clusters/taken } }]\n";
   await writeFile(home("twice", ".kube/config"), other);
@@ -278,7 +278,7 @@ test("logout --all ends the logins of other machines as well; a login that has e
   expect((await drover("desk", ["logout"])).code).toBe(0);
 });
 
-test("logout --all --user ends everybody's logins of that name, with the hub's kubeconfig and no login", async () => {
+test("logout --all --user ends all logins of that user, with the hub's kubeconfig and no login", async () => {
   expect((await login("laptop", "--no-kubeconfig")).code).toBe(0);
   expect(await asAdmin(["logout", "--user", "root"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--all") });
   const { code, stderr } = await asAdmin(["logout", "--all", "--user", "root"]);
@@ -347,7 +347,7 @@ test("attack 28: a deleted first admin does not come back when everything restar
   auth = await hub.start("auth", { tls, proxyURL: PROXY });
   const identity = await hub.start("operator-identity");
   await until(async () => (await identity.output()).includes('"leading"'), "the operator works again");
-  // Somebody who comes after the restart is worked on; by then the admin would be back.
+  // A user created after the restart is reconciled; by then the admin would be back.
   await hub.apply({ apiVersion: "drover.dev/v1alpha1", kind: "User", metadata: { name: "later" }, spec: {} });
   await until(async () => (await hub.admin.get(User, { name: "later" })).status?.conditions?.[0]?.status === "True", "later is accepted");
   expect(await hub.admin.find(User, { name: "root" })).toBeUndefined();

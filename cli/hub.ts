@@ -1,4 +1,4 @@
-// The hub with the rights of whoever calls: for `init` and `import`.
+// The hub with the caller's own rights: for `init`, `import` and others that need the hub's kubeconfig.
 import { ConnectionError, isForbidden, isNotFound, KubeClient, TimeoutError } from "../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../lib/kube/connection.ts";
 import { CliError, EXIT } from "./failure.ts";

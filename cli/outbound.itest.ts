@@ -1,4 +1,4 @@
-// The CLI as people run it, towards servers whose certificate is wrong, and from behind an outbound proxy.
+// The CLI as users run it, towards servers whose certificate is wrong, and from behind an outbound proxy.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

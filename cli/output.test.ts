@@ -20,7 +20,7 @@ test.each(attacks)("what an agent or a server says does nothing in a terminal: %
   expect(table(["NAME"], [[text]])).toBe(`NAME\n${shown}\n`);
 });
 
-test("letters of any language, and what people see, stay", () => {
+test("letters of any language, and what users see, stay", () => {
   for (const text of ["Zürich", "東京", "إسكندرية", "v1.30.3-gke.1969001", "a b", "naïve 🙂"]) expect(visible(text)).toBe(text);
 });
 

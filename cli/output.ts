@@ -1,11 +1,11 @@
-// How commands show what they found: a table for people, JSON for programs.
+// Output of commands: a table for users, JSON for programs.
 
 export type Format = "table" | "json";
 export const FORMATS: readonly Format[] = ["table", "json"];
 
 /**
- * Other people's text as a terminal may show it: what would move the cursor, change colours or the direction of reading, or be invisible is
- * written as its code, "\\u{1b}". Everything that the CLI shows goes through here, but what it makes for another program to read.
+ * Text from elsewhere as a terminal may show it: what would move the cursor, change colours or the direction of reading, or be invisible is
+ * written as its code, "\\u{1b}". Everything that the CLI shows goes through here, except output that is meant for another program.
  */
 export const visible = (text: string): string => text.replace(INVISIBLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 
@@ -27,7 +27,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .join("");
 }
 
-/** The same values for whoever parses it; JSON has a spelling of its own for what a terminal must not get. */
+/** The same values for programs; JSON has escapes of its own for characters that a terminal must not get. */
 export const json = (value: unknown): string =>
   `${JSON.stringify(value, null, 2).replace(INVISIBLE, (char) => (char === "\n" ? char : escapedUnits(char)))}\n`;
 

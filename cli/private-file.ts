@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
  */
 export const writePrivate = (path: string, content: string): Promise<void> => replace(path, content, () => 0o600);
 
-/** The same for a file of the person's own: its mode and its owner stay as they are; a new one is private. Gives the mode. */
+/** The same for a file of the user's own: its mode and its owner stay as they are; a new one is private. Returns the mode. */
 export async function rewrite(path: string, content: string): Promise<number> {
   let mode = 0o600;
   await replace(path, content, (before) => {
@@ -30,7 +30,7 @@ async function replace(path: string, content: string, modeFor: (before: number |
   const file = await open(beside, "wx", 0o600);
   try {
     await file.writeFile(content);
-    // As root in somebody's home directory, for one.
+    // For example as root in the home directory of another user.
     if (before !== undefined && (before.uid !== process.getuid?.() || before.gid !== process.getgid?.()))
       await file.chown(before.uid, before.gid);
     await file.chmod(mode);

@@ -38,7 +38,7 @@ export async function findSession(): Promise<Session | undefined> {
 
 export async function mustFindSession(): Promise<Session> {
   const session = await findSession();
-  if (session === undefined) throw new CliError(EXIT.notLoggedIn, "nobody is logged in; first: kubectl drover login <auth-url>");
+  if (session === undefined) throw new CliError(EXIT.notLoggedIn, "not logged in; first: kubectl drover login <auth-url>");
   return session;
 }
 

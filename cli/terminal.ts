@@ -1,4 +1,4 @@
-// Asking people, and reading what is piped in.
+// Prompts, and input from a pipe.
 import { createInterface } from "node:readline/promises";
 import { MAX_PASSWORD_LENGTH, passwordText } from "../lib/identity/password.ts";
 import { CliError, EXIT } from "./failure.ts";

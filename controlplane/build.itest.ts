@@ -30,7 +30,7 @@ test("two builds at once give one result, and a third finds it", async () => {
   expect([one.code, other.code]).toEqual([0, 0]);
   expect(one.stdout).toBe(other.stdout);
   // One of them built; the other one waited for it.
-  expect([one, other].filter(({ stderr }) => stderr.includes("another process is at it"))).toHaveLength(1);
+  expect([one, other].filter(({ stderr }) => stderr.includes("another process is building it"))).toHaveLength(1);
   expect((await readdir(join(cache, "drover/kwok"))).length).toBe(1);
   const again = await build();
   expect(again).toEqual({ code: 0, stdout: one.stdout, stderr: "" });

@@ -1,5 +1,5 @@
 // Builds the embedded Kubernetes and kwok once into the user's cache directory, in a folder named by everything that the result
-// depends on: sources, flags, Go. Whoever comes second, at the same time or later, finds it there.
+// depends on: sources, flags, Go. A second process, at the same time or later, uses the same build.
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -121,7 +121,7 @@ const build = async (part: Part, target: string, progress: (line: string) => voi
   const { directory } = await sourcesOf(part);
   const beside = dirname(target);
   await mkdir(beside, { recursive: true });
-  // Builds that were killed; with the lock held nobody else is at it.
+  // Left by builds that were killed: the lock is held, so no other build is running.
   const left = (await readdir(beside)).filter((name) => name.startsWith(`${basename(target)}.`));
   await Promise.all(left.map((name) => rm(join(beside, name), { recursive: true, force: true })));
   const scratch = `${target}.${process.pid}`;
@@ -160,7 +160,7 @@ export const controlPlane = async (part: Part, progress: (line: string) => void 
     async () => {
       if (!(await exists(target))) await build(part, target, progress);
     },
-    () => progress(`building ${part}: another process is at it, waiting for it`),
+    () => progress(`building ${part}: another process is building it, waiting`),
   );
   return target;
 };

@@ -17,7 +17,7 @@ export interface ControlPlaneOptions {
   serving: Authority;
   ports: { etcd: number; etcdPeer: number; apiserver: number; controllerManager: number; scheduler: number };
   etcdArgs?: readonly string[];
-  /** All controllers act as system:kube-controller-manager, as they do unless told otherwise, instead of each as an account of its own. */
+  /** All controllers act as system:kube-controller-manager, which is the default of Kubernetes, instead of each with a ServiceAccount of its own. */
   sharedControllerCredentials?: boolean;
   apiserverArgs?: readonly string[];
 }
@@ -30,14 +30,14 @@ export interface ControlPlaneParts {
   admin: KeyPair;
   /** Client certificate for etcd, with the address of its HTTP gateway. */
   etcd: { url: string; ca: string } & KeyPair;
-  /** Signs client certificates that the API server believes. */
+  /** Signs client certificates that the API server accepts. */
   clients: KeyPair;
   specs: Record<Component, ProcessSpec>;
   /** What answers 200 when the component is ready. */
   checks: Record<Component, Check>;
 }
 
-/** Everything is worth one line, except what no one will ever ask about. Bodies stay out: they may hold secrets. */
+/** One line for each request, except for health checks and API discovery. Bodies are not logged: they may hold secrets. */
 const AUDIT_POLICY = {
   apiVersion: "audit.k8s.io/v1",
   kind: "Policy",
@@ -124,7 +124,7 @@ const apiserverArgs = async (o: ControlPlaneOptions, files: Files, clients: Auth
     "--kubelet-preferred-address-types=InternalIP",
     `--audit-log-path=${files.path("audit.log")}`,
     `--audit-policy-file=${await files.write("audit-policy.json", JSON.stringify(AUDIT_POLICY))}`,
-    // Loopback cannot be the address behind the Service "kubernetes"; nothing here uses that Service.
+    // A loopback address cannot be an endpoint of the Service "kubernetes", and nothing here uses that Service.
     "--endpoint-reconciler-type=none",
     "--profiling=false",
     ...(o.apiserverArgs ?? []),
@@ -138,7 +138,7 @@ const componentKubeconfig = async (o: ControlPlaneOptions, files: Files, clients
   return path;
 };
 
-const loopArgs = (kubeconfig: string, port: number, serving: { cert: string; key: string }): string[] => [
+const controllerArgs = (kubeconfig: string, port: number, serving: { cert: string; key: string }): string[] => [
   `--kubeconfig=${kubeconfig}`,
   `--authentication-kubeconfig=${kubeconfig}`,
   `--authorization-kubeconfig=${kubeconfig}`,
@@ -163,7 +163,10 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
   await files.write("serving-ca.crt", o.serving.cert);
   await files.pair("client-ca", clients);
   const key = await files.write("service-account.key", serviceAccountKey());
-  const serving = await files.pair("loops", o.serving.certificate({ commonName: "localhost" }, ["server"], ["127.0.0.1", "localhost"]));
+  const serving = await files.pair(
+    "controllers",
+    o.serving.certificate({ commonName: "localhost" }, ["server"], ["127.0.0.1", "localhost"]),
+  );
 
   const server = `https://127.0.0.1:${o.ports.apiserver}`;
   const admin = clients.certificate({ commonName: "admin", organizations: ["system:masters"] }, ["client"]);
@@ -178,14 +181,14 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
     log: files.path(`${component}.log`),
   });
   const controllerManager = [
-    ...loopArgs(await componentKubeconfig(o, files, clients, "kube-controller-manager"), o.ports.controllerManager, serving),
+    ...controllerArgs(await componentKubeconfig(o, files, clients, "kube-controller-manager"), o.ports.controllerManager, serving),
     `--use-service-account-credentials=${o.sharedControllerCredentials !== true}`,
     `--service-account-private-key-file=${key}`,
     `--root-ca-file=${files.path("serving-ca.crt")}`,
     `--cluster-signing-cert-file=${files.path("client-ca.crt")}`,
     `--cluster-signing-key-file=${files.path("client-ca.key")}`,
   ];
-  const scheduler = loopArgs(await componentKubeconfig(o, files, clients, "kube-scheduler"), o.ports.scheduler, serving);
+  const scheduler = controllerArgs(await componentKubeconfig(o, files, clients, "kube-scheduler"), o.ports.scheduler, serving);
   const etcd = await etcdArgs(o, files, etcdAuthority);
   const specs = {
     etcd: spec("etcd", "etcd", etcd),
@@ -212,6 +215,6 @@ export const prepareControlPlane = async (o: ControlPlaneOptions): Promise<Contr
   };
 };
 
-/** A client certificate for any user and groups, believed by the control plane's API server. */
+/** A client certificate for any user and groups, accepted by the control plane's API server. */
 export const clientCertificate = (parts: ControlPlaneParts, commonName: string, organizations: readonly string[] = []): KeyPair =>
   Authority.load(CLIENTS, parts.clients).certificate({ commonName, organizations }, ["client"]);

@@ -1,5 +1,5 @@
 // Locks that die with their holder: a name in Linux's abstract socket namespace, which the kernel frees when the process ends,
-// however it ends. Nothing stale can be left behind, so nothing needs to be judged stale.
+// however it ends. There are no stale locks.
 import { createHash } from "node:crypto";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +14,7 @@ const address = (name: string): string =>
     .digest("hex")
     .slice(0, 40)}`;
 
-/** Takes the lock `name` of this user if nobody holds it. */
+/** Takes the lock `name` of this user if it is free. */
 export const tryLock = (name: string): Promise<Lock | undefined> =>
   new Promise((resolve, reject) => {
     const waiting = new Set<Socket>();
@@ -44,7 +44,7 @@ const released = (name: string): Promise<void> =>
     socket.resume();
   });
 
-/** Runs `work` while holding the lock `name`; `onWait` is called once if somebody else holds it at first. */
+/** Runs `work` while holding the lock `name`; `onWait` is called once if the lock is not free at first. */
 export const withLock = async <T>(name: string, work: () => Promise<T>, onWait?: () => void): Promise<T> => {
   let lock = await tryLock(name);
   if (lock === undefined) onWait?.();

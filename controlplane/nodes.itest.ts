@@ -60,8 +60,8 @@ test("the port of the nodes answers the API server's certificate only", async ()
   expect((await as("kube-apiserver-kubelet-client")).status).toBe(200);
   await expect(as("admin")).rejects.toThrow();
   await expect(sendRequest(url, { ca: plane.ca })).rejects.toThrow();
-  const foreign = plane.serving.certificate({ commonName: "kube-apiserver-kubelet-client" }, ["client"]);
-  await expect(sendRequest(url, { ca: plane.ca, ...foreign })).rejects.toThrow();
+  const ofAnotherAuthority = plane.serving.certificate({ commonName: "kube-apiserver-kubelet-client" }, ["client"]);
+  await expect(sendRequest(url, { ca: plane.ca, ...ofAnotherAuthority })).rejects.toThrow();
 });
 
 test("the port of the nodes does not speak plain HTTP", async () => {

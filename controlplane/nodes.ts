@@ -84,7 +84,7 @@ export const prepareKwok = async (o: KwokOptions): Promise<KwokParts> => {
     kwok: {
       command: join(o.binaries, "kwok"),
       args: [`--kubeconfig=${kubeconfig}`, `--config=${file("kwok.yaml")}`],
-      // Without these two its port would be a shell for whoever dials it.
+      // Without these two, every client that can reach the port could run commands.
       env: { ...env, KWOK_CLIENT_CA_FILE: file("client-ca.crt"), KWOK_CLIENT_NAME: KUBELET_CLIENT },
       cwd: o.directory,
       log: file("kwok.log"),
@@ -101,7 +101,7 @@ const KWOK_RULES = [
   { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch", "update"] },
 ];
 
-/** What a managed cluster starts with: kwok's rights, and nodes. */
+/** What a managed cluster starts with: RBAC for kwok, and nodes. */
 const nodeObjects = (cluster: string, nodes: number): object[] => [
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "system:kwok" }, rules: KWOK_RULES },
   {
@@ -137,7 +137,7 @@ const shopObjects = (): object[] => [
   },
 ];
 
-/** Applies both. In between the nodes must be kwok's: pods that are bound to a node while it takes it over are forgotten by it. */
+/** Creates nodes, then pods. In between kwok must own the nodes: it ignores pods that are bound to a node before that. */
 export const populate = async (kubectl: Kubectl, o: { cluster: string; nodes: number; startKwok: () => Promise<void> }): Promise<void> => {
   await kubectl.apply(nodeObjects(o.cluster, o.nodes));
   await o.startKwok();

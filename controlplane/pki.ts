@@ -154,7 +154,7 @@ export class Authority {
     return new Authority(subject, { cert: issue(this, { subject, publicKey: publicKeyOf(key), extensions: authorityExtensions() }), key });
   }
 
-  /** A certificate for the key of another authority, by which whoever trusts this one trusts that one too; PEM. */
+  /** A certificate of this authority for the key of another one: clients that trust this authority then trust the other; PEM. */
   crossSign({ subject, key }: Authority): string {
     return issue(this, { subject, publicKey: publicKeyOf(key), extensions: authorityExtensions() });
   }

@@ -1,9 +1,9 @@
-// A small shell beside a process that starts others: when that process is gone, however it went, the shell kills what is left
-// and removes the scratch directory. It learns of the end by the end of its standard input, and knows what was started by a mark in
-// its environment: a list of pids would lack the one that was being started at that moment.
+// Process cleanup: a small shell beside a process that starts others. When that process ends, in whatever way, the shell kills the
+// processes that are left and removes the scratch directory. It notices the end by the end of its standard input, and finds the processes
+// by a mark in their environment: a list of pids would lack the one that was being started at that moment.
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { REAPER_MARK } from "./process.ts";
+import { CLEANUP_MARK } from "./process.ts";
 
 const SCRIPT = `
 directory=
@@ -29,18 +29,18 @@ done
 if [ -n "$directory" ]; then rm -rf -- "$directory"; fi
 `;
 
-export interface Reaper {
+export interface ProcessCleanup {
   /** For `startProcess`: what carries it is killed, with its process group, when this process ends. */
   readonly mark: string;
   /** Also remove `directory`. */
   remove(directory: string): void;
-  /** Nothing is to be reaped any more. */
+  /** Ends the shell: nothing is killed or removed any more. */
   dismiss(): void;
 }
 
-export const startReaper = (): Reaper => {
+export const startProcessCleanup = (): ProcessCleanup => {
   const mark = randomUUID();
-  const shell = spawn("/bin/sh", ["-c", SCRIPT, "reaper", `${REAPER_MARK}=${mark}`], {
+  const shell = spawn("/bin/sh", ["-c", SCRIPT, "process-cleanup", `${CLEANUP_MARK}=${mark}`], {
     detached: true,
     cwd: "/",
     env: { PATH: "/usr/bin:/bin" },

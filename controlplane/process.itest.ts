@@ -74,12 +74,12 @@ test("a started process holds its log and /dev/null open and nothing of its star
   expect(open.sort()).toEqual(["/dev/null", join(directory, "log"), join(directory, "log")].sort());
 });
 
-test("what a reaper watches dies with the process that started it, however that ends", async () => {
+test("what the process cleanup watches is killed when the process that started it ends, in whatever way", async () => {
   const script = `
     import { startProcess } from "${repositoryRoot()}/controlplane/process.ts";
-    import { startReaper } from "${repositoryRoot()}/controlplane/process-cleanup.ts";
-    const reaper = startReaper();
-    const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" }, reaper.mark);
+    import { startProcessCleanup } from "${repositoryRoot()}/controlplane/process-cleanup.ts";
+    const cleanup = startProcessCleanup();
+    const running = await startProcess({ command: "/bin/sleep", args: ["1000"], env: {}, cwd: "/", log: "${directory}/log" }, cleanup.mark);
     console.log(JSON.stringify(running));
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script]);

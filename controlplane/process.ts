@@ -1,5 +1,5 @@
 // Starting and stopping processes that outlive the one that starts them: each in a session of its own, with its output in a
-// log file and no other file descriptor, told apart from a later process with the same pid by its start time.
+// log file and no other file descriptor, distinguished from a later process with the same pid by its start time.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -23,8 +23,8 @@ export interface Running {
 
 /** By this variable a test run finds what it left running. */
 const RUN_MARK = "DROVER_RUN_MARK";
-/** By this one a reaper finds what it is to end. */
-export const REAPER_MARK = "DROVER_REAPER";
+/** By this one the process cleanup finds what it ends. */
+export const CLEANUP_MARK = "DROVER_REAPER";
 
 const statOf = (pid: number): { state: string; started: string } | undefined => {
   try {
@@ -57,7 +57,7 @@ const inheritable = (): number[] =>
       }
     });
 
-/** Starts the process; resolves once it has been executed. `mark`: of the reaper that ends it should this process go first. */
+/** Starts the process; resolves once it has been executed. `mark`: of the process cleanup that ends it if this process ends first. */
 export const startProcess = async (spec: ProcessSpec, mark?: string): Promise<Running> => {
   const log = openSync(spec.log, "a", 0o600);
   try {
@@ -67,7 +67,7 @@ export const startProcess = async (spec: ProcessSpec, mark?: string): Promise<Ru
     const [command, args] =
       stray.length > 0 ? ["bash", ["-c", closing, "bash", spec.command, ...spec.args]] : [spec.command, [...spec.args]];
     const run = process.env[RUN_MARK];
-    const marks = { ...(run === undefined ? {} : { [RUN_MARK]: run }), ...(mark === undefined ? {} : { [REAPER_MARK]: mark }) };
+    const marks = { ...(run === undefined ? {} : { [RUN_MARK]: run }), ...(mark === undefined ? {} : { [CLEANUP_MARK]: mark }) };
     const env = { ...spec.env, ...marks };
     const child = spawn(command, args, { env, cwd: spec.cwd, detached: true, stdio: ["ignore", log, log] });
     await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,4 @@
-// The demo's story: each line of it is a real command, its output and its exit code. A step that does not happen as told ends it.
+// The demo's story: each step is a real command with its output and its exit code. A step with another outcome than expected ends it.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { repositoryRoot } from "../controlplane/root.ts";
 import { BINDING, CLUSTER, PROJECT_NAMESPACE, USER } from "./demo-site.ts";
 import type { Environment } from "./environment.ts";
 
-/** Somebody at a terminal: his own home, his own kubeconfig. */
-interface Person {
+/** A user at a terminal, with a home and a kubeconfig of their own. */
+interface TerminalUser {
   name: string;
   env: Record<string, string>;
 }
@@ -23,8 +23,8 @@ export interface Story {
 
 const LIMIT_MS = 30_000;
 
-const person = async (environment: Environment, name: string, kubeconfig?: string): Promise<Person> => {
-  const home = environment.path("people", name);
+const terminalUser = async (environment: Environment, name: string, kubeconfig?: string): Promise<TerminalUser> => {
+  const home = environment.path("users", name);
   await mkdir(home, { recursive: true, mode: 0o700 });
   const path = [join(repositoryRoot(), "bin"), dirname(environment.contents.kubectl), process.env.PATH ?? "/usr/bin:/bin"].join(":");
   return {
@@ -35,18 +35,18 @@ const person = async (environment: Environment, name: string, kubeconfig?: strin
 
 const quoted = (args: readonly string[]): string => args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(" ");
 
-class Teller {
+class Transcript {
   readonly #story: Story;
 
   constructor(story: Story) {
     this.#story = story;
   }
 
-  say(text: string): void {
+  narrate(text: string): void {
     this.#story.print(`\n${text}`);
   }
 
-  command(who: Person, args: readonly string[]): void {
+  command(who: TerminalUser, args: readonly string[]): void {
     this.#story.print(`\n  ${who.name}$ ${quoted(args)}`);
   }
 
@@ -56,8 +56,8 @@ class Teller {
     this.#story.print(`    [${exit}]`);
   }
 
-  /** Runs a command without telling of it. */
-  quietly(who: Person, args: readonly string[], input?: string): Promise<CommandResult> {
+  /** Runs a command without printing anything. */
+  runSilently(who: TerminalUser, args: readonly string[], input?: string): Promise<CommandResult> {
     const [command = "", ...rest] = args;
     return runCommand(command, rest, {
       env: who.env,
@@ -67,26 +67,36 @@ class Teller {
     });
   }
 
-  /** Runs a command, tells it, and demands the outcome. */
-  async run(who: Person, args: readonly string[], expected: (result: CommandResult) => boolean, input?: string): Promise<CommandResult> {
+  /** Runs a command and prints it; the outcome must be the expected one. */
+  async run(
+    who: TerminalUser,
+    args: readonly string[],
+    expected: (result: CommandResult) => boolean,
+    input?: string,
+  ): Promise<CommandResult> {
     this.command(who, args);
-    const result = await this.quietly(who, args, input);
+    const result = await this.runSilently(who, args, input);
     this.output(result, `exit code ${result.code}`);
-    if (!expected(result)) throw new Error(`the story went another way: ${quoted(args)} ended with exit code ${result.code}`);
+    if (!expected(result)) throw new Error(`unexpected outcome: ${quoted(args)} ended with exit code ${result.code}`);
     return result;
   }
 
-  /** Repeats a command until the outcome is the expected one, and tells that last run and the time since `since`. */
-  async until(who: Person, args: readonly string[], expected: (result: CommandResult) => boolean, since: number): Promise<CommandResult> {
+  /** Repeats a command until the outcome is the expected one, and prints that last run and the time since `since`. */
+  async until(
+    who: TerminalUser,
+    args: readonly string[],
+    expected: (result: CommandResult) => boolean,
+    since: number,
+  ): Promise<CommandResult> {
     this.command(who, args);
     for (;;) {
-      const result = await this.quietly(who, args);
+      const result = await this.runSilently(who, args);
       const ms = Math.round(performance.now() - since);
       if (expected(result)) {
         this.output(result, `exit code ${result.code}, ${ms} ms after the change, kubectl's own time included`);
         return result;
       }
-      if (ms > LIMIT_MS) throw new Error(`the story went another way: ${quoted(args)} still ends with ${result.code}: ${result.stderr}`);
+      if (ms > LIMIT_MS) throw new Error(`unexpected outcome: ${quoted(args)} still ends with ${result.code}: ${result.stderr}`);
       await sleep(5, undefined, { signal: this.#story.signal });
     }
   }
@@ -100,7 +110,7 @@ class Follower {
   readonly #command: BackgroundCommand;
   readonly #ended: Promise<{ code: number; at: number }>;
 
-  constructor(who: Person, args: readonly string[]) {
+  constructor(who: TerminalUser, args: readonly string[]) {
     const [command = "", ...rest] = args;
     this.#command = startCommand(command, rest, { env: who.env });
     this.#ended = this.#command.result.then(({ code }) => ({ code, at: performance.now() }));
@@ -132,7 +142,7 @@ class Follower {
   async end(signal: AbortSignal): Promise<{ code: number; at: number }> {
     const over = new AbortController();
     const limit = sleep(LIMIT_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(() => {
-      throw new Error("the story went another way: the followed log is still open");
+      throw new Error("unexpected outcome: the followed log is still open");
     });
     // A timer left behind would keep this process from ending.
     return Promise.race([this.#ended, limit]).finally(() => over.abort());
@@ -143,18 +153,18 @@ class Follower {
   }
 }
 
-/** Tells the whole story; throws when a step of it did not happen. */
-export const tellStory = async (story: Story): Promise<void> => {
+/** Runs the whole story; throws when a step has another outcome than expected. */
+export const runStory = async (story: Story): Promise<void> => {
   const { environment, signal } = story;
-  const tell = new Teller(story);
-  const root = await person(environment, "root", environment.state().hub.adminKubeconfig);
-  const alice = await person(environment, USER);
+  const transcript = new Transcript(story);
+  const root = await terminalUser(environment, "root", environment.state().hub.adminKubeconfig);
+  const alice = await terminalUser(environment, USER);
   const bindingFile = join(root.env.HOME ?? "", "alice-operates.json");
   await writeFile(bindingFile, JSON.stringify(BINDING, null, 2));
   const kubectl = (...args: string[]): string[] => ["kubectl", "--context", `drover-${CLUSTER}`, "-n", SHOP, ...args];
   const getPods = kubectl("get", "pods");
 
-  tell.say(`${USER} logs in. In cluster ${CLUSTER} she may see nodes; the shop is not hers yet.`);
+  transcript.narrate(`${USER} logs in. In cluster ${CLUSTER} they may see nodes, but not the shop.`);
   const login = [
     "kubectl",
     "drover",
@@ -166,37 +176,37 @@ export const tellStory = async (story: Story): Promise<void> => {
     USER,
     "--password-stdin",
   ];
-  await tell.run(alice, login, worked, `${story.password}\n`);
-  await tell.run(alice, getPods, forbidden);
+  await transcript.run(alice, login, worked, `${story.password}\n`);
+  await transcript.run(alice, getPods, forbidden);
 
-  tell.say("The platform team applies a binding on the hub; the same command answers.");
-  await tell.run(root, ["kubectl", "apply", "-f", bindingFile], worked);
-  const pods = await tell.until(alice, getPods, worked, performance.now());
+  transcript.narrate("The platform team applies a binding on the hub; the same command answers.");
+  await transcript.run(root, ["kubectl", "apply", "-f", bindingFile], worked);
+  const pods = await transcript.until(alice, getPods, worked, performance.now());
   const pod = /^(web-\S+)/m.exec(pods.stdout)?.[1];
-  if (pod === undefined) throw new Error("the story went another way: no pod of the shop is listed");
+  if (pod === undefined) throw new Error("unexpected outcome: no pod of the shop is listed");
 
-  tell.say("Her template holds pods/log and pods/exec.");
-  await tell.run(alice, kubectl("logs", pod, "--tail=2"), (result) => worked(result) && result.stdout !== "");
-  await tell.run(
+  transcript.narrate("The template holds pods/log and pods/exec.");
+  await transcript.run(alice, kubectl("logs", pod, "--tail=2"), (result) => worked(result) && result.stdout !== "");
+  await transcript.run(
     alice,
     kubectl("exec", pod, "--", "sh", "-c", "echo hello from a pod; exit 3"),
     ({ code, stdout }) => code === 3 && stdout.includes("hello"),
   );
 
-  tell.say("She follows a log. While it is open, the binding is deleted.");
+  transcript.narrate(`${USER} follows a log. While it is open, the binding is deleted.`);
   const follow = kubectl("logs", "-f", pod, "--tail=1");
   const follower = new Follower(alice, follow);
   try {
-    tell.command(alice, follow);
+    transcript.command(alice, follow);
     await follower.atLeast(2, signal);
     for (const line of follower.lines) story.print(`    ${line}`);
     story.print("    [still open]");
-    await tell.run(root, ["kubectl", "delete", BINDING.kind.toLowerCase(), BINDING.metadata.name, "-n", PROJECT_NAMESPACE], worked);
+    await transcript.run(root, ["kubectl", "delete", BINDING.kind.toLowerCase(), BINDING.metadata.name, "-n", PROJECT_NAMESPACE], worked);
     const deleted = performance.now();
-    await tell.until(alice, getPods, forbidden, deleted);
+    await transcript.until(alice, getPods, forbidden, deleted);
     const { code, at } = await follower.end(signal);
-    tell.command(alice, follow);
-    tell.output(
+    transcript.command(alice, follow);
+    transcript.output(
       { stdout: "", stderr: follower.stderr },
       `ended, exit code ${code}, ${Math.max(0, Math.round(at - deleted))} ms after the deletion`,
     );

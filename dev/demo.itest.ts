@@ -1,4 +1,4 @@
-// The demo as a person runs it. Everything of it carries the mark of the run in its environment, by which leftovers are found.
+// The demo as users run it. All of its processes carry the mark of the run in their environment, by which leftovers are found.
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -66,11 +66,11 @@ const nothingLeft = async (): Promise<void> => {
   expect(await readdir(scratch)).toEqual([]);
 };
 
-test("the demo tells its story with real commands, ends with 0 and leaves no process and no file", async () => {
+test("the demo runs its story with real commands, ends with 0 and leaves no process and no file", async () => {
   const demo = start({ DEMO_ONCE: "1" });
   const code = await demo.ended;
-  const told = demo.output();
-  expect({ code, told }).toEqual({ code: 0, told: expect.stringContaining("Forbidden") });
+  const output = demo.output();
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining("Forbidden") });
   // In this order.
   const moments = [
     /logged in as alice/,
@@ -84,7 +84,7 @@ test("the demo tells its story with real commands, ends with 0 and leaves no pro
     /\[exit code 1, \d+ ms after/,
     /\[ended, exit code \d+, \d+ ms after the deletion\]/,
   ];
-  let rest = told;
+  let rest = output;
   for (const moment of moments) {
     expect(rest).toMatch(moment);
     rest = rest.slice(rest.search(moment) + 1);

@@ -1,8 +1,8 @@
-// A development environment on disk: what it consists of, what runs, and state.json, the part that others may rely on.
+// A development environment on disk: what it consists of, what runs, and state.json, the part that other programs may rely on.
 import { readFileSync, realpathSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { type Check, isWell } from "../controlplane/check.ts";
+import { type Check, isHealthy } from "../controlplane/check.ts";
 import type { ControlPlaneParts } from "../controlplane/components.ts";
 import type { KeyPair } from "../controlplane/pki.ts";
 import { isAlive, type ProcessSpec, type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
@@ -11,9 +11,9 @@ import { repositoryRoot } from "../controlplane/root.ts";
 /** One process of the environment. */
 export interface Unit {
   spec: ProcessSpec;
-  /** Answers once the process serves; a process without one is well when it runs. */
+  /** Answers once the process serves; a process without one is healthy when it runs. */
   check?: Check;
-  /** Answers when it can also do its work, which may depend on others: on the hub's API server, say. */
+  /** Answers when it can also do its work, which may depend on other processes, for example the hub's API server. */
   ready?: Check;
   /** How long SIGTERM may take before SIGKILL. */
   graceMs: number;
@@ -49,9 +49,9 @@ export const ADMIN_USER = "root";
 export const HUB = "hub";
 
 const START_LIMIT_MS = 90_000;
-const PATIENCE_MS = 10_000;
+const READINESS_LIMIT_MS = 10_000;
 
-/** The path as the kernel knows it, also when the directory does not exist yet: one lock per place, not per spelling. */
+/** The path without symbolic links, also when the directory does not exist yet: one lock per directory, however it is spelled. */
 export const canonical = (directory: string): string => {
   const path = resolve(directory);
   try {
@@ -149,10 +149,10 @@ export class Environment {
   }
 
   /**
-   * Starts the process if it does not run, and waits until it serves and is ready. `patient`: being ready is waited for, but
-   * not demanded, because a process must start also while what it depends on is away.
+   * Starts the process if it does not run, and waits until it serves and is ready. `mayBeUnready`: readiness is
+   * awaited but not required, because a process must also start while its dependencies are away.
    */
-  async start(name: string, o: { signal?: AbortSignal; mark?: string; patient?: boolean } = {}): Promise<void> {
+  async start(name: string, o: { signal?: AbortSignal; mark?: string; mayBeUnready?: boolean } = {}): Promise<void> {
     const unit = this.unit(name);
     if (!this.isRunning(name)) {
       o.signal?.throwIfAborted();
@@ -164,11 +164,14 @@ export class Environment {
     if (running === undefined) return;
     const process = { running, log: unit.spec.log };
     const signal = o.signal ? { signal: o.signal } : {};
-    if (check !== undefined) await waitUntilReady(name, process, () => isWell(check), { limitMs: START_LIMIT_MS, ...signal });
+    if (check !== undefined) await waitUntilReady(name, process, () => isHealthy(check), { limitMs: START_LIMIT_MS, ...signal });
     if (ready === undefined) return;
-    const waiting = waitUntilReady(name, process, () => isWell(ready), { limitMs: o.patient ? PATIENCE_MS : START_LIMIT_MS, ...signal });
+    const waiting = waitUntilReady(name, process, () => isHealthy(ready), {
+      limitMs: o.mayBeUnready ? READINESS_LIMIT_MS : START_LIMIT_MS,
+      ...signal,
+    });
     await waiting.catch((error: unknown) => {
-      if (!o.patient || !this.isRunning(name)) throw error;
+      if (!o.mayBeUnready || !this.isRunning(name)) throw error;
     });
   }
 
@@ -183,7 +186,7 @@ export class Environment {
     if (this.isRunning(name)) await this.stop(name);
   }
 
-  /** Stops what this object started, or all; servers last, so that their clients can still say goodbye. */
+  /** Stops what this object started, or everything; API servers and etcd last, so that their clients can shut down in order. */
   async stopAll(which: "all" | "started here" = "all"): Promise<void> {
     const names = which === "all" ? Object.keys(this.contents.units) : [...this.#startedHere];
     const rank = (name: string): number => (name.startsWith("etcd:") ? 2 : name.startsWith("apiserver:") ? 1 : 0);
@@ -209,7 +212,7 @@ export class Environment {
     };
   }
 
-  /** Writes environment.json, and state.json once there is something to state. */
+  /** Writes environment.json, and state.json once all control planes are there. */
   save(): Promise<void> {
     const write = async (): Promise<void> => {
       await mkdir(this.directory, { recursive: true, mode: 0o700 });
@@ -222,7 +225,7 @@ export class Environment {
   }
 }
 
-/** How one of Drover's own processes is run: as its pod would, by the same Node as this one. */
+/** How one of Drover's own processes is run: with the arguments of its pod, by the Node that runs this program. */
 export const droverSpec = (bundle: string, directory: string): ProcessSpec => ({
   command: process.execPath,
   args: ["--max-semi-space-size=16", join(repositoryRoot(), "dist", `${bundle}.mjs`), "--config", join(directory, "config.json")],

@@ -12,15 +12,15 @@ import { adminDrover, adminKubectl, type Run } from "./planes.ts";
 
 export const SYSTEM = "drover-system";
 
-/** Long enough for whoever leaves an environment up over a week-end and finds it working on Monday. */
+/** Long enough that an environment that is left up over a weekend still works on Monday. */
 const TOKEN_LIFE = "168h";
 
-/** Everything of the hub but the pods: what they would run runs here as processes. */
+/** All objects of the hub except the workloads: what their pods would run runs here as processes. */
 export const applyHub = async ({ environment, signal }: Run): Promise<void> => {
   const kubectl = adminKubectl(environment, HUB, signal);
   const apply = (path: string): Promise<string> =>
     kubectl.run(["apply", "--server-side", "--force-conflicts", "-k", join(repositoryRoot(), path)]);
-  // Objects of a kind cannot be applied in the same breath as the kind.
+  // Objects of a kind cannot be applied together with its CustomResourceDefinition.
   await apply("deploy/bases/crds");
   await kubectl.run(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
   await apply("deploy/bases/hub-config");
@@ -37,7 +37,7 @@ export const accountKubeconfig = async (run: Run, plane: string, account: string
   return path;
 };
 
-/** Writes config.json; says whether it differs from what was there: another number of proxies changes what all are told. */
+/** Writes config.json. True when it differs from the file that was there: a new proxy, for example, changes the URLs in all configurations. */
 export const writeConfig = async (directory: string, config: object): Promise<boolean> => {
   const path = join(directory, "config.json");
   const text = `${JSON.stringify(config, null, 2)}\n`;
@@ -95,7 +95,7 @@ const servingFiles = async (environment: Environment, name: string): Promise<{ c
   return files;
 };
 
-/** The URLs by which agents and people reach this hub, as the clusters operator and agents are told. */
+/** The URLs by which agents and users reach this hub, for the configuration of the clusters operator and of agents. */
 const endpoints = (environment: Environment): { authURL: string; proxyURLs: string[]; caFile: string } => ({
   authURL: environment.authUrl,
   proxyURLs: environment.proxyUrls,

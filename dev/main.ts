@@ -85,16 +85,16 @@ const status = async (o: { dir: string; output?: string }): Promise<void> => {
   if (stopped.length > 0) process.exitCode = 1;
 };
 
-/** Runs `work` on the environment of a directory while nobody else changes it. */
+/** Runs `work` on the environment of a directory while no other process changes it. */
 const locked = async (directory: string, work: (environment: Environment) => Promise<void>): Promise<void> => {
   const { directory: canonical } = Environment.require(directory);
-  // Read again under the lock: somebody may just have changed it.
+  // Read again under the lock: another process may have changed it meanwhile.
   await withLock(`environment ${canonical}`, () => work(Environment.require(canonical)));
 };
 
 const down = (o: { dir: string }): Promise<void> => locked(o.dir, (environment) => environment.stopAll());
 
-const start = (environment: Environment, name: string): Promise<void> => environment.start(name, { patient: true });
+const start = (environment: Environment, name: string): Promise<void> => environment.start(name, { mayBeUnready: true });
 const stop = (environment: Environment, name: string): Promise<void> => environment.stop(name);
 const restart = async (environment: Environment, name: string): Promise<void> => {
   await stop(environment, name);

@@ -1,4 +1,4 @@
-// Makes a cluster a managed cluster as its owner would: applies what `kubectl drover import` prints, and runs the agent on the
+// Turns a cluster into a managed cluster as its owner would: applies what `kubectl drover import` prints, and runs the agent on the
 // ServiceAccount and the settings of that manifest, only outside the cluster.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const applyManifest = async ({ environment, signal }: Run, cluster: string, toke
   await writeFile(tokenFile, Buffer.from(token, "base64"), { mode: 0o600 });
 };
 
-/** The manifest's own settings; only what a pod would find elsewhere is told anew. True when they are not those of before. */
+/** Writes the settings of the manifest, with paths in place of what a pod has mounted. True when they differ from the file that was there. */
 const writeSettings = async ({ environment, signal }: Run, cluster: string, directory: string, tokenFile: string): Promise<boolean> => {
   const kubectl = adminKubectl(environment, cluster, signal);
   const { data } = JSON.parse(await kubectl.run(["get", "configmap", "agent-config", "-n", SYSTEM, "-o", "json"])) as {
@@ -38,20 +38,20 @@ const writeSettings = async ({ environment, signal }: Run, cluster: string, dire
   });
 };
 
-/** Registers the cluster unless that was done, and sees that its agent runs. A Cluster that somebody deleted is made, and registered, anew. */
+/** Registers the cluster unless that is done, and starts its agent. A Cluster that was deleted is created and registered again. */
 export const registerCluster = async (run: Run, cluster: string): Promise<void> => {
   const { environment } = run;
   const name = `agent:${cluster}`;
   const directory = environment.path("run", `agent-${cluster}`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const tokenFile = join(directory, "registration-token");
-  const known = name in environment.contents.units && (await hasCluster(run, cluster));
-  if (!known) await applyManifest(run, cluster, tokenFile);
+  const isRegistered = name in environment.contents.units && (await hasCluster(run, cluster));
+  if (!isRegistered) await applyManifest(run, cluster, tokenFile);
   const isNew = await writeSettings(run, cluster, directory, tokenFile);
-  if (known && !isNew && environment.isRunning(name)) return;
+  if (isRegistered && !isNew && environment.isRunning(name)) return;
   await environment.stopIfRunning(name);
   await accountKubeconfig(run, cluster, "agent", directory);
-  // It answers at all once it has its key; whether it is connected is what the Cluster says.
+  // The agent answers once it has its key. Whether it is connected is a condition of the Cluster.
   const ready = { url: `http://127.0.0.1:${environment.port(`agent-health:${cluster}`)}/healthz` };
   environment.define(name, { spec: droverSpec("agent", directory), ready, graceMs: GRACE_MS });
   await environment.start(name, run);

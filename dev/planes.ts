@@ -14,12 +14,12 @@ export interface Binaries {
   kwok: string;
 }
 
-/** What every step of bringing up gets. */
+/** The input of each step of `up`. */
 export interface Run {
   environment: Environment;
   binaries: Binaries;
   signal: AbortSignal;
-  /** Of the reaper, for each process that is started. */
+  /** Of the process cleanup, for each process that is started. */
   mark: string;
 }
 
@@ -29,7 +29,7 @@ const componentsOf = (name: string): Component[] =>
 
 const GRACE_MS: Record<Component, number> = {
   etcd: 5000,
-  // It keeps nothing of its own, and on SIGTERM it would wait up to a minute for watches to end.
+  // It has no state of its own, and on SIGTERM it would wait up to a minute for watches to end.
   apiserver: 0,
   "controller-manager": 2000,
   scheduler: 2000,
@@ -71,15 +71,15 @@ const preparePlane = async ({ environment, binaries }: Run, name: string): Promi
   await environment.save();
 };
 
-/** Starts what does not run of one cluster's control plane, and makes it first if need be. */
+/** Starts the components of one cluster's control plane that do not run; prepares the control plane first if it is new. */
 export const startPlane = async (run: Run, name: string): Promise<void> => {
   const { environment } = run;
   const isNew = !(name in environment.contents.planes);
   if (isNew) await preparePlane(run, name);
   await environment.start(`etcd:${name}`, run);
   await environment.start(`apiserver:${name}`, run);
-  const loops = componentsOf(name).filter((component) => component !== "etcd" && component !== "apiserver");
-  await Promise.all(loops.map((component) => environment.start(`${component}:${name}`, run)));
+  const controllers = componentsOf(name).filter((component) => component !== "etcd" && component !== "apiserver");
+  await Promise.all(controllers.map((component) => environment.start(`${component}:${name}`, run)));
 };
 
 export const adminKubectl = (environment: Environment, name: string, signal?: AbortSignal): Kubectl =>
@@ -111,7 +111,7 @@ export const startManagedCluster = async (run: Run, name: string): Promise<void>
   const startKwok = async (): Promise<void> => {
     await Promise.all([environment.start(`kwok:${name}`, run), environment.start(`container-log:${name}`, run)]);
   };
-  // Nodes and pods only once: what somebody changed in his cluster afterwards is his.
+  // Nodes and pods are created once: later changes in the cluster are left alone.
   if (isNew) await populate(kubectl, { cluster: name, nodes: environment.contents.nodes, startKwok });
   else await startKwok();
 };

@@ -6,7 +6,7 @@ import { controlPlane } from "../controlplane/build.ts";
 import { withLock } from "../controlplane/lock.ts";
 import { Authority } from "../controlplane/pki.ts";
 import { reservePorts } from "../controlplane/ports.ts";
-import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
+import { type ProcessCleanup, startProcessCleanup } from "../controlplane/process-cleanup.ts";
 import { AUTHORITY, type Contents, canonical, Environment, HUB } from "./environment.ts";
 import { applyHub, firstAdministrator, healthPort, OPERATORS, startHubProcesses } from "./hub.ts";
 import { registerCluster, waitForClusters } from "./managed-clusters.ts";
@@ -18,11 +18,11 @@ export interface UpOptions {
   nodes: number;
   proxies: number;
   signal: AbortSignal;
-  /** Kills what this call starts when this process ends; without one, what was started stays when the call succeeded. */
-  reaper?: Reaper;
+  /** Kills what this call starts when this process ends; without it, what was started goes on after a successful call. */
+  cleanup?: ProcessCleanup;
 }
 
-/** What the tasks hand on to each other. */
+/** Shared by the tasks. */
 interface Context {
   run: Run;
 }
@@ -60,7 +60,7 @@ const openEnvironment = (o: UpOptions): Environment => {
   return new Environment(canonical(o.directory), contents);
 };
 
-/** Chooses the ports that are still missing; they are this environment's from then on. */
+/** Chooses the ports that are missing; the environment keeps them from then on. */
 const choosePorts = async (environment: Environment): Promise<() => void> => {
   const { clusters, proxies, ports } = environment.contents;
   const missing = allPorts(clusters, proxies).filter((purpose) => !(purpose in ports));
@@ -74,7 +74,7 @@ const choosePorts = async (environment: Environment): Promise<() => void> => {
 const prepareDirectory = async (environment: Environment): Promise<void> => {
   for (const name of ["home", "logs"]) await mkdir(environment.path(name), { recursive: true, mode: 0o700 });
   await writeFile(environment.path("ca.crt"), environment.contents.ca.cert);
-  // Made once; whoever reads the file later reads the password that was set.
+  // Written once: the file always holds the password that was set.
   await writeFile(environment.path("admin-password"), randomBytes(18).toString("base64url"), { mode: 0o600, flag: "wx" }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
@@ -82,8 +82,8 @@ const prepareDirectory = async (environment: Environment): Promise<void> => {
   );
 };
 
-/** Remembers what is under way, so that after a failure nothing goes on starting processes behind the clean-up. */
-class Underway {
+/** The steps that have begun. After a failure the cleanup waits for them, because they may still start processes. */
+class PendingSteps {
   readonly #promises = new Set<Promise<unknown>>();
 
   add<T>(promise: Promise<T>): Promise<T> {
@@ -101,25 +101,25 @@ interface Site {
   clusters: readonly string[];
   environment: Environment;
   signal: AbortSignal;
-  reaper: Reaper;
-  underway: Underway;
+  cleanup: ProcessCleanup;
+  pending: PendingSteps;
 }
 
-const tasks = ({ clusters, environment, signal, reaper, underway }: Site): ListrTask<Context>[] => {
+const tasks = ({ clusters, environment, signal, cleanup, pending }: Site): ListrTask<Context>[] => {
   const step =
     (work: (run: Run) => Promise<void>) =>
     ({ run }: Context): Promise<void> =>
-      underway.add(work(run));
+      pending.add(work(run));
   return [
     {
       title: "Kubernetes and kwok, built once and kept in the cache",
       task: async (context, task) => {
-        const tell = (line: string): void => {
+        const progress = (line: string): void => {
           task.output = line;
         };
-        const binaries: Binaries = { kubernetes: await controlPlane("kubernetes", tell), kwok: await controlPlane("kwok", tell) };
+        const binaries: Binaries = { kubernetes: await controlPlane("kubernetes", progress), kwok: await controlPlane("kwok", progress) };
         environment.contents.kubectl = `${binaries.kubernetes}/kubectl`;
-        context.run = { environment, binaries, signal, mark: reaper.mark };
+        context.run = { environment, binaries, signal, mark: cleanup.mark };
       },
     },
     {
@@ -136,7 +136,7 @@ const tasks = ({ clusters, environment, signal, reaper, underway }: Site): Listr
           { concurrent: true },
         ),
     },
-    { title: "hub: Drover's kinds, rights and guards", task: step(applyHub) },
+    { title: "hub: Drover's kinds, RBAC and guards", task: step(applyHub) },
     { title: "hub: operators, auth, proxy", task: step(startHubProcesses) },
     { title: "hub: first administrator", task: step(firstAdministrator) },
     {
@@ -158,15 +158,15 @@ const tasks = ({ clusters, environment, signal, reaper, underway }: Site): Listr
 export const bringUp = (o: UpOptions): Promise<Environment> =>
   withLock(`environment ${canonical(o.directory)}`, async () => {
     const environment = openEnvironment(o);
-    const reaper = o.reaper ?? startReaper();
+    const cleanup = o.cleanup ?? startProcessCleanup();
     await mkdir(environment.directory, { recursive: true, mode: 0o700 });
     const releasePorts = await choosePorts(environment);
     await prepareDirectory(environment);
     const failure = new AbortController();
-    const underway = new Underway();
+    const pending = new PendingSteps();
     const signal = AbortSignal.any([o.signal, failure.signal]);
     try {
-      const list = new Listr<Context>(tasks({ clusters: o.clusters, environment, signal, reaper, underway }), {
+      const list = new Listr<Context>(tasks({ clusters: o.clusters, environment, signal, cleanup, pending }), {
         concurrent: false,
         registerSignalListeners: false,
         fallbackRenderer: "simple",
@@ -175,12 +175,12 @@ export const bringUp = (o: UpOptions): Promise<Environment> =>
       await list.run();
     } catch (error) {
       failure.abort(error);
-      await underway.settled();
+      await pending.settled();
       await environment.stopAll("started here");
       throw error;
     } finally {
       releasePorts();
-      if (o.reaper === undefined) reaper.dismiss();
+      if (o.cleanup === undefined) cleanup.dismiss();
     }
     return environment;
   });

@@ -1,4 +1,4 @@
-// Servers whose certificate nobody may accept, each for another reason, and how that reason is told.
+// Servers whose certificate must be refused, each for another reason, and the message for that reason.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:tls";

@@ -29,14 +29,14 @@ test("kubectl and the API server both say v1.36.3", async () => {
   expect(version.serverVersion?.gitVersion).toBe("v1.36.3");
 });
 
-test("an unknown client certificate is nobody, one of the control plane is its user", async () => {
+test("a client certificate of an unknown authority is refused, one of the control plane is its user", async () => {
   const me = async (commonName: string): Promise<number> => {
     const pair = plane.clientCertificate(commonName, ["team"]);
     return (await sendRequest(`${plane.server}/api/v1/namespaces`, { ca: plane.ca, ...pair })).status;
   };
   expect(await me("alice")).toBe(403);
-  const foreign = plane.serving.certificate({ commonName: "admin", organizations: ["system:masters"] }, ["client"]);
-  expect((await sendRequest(`${plane.server}/api/v1/namespaces`, { ca: plane.ca, ...foreign })).status).toBe(401);
+  const ofAnotherAuthority = plane.serving.certificate({ commonName: "admin", organizations: ["system:masters"] }, ["client"]);
+  expect((await sendRequest(`${plane.server}/api/v1/namespaces`, { ca: plane.ca, ...ofAnotherAuthority })).status).toBe(401);
 });
 
 const exactList = async (resourceVersion: string): Promise<number> => {

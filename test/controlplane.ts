@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlane } from "../controlplane/build.ts";
-import { isWell } from "../controlplane/check.ts";
+import { isHealthy } from "../controlplane/check.ts";
 import { type Component, type ControlPlaneParts, clientCertificate, prepareControlPlane } from "../controlplane/components.ts";
 import { Kubectl } from "../controlplane/kubectl.ts";
 import { populate, prepareKwok } from "../controlplane/nodes.ts";
@@ -18,7 +18,7 @@ import {
   waitForEnd,
   waitUntilReady,
 } from "../controlplane/process.ts";
-import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
+import { type ProcessCleanup, startProcessCleanup } from "../controlplane/process-cleanup.ts";
 import type { Connection } from "../lib/kube/client.ts";
 import { sendJSON } from "../lib/outbound/client.ts";
 
@@ -50,7 +50,7 @@ export interface TestControlPlane {
   /** Signs serving certificates that trust `ca`. */
   serving: Authority;
   adminConnection(): Connection;
-  /** A client certificate for any user; the API server believes it. */
+  /** A client certificate for any user; the API server accepts it. */
   clientCertificate(commonName: string, organizations?: readonly string[]): KeyPair;
   /** Compacts etcd up to its current revision, so that older resourceVersions are gone. */
   compact(): Promise<void>;
@@ -63,12 +63,12 @@ export interface TestControlPlane {
 
 const READY_MS = 90_000;
 
-let reaper: Reaper | undefined;
+let cleanup: ProcessCleanup | undefined;
 
 const launch = async (name: string, spec: ProcessSpec, directory: string, ready: () => Promise<boolean>): Promise<Running> => {
-  reaper ??= startReaper();
-  const running = await startProcess(spec, reaper.mark);
-  reaper.remove(directory);
+  cleanup ??= startProcessCleanup();
+  const running = await startProcess(spec, cleanup.mark);
+  cleanup.remove(directory);
   await waitUntilReady(name, { running, log: spec.log }, ready, { limitMs: READY_MS });
   return running;
 };
@@ -105,14 +105,14 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
   });
   const running = new Map<Component | "kwok" | "logs", Running>();
   const start = async (component: Component): Promise<void> => {
-    running.set(component, await launch(component, parts.specs[component], directory, () => isWell(parts.checks[component])));
+    running.set(component, await launch(component, parts.specs[component], directory, () => isHealthy(parts.checks[component])));
   };
   const startKwok = async (nodes: number): Promise<void> => {
     const kwokBinaries = await controlPlane("kwok", (line) => process.stderr.write(`${line}\n`));
     const kwok = await prepareKwok({ directory: join(directory, "kwok"), binaries: kwokBinaries, serving, plane: parts, port: kwokPort });
     const kubectl = new Kubectl(join(executables, "kubectl"), parts.adminKubeconfig, directory);
     const startProcesses = async (): Promise<void> => {
-      running.set("kwok", await launch("kwok", kwok.kwok, directory, () => isWell(kwok.check)));
+      running.set("kwok", await launch("kwok", kwok.kwok, directory, () => isHealthy(kwok.check)));
       running.set("logs", await launch("logs", kwok.logs, directory, () => Promise.resolve(true)));
     };
     await populate(kubectl, { cluster: "test", nodes, startKwok: startProcesses });

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mustRun } from "../controlplane/command.ts";
 import { type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
-import { type Reaper, startReaper } from "../controlplane/process-cleanup.ts";
+import { type ProcessCleanup, startProcessCleanup } from "../controlplane/process-cleanup.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../lib/components/components.ts";
@@ -54,7 +54,7 @@ class Hub implements TestHub {
   readonly plane: TestControlPlane;
   readonly admin: KubeClient;
   readonly #started: Running[] = [];
-  readonly #reaper: Reaper = startReaper();
+  readonly #cleanup: ProcessCleanup = startProcessCleanup();
   #count = 0;
 
   constructor(plane: TestControlPlane) {
@@ -103,7 +103,7 @@ class Hub implements TestHub {
     const env = { PATH: "/usr/bin:/bin", HOME: directory };
     const running = await startProcess(
       { command: join(repositoryRoot(), "tools/node"), args, env, cwd: directory, log },
-      this.#reaper.mark,
+      this.#cleanup.mark,
     );
     this.#started.push(running);
     let url: string | undefined;

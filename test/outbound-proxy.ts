@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reservePorts } from "../controlplane/ports.ts";
 import { startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
-import { startReaper } from "../controlplane/process-cleanup.ts";
+import { startProcessCleanup } from "../controlplane/process-cleanup.ts";
 
 const SQUID = "/usr/sbin/squid";
 const BASIC_AUTH = "/usr/lib/squid/basic_ncsa_auth";
@@ -44,12 +44,12 @@ export async function startOutboundProxy(names: readonly string[]): Promise<Outb
   await writeFile(join(directory, "squid.conf"), configuration(directory, port));
   const log = join(directory, "output.log");
   await writeFile(log, "", { mode: 0o666 });
-  const reaper = startReaper();
+  const cleanup = startProcessCleanup();
   const running = await startProcess(
     { command: SQUID, args: ["-N", "-f", join(directory, "squid.conf")], env: { PATH: "/usr/sbin:/usr/bin:/bin" }, cwd: directory, log },
-    reaper.mark,
+    cleanup.mark,
   );
-  reaper.remove(directory);
+  cleanup.remove(directory);
   const stop = async (): Promise<void> => {
     await stopProcess(running, 5_000);
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -1,4 +1,4 @@
-// Sees that the Debian packages which tests need are there: installs them where that is possible without asking (as root), says how otherwise.
+// Debian packages that tests need: installs missing ones as root, and otherwise prints how to install them.
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { execaSync } from "execa";
 

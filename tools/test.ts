@@ -49,7 +49,7 @@ async function jest(project: string): Promise<number> {
     "--",
     ...paths,
   ];
-  // With --json the report for people goes to stderr and the JSON to the file as well as to stdout, where nobody needs it.
+  // With --json the readable report goes to stderr, and the JSON to the file and to stdout, where it is not needed.
   const { exitCode } = await execa(process.execPath, [join(root, "node_modules/jest/bin/jest.js"), ...args], {
     cwd: root,
     stdio: ["inherit", "ignore", "inherit"],

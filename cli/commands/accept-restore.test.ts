@@ -15,11 +15,11 @@ const report = (cluster: string, ...epochs: number[]) => ({
 });
 
 test("an acceptance is now, unless an agent has seen an epoch of a clock that is ahead, or an acceptance is later already", () => {
-  expect(acceptanceTime(hub(), [], NOW)).toEqual({ at: ms, clusters: [], notBelieved: [] });
+  expect(acceptanceTime(hub(), [], NOW)).toEqual({ at: ms, clusters: [], implausible: [] });
   expect(acceptanceTime(hub(), [report("west", ms - HOUR), report("east", 5, ms + HOUR)], NOW)).toEqual({
     at: ms + HOUR + 1,
     clusters: ["east", "west"],
-    notBelieved: [],
+    implausible: [],
   });
   expect(acceptanceTime(hub("2026-06-01T13:00:00.000Z"), [], NOW).at).toBe(ms + HOUR + 1);
 });
@@ -28,14 +28,14 @@ test("an agent cannot move the acceptance into the future, where it would accept
   expect(acceptanceTime(hub(), [report("west", ms - 1), report("evil", Number.MAX_SAFE_INTEGER)], NOW)).toEqual({
     at: ms,
     clusters: ["evil", "west"],
-    notBelieved: ["evil"],
+    implausible: ["evil"],
   });
 });
 
 test("what is said of an acceptance is shown as it is written, line by line", () => {
   const counts = { tokensDeleted: 3, enabledUsers: 2, registeredAgents: 1 };
-  const lines = remarks({ acceptedAt: NOW.toISOString(), ...counts, clusters: ["east", "west"], notBelieved: ["west"] });
-  expect(lines).toContain("3 tokens deleted: everybody logs in again");
+  const lines = remarks({ acceptedAt: NOW.toISOString(), ...counts, clusters: ["east", "west"], implausible: ["west"] });
+  expect(lines).toContain("3 tokens deleted: all users log in again");
   expect(lines).toContain(`restore accepted at ${NOW.toISOString()}; held back until now in: east, west`);
   for (const line of lines) expect(visible(line)).toBe(line);
 });

@@ -13,7 +13,7 @@ import { type Format, json } from "../output.ts";
 import { note, print } from "../terminal.ts";
 import { formatOption, hubOptions } from "./options.ts";
 
-/** What a cluster reports as later than now by more is not believed: one agent must not move the acceptance into the future. */
+/** An epoch that is further in the future is not accepted: one agent must not move the acceptance into the future. */
 const CLOCKS_DIFFER_MS = 24 * 3600_000;
 const DELETED_AT_ONCE = 16;
 
@@ -25,10 +25,10 @@ interface Accepted {
   /** RFC 3339. */
   readonly acceptedAt: string;
   readonly tokensDeleted: number;
-  /** Clusters whose agents held something back, as far as they have said so. */
+  /** Clusters whose agents report that they held something back. */
   readonly clusters: readonly string[];
-  /** Of them, those that report a time that cannot be: they go on holding back. */
-  readonly notBelieved: readonly string[];
+  /** Those of them that report a time too far in the future: they go on holding back. */
+  readonly implausible: readonly string[];
   readonly enabledUsers: number;
   readonly registeredAgents: number;
 }
@@ -38,7 +38,7 @@ export function addHub(program: Command): void {
     .command("hub")
     .description("what concerns the hub as a whole; with the hub's kubeconfig")
     .command("accept-restore")
-    .description("after the hub was restored from a backup: agents grant what it says now, and everybody logs in again");
+    .description("after the hub was restored from a backup: agents grant what it says now, and all users log in again");
   formatOption(hubOptions(command)).action(async (options: Options) => {
     const done = await withHub(options, acceptRestore);
     if (options.output === "json") return print(json(done));
@@ -46,13 +46,13 @@ export function addHub(program: Command): void {
   });
 }
 
-/** What a person reads, line by line. Pure. */
+/** The lines for the terminal. Pure. */
 export function remarks(done: Accepted): readonly string[] {
   const held = done.clusters.length > 0 ? `; held back until now in: ${done.clusters.join(", ")}` : "";
   return [
-    `${done.tokensDeleted} tokens deleted: everybody logs in again`,
+    `${done.tokensDeleted} tokens deleted: all users log in again`,
     `restore accepted at ${done.acceptedAt}${held}`,
-    ...done.notBelieved.map(
+    ...done.implausible.map(
       (cluster) =>
         `${cluster} reports an epoch of more than a day from now and goes on holding back; look at its agent and at the operators' clocks`,
     ),
@@ -60,7 +60,7 @@ export function remarks(done: Accepted): readonly string[] {
     `  ${done.enabledUsers} users are enabled                  kubectl get users.drover.dev`,
     `  ${done.registeredAgents} agents' keys are on record            kubectl get clusterregistrations.drover.dev -A`,
     "  who may do what                      kubectl get crtb,prtb,globalrolebindings.drover.dev -A",
-    "  rights on the hub itself, which no agent held back: kubectl get clusterrolebindings,rolebindings -A",
+    "  RBAC on the hub itself, which no agent held back: kubectl get clusterrolebindings,rolebindings -A",
   ];
 }
 
@@ -74,7 +74,7 @@ async function acceptRestore(hub: KubeClient): Promise<Accepted> {
     hub.list(User),
     hub.list(ClusterRegistration),
   ]);
-  const { at, clusters, notBelieved } = acceptanceTime(cluster, reports, new Date());
+  const { at, clusters, implausible } = acceptanceTime(cluster, reports, new Date());
   const acceptedAt = new Date(at).toISOString();
   const acceptance = { apiVersion: VERSION, kind: "Cluster", metadata: { name: HUB }, spec: { restoreAcceptedAt: acceptedAt } };
   await hub.apply(Cluster, acceptance, { fieldManager: "drover-accept-restore" });
@@ -82,13 +82,13 @@ async function acceptRestore(hub: KubeClient): Promise<Accepted> {
     acceptedAt,
     tokensDeleted,
     clusters,
-    notBelieved,
+    implausible,
     enabledUsers: users.filter(({ spec }) => spec.enabled).length,
     registeredAgents: registrations.filter(({ status }) => status?.publicKey !== undefined).length,
   };
 }
 
-/** All that there are: which of them were ended after the backup is not known any more. */
+/** All of them: which ones were deleted after the backup was taken is not known any more. */
 async function deleteTokens(hub: KubeClient): Promise<number> {
   const { items } = await hub.list(Token);
   const names = items.map(({ metadata }) => metadata.name);
@@ -112,10 +112,10 @@ export function acceptanceTime(
   hub: Pick<Cluster, "spec">,
   reports: readonly Pick<ClusterReport, "metadata" | "status">[],
   now: Date,
-): { readonly at: number; readonly clusters: readonly string[]; readonly notBelieved: readonly string[] } {
+): { readonly at: number; readonly clusters: readonly string[]; readonly implausible: readonly string[] } {
   const before = hub.spec.restoreAcceptedAt;
   let at = Math.max(now.getTime(), before === undefined ? 0 : Date.parse(before) + 1);
-  const [clusters, notBelieved]: [string[], string[]] = [[], []];
+  const [clusters, implausible]: [string[], string[]] = [[], []];
   for (const { metadata, status } of reports) {
     const restored = status?.access?.restored ?? [];
     if (restored.length === 0) continue;
@@ -123,7 +123,7 @@ export function acceptanceTime(
     clusters.push(name);
     const latest = Math.max(...restored.map(({ epoch }) => epoch));
     if (latest < now.getTime() + CLOCKS_DIFFER_MS) at = Math.max(at, latest + 1);
-    else notBelieved.push(name);
+    else implausible.push(name);
   }
-  return { at, clusters: clusters.sort(), notBelieved: notBelieved.sort() };
+  return { at, clusters: clusters.sort(), implausible: implausible.sort() };
 }

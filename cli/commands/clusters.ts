@@ -1,4 +1,4 @@
-// drover clusters: which clusters the login opens.
+// drover clusters: which clusters the login reaches.
 import type { Command } from "commander";
 import { reachableClusters } from "../clusters.ts";
 import { type Format, json, table } from "../output.ts";
@@ -11,7 +11,7 @@ export function addClusters(program: Command): void {
   formatOption(command).action(async ({ output }: { output: Format }) => {
     const clusters = await reachableClusters(await mustFindSession());
     if (output === "json") return print(json({ clusters }));
-    if (clusters.length === 0) return note("no cluster is open to you; ask an admin for a binding");
+    if (clusters.length === 0) return note("you can reach no cluster; ask an administrator for a binding");
     const rows = clusters.map(({ name, displayName, ready, kubernetesVersion }) => [
       name,
       displayName,

@@ -15,7 +15,7 @@ import { duration, formatOption, hubOptions } from "./options.ts";
 
 const MANIFEST = "agent-manifest";
 const MANIFEST_KEY = "manifest.yaml";
-const LOOK_AGAIN_MS = 300;
+const POLL_MS = 300;
 
 interface Options extends HubOptions {
   readonly ceiling?: string;
@@ -36,10 +36,10 @@ export function addImport(program: Command): void {
     )
     .option(
       "--group <provider:group>",
-      "with a lower ceiling: a group whose members can use the cluster; may be repeated",
+      "with a lower ceiling: a group that may use the cluster; may be repeated",
       (one, all: string[] = []) => [...all, one],
     )
-    .option("--display-name <text>", "the name that people see")
+    .option("--display-name <text>", "the name that users see")
     .option("--timeout <time>", "how long to wait for the manifest", duration, 120)
     .addHelpText("after", "\nIn the managed cluster:\n  kubectl drover import east | kubectl --context <its context> apply -f -\n");
   formatOption(hubOptions(command)).action(async (name: string, options: Options) => {
@@ -112,7 +112,7 @@ async function waitForManifest(hub: KubeClient, name: string, timeoutMs: number)
     if (performance.now() > until) throw new CliError(EXIT.failed, `no manifest for ${name} after ${timeoutMs / 1000} s: ${why}`);
     if (why !== said) note(`waiting for the manifest of ${name}: ${why}`);
     said = why;
-    await pause(LOOK_AGAIN_MS);
+    await pause(POLL_MS);
   }
 }
 

@@ -23,7 +23,7 @@ export function addKubeconfig(program: Command): void {
     .description("write a kubectl context for each cluster that you can reach, named drover-<cluster>")
     .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--print", "print a kubeconfig of its own instead of changing a file")
-    .option("--prefix <text>", "begins the name of every entry", DEFAULT_PREFIX)
+    .option("--prefix <text>", "prefix of the name of each entry", DEFAULT_PREFIX)
     .action(async (options: Options) => {
       const session = await mustFindSession();
       if (!options.print) return await writeKubeconfig(session, options.prefix, options.kubeconfig);
@@ -41,7 +41,7 @@ export async function writeKubeconfig(session: Session, prefix: string, file?: s
     note(`warning: ${open} holds a token, and not only its owner may read it: chmod 600 ${open}`);
   const names = login.clusters.map((name) => prefix + name);
   if (names[0] === undefined)
-    return note(`${path}: no context yet, because no cluster is open to you; after a binding: kubectl drover kubeconfig`);
+    return note(`${path}: no context yet, because you can reach no cluster; after a binding: kubectl drover kubeconfig`);
   note(`${path}: ${names.length === 1 ? "context" : "contexts"} ${names.join(", ")}`);
   note(`next: kubectl --context ${names[0]} get namespaces`);
 }

@@ -26,15 +26,15 @@ export function addLogin(program: Command): void {
     .description("log in, and write a kubectl context for each cluster that you can reach")
     .argument("[auth-url]", "the auth server (default: that of the last login)")
     .option("--server <url>", "the same as [auth-url]")
-    .option("--provider <name>", "who vouches for you", "local")
+    .option("--provider <name>", "the identity provider", "local")
     .option("--username <name>", "your user name (default: asked for)")
     .option("--password-stdin", "read the password from standard input (default: asked for)")
     .option("--ca-file <file>", "PEM file with the authority of the servers' certificates (default: the system's)")
     .option("--ttl <time>", "how long the login lasts, like 8h (default: as the server says)", duration)
-    .option("--clusters <names>", "the only clusters that it opens, like east,west (default: all of yours)", names)
+    .option("--clusters <names>", "the only clusters that the login reaches, like east,west (default: all that you can reach)", names)
     .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--no-kubeconfig", "write no kubeconfig")
-    .option("--prefix <text>", "begins the name of every entry in it", DEFAULT_PREFIX)
+    .option("--prefix <text>", "prefix of the name of each entry", DEFAULT_PREFIX)
     .action(async (url: string | undefined, options: Options) => {
       const session = await login(url ?? options.server, options);
       await saveSession(session);
@@ -98,11 +98,11 @@ async function discover(server: AuthServer, provider: string): Promise<string> {
   if (typeof found?.apiURL !== "string" || found.providers === undefined)
     throw new CliError(EXIT.usage, `${server.url} is not a Drover auth server; check the URL`);
   const match = found.providers.find(({ name }) => name === provider);
-  const known = found.providers.map(({ name }) => name).join(", ");
+  const names = found.providers.map(({ name }) => name).join(", ");
   if (match === undefined)
     throw new CliError(
       EXIT.refused,
-      `provider ${provider} is not in use there; ${known === "" ? "none is" : `choose with --provider: ${known}`}`,
+      `provider ${provider} is not in use there; ${names === "" ? "none is" : `choose with --provider: ${names}`}`,
     );
   if (match.type !== "local")
     throw new CliError(EXIT.refused, `provider ${provider} takes no password here; choose another with --provider`);

@@ -1,5 +1,5 @@
 // drover logout: ends the login on the server, then forgets it here and in the kubeconfig.
-// With --all every login of the person; with --user those of somebody else, which needs rights on the hub and no login.
+// With --all every login of the user; with --user those of another user, which needs rights on the hub and no login.
 import type { Command } from "commander";
 import { Token } from "../../crds/v1alpha1/token.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
@@ -25,17 +25,17 @@ export function addLogout(program: Command): void {
   program
     .command("logout")
     .description("end the login everywhere")
-    .option("--all", "end all logins of yours, also those on other machines")
-    .option("--user <name>", "with --all: end those of this user, with the hub's kubeconfig; yours here stays as it is")
+    .option("--all", "end all of your logins, also those on other machines")
+    .option("--user <name>", "with --all: end those of this user, with the hub's kubeconfig; your own login stays as it is")
     .option("--context <name>", "with --user: context in the hub's kubeconfig (default: the current one)")
     .option("--kubeconfig <file>", KUBECONFIG_HELP)
     .option("--local-only", "only forget it here; the token stays valid until it runs out")
     .action(async (options: Options) => {
-      if (options.user !== undefined) return logoutSomebody(options.user, options);
+      if (options.user !== undefined) return logoutUser(options.user, options);
       if (options.context !== undefined) throw new CliError(EXIT.usage, "--context goes with --user");
       if (options.all && options.localOnly) throw new CliError(EXIT.usage, "--all ends logins on the server, --local-only does not ask it");
       const session = await findSession();
-      if (session === undefined) return note("nobody is logged in");
+      if (session === undefined) return note("not logged in");
       if (!options.localOnly) await revoke(session, options.all ?? false);
       await changeKubeconfig(kubeconfigSources(options.kubeconfig), (files) => withoutEntries(files, session.apiURL));
       await forgetSession();
@@ -62,14 +62,14 @@ async function revoke({ server, ca, token }: Session, all: boolean): Promise<voi
   );
 }
 
-async function logoutSomebody(user: string, { all, localOnly, kubeconfig, context }: Options): Promise<void> {
+async function logoutUser(user: string, { all, localOnly, kubeconfig, context }: Options): Promise<void> {
   if (!all || localOnly) throw new CliError(EXIT.usage, "--user goes with --all, and without --local-only");
   const hub = { ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) };
   const ended = await withHub(hub, (client) => endLogins(client, user));
   note(`${ended === 1 ? "1 login" : `${ended} logins`} of ${user} ended`);
 }
 
-/** How many there were. Whoever is deleted already may have logins left, until they are tidied up. */
+/** The number of logins that were ended. A user who is already deleted may have logins left until the identity operator deletes them. */
 async function endLogins(hub: KubeClient, user: string): Promise<number> {
   const tokens = (await hub.list(Token)).items.filter(({ spec }) => spec.user === user);
   if (tokens.length === 0 && (await hub.find(User, { name: user })) === undefined)

@@ -49,7 +49,7 @@ describe("entries of a kubeconfig", () => {
     expect(config.users?.[0]?.user).toMatchObject({ token: "drv_one" });
   });
 
-  test("what belongs to somebody else stays, and so does the current context", () => {
+  test("what does not belong to Drover stays, and so does the current context", () => {
     const config = loggedIn(mine, ["east"]);
     expect(config).toMatchObject({ "current-context": "mine", preferences: { colors: true } });
     expect(loggedOut(config)).toEqual(mine);
@@ -60,7 +60,7 @@ describe("entries of a kubeconfig", () => {
     expect(loggedIn(once, ["east", "west"])).toEqual(once);
   });
 
-  test("a context that somebody renamed stays at the next login, when its cluster is closed, and at logout", () => {
+  test("a context that the user renamed stays at the next login, when its cluster is closed, and at logout", () => {
     const first = renamed(loggedIn(EMPTY, ["alpha", "east"]), "drover-east", "prod");
     const prod = { name: "prod", context: { cluster: "drover-east", user: "drover-alice" } };
     const current = { ...first, "current-context": "prod" };
@@ -84,7 +84,7 @@ describe("entries of a kubeconfig", () => {
     expect(back["current-context"]).toBe("drover-east");
   });
 
-  test("a cluster that is closed to the person goes, and what was set on another entry stays", () => {
+  test("a cluster that the user can no longer reach goes, and what was set on another entry stays", () => {
     const before = loggedIn(EMPTY, ["east", "west"]);
     const edited: Kubeconfig = {
       ...before,
@@ -125,13 +125,13 @@ describe("entries of a kubeconfig", () => {
     ]);
   });
 
-  test("another person on the same machine takes the place of the first, whose token goes", () => {
+  test("another user on the same machine takes the place of the first, whose token goes", () => {
     const after = loggedIn(loggedIn(EMPTY, ["east"]), ["east"], { user: "bob", token: "drv_bob" });
     expect(JSON.stringify(after)).not.toContain("drv_one");
     expect(after.contexts).toEqual([{ name: "drover-east", context: { cluster: "drover-east", user: "drover-bob" } }]);
   });
 
-  test("an authority that is no longer given goes, and one that somebody set as a file stays", () => {
+  test("an authority that is no longer given goes, and one that the user set as a file stays", () => {
     const before = loggedIn(EMPTY, ["east"], { ca: "PEM" });
     expect(before.clusters?.[0]?.cluster).toMatchObject({ "certificate-authority-data": "UEVN" });
     const edited = {
@@ -210,7 +210,7 @@ describe("for any files of a kubeconfig", () => {
     expect(through).toBeGreaterThan(20);
   });
 
-  test("whatever contexts people make of ours, no login and no logout takes one away or changes which is current", () => {
+  test("whatever contexts users make of ours, no login and no logout takes one away or changes which is current", () => {
     const made = fc.uniqueArray(
       fc.record({ name: fc.constantFrom("prod", "drover-prod", "east", "x"), context: fc.record({ cluster: name, user: name }) }),
       { selector: (one) => one.name, minLength: 1 },

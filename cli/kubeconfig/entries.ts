@@ -23,7 +23,7 @@ export interface Login {
   readonly user: string;
   readonly token: string;
   readonly clusters: readonly string[];
-  /** Begins every name, "drover-" unless somebody wants another. */
+  /** Prefix of every name; "drover-" by default. */
   readonly prefix: string;
 }
 
@@ -42,7 +42,7 @@ type Wanted = Readonly<Record<List, ReadonlyMap<string, (before: Fields) => Fiel
 const EXTENSION = "drover.dev";
 
 /**
- * With contexts for exactly these clusters; ours for others go, and so do users of ours but this one. What people set on an entry of ours (a
+ * With contexts for exactly these clusters; ours for others go, and so do users of ours but this one. What users set on an entry of ours (a
  * namespace, a proxy-url) stays. A current context is chosen where there is none, and otherwise left alone even if it goes: commands then
  * fail, which is better than that they mean another cluster.
  * @param files in the order of their precedence
@@ -64,7 +64,7 @@ export function withEntries(files: readonly Kubeconfig[], target: number, login:
   return { files: rest.map((file, index) => written(file, wanted, index === target ? { from: rest, ...chosen } : undefined)) };
 }
 
-/** Without what is ours at this server, tokens included. A cluster stays while a context of somebody else's needs it. */
+/** Without what is ours at this server, tokens included. A cluster stays while a context that is not Drover's needs it. */
 export function withoutEntries(files: readonly Kubeconfig[], apiURL: string): readonly Kubeconfig[] {
   return dropped(files, recogniser(files, apiURL));
 }
@@ -85,7 +85,7 @@ function wantedBy({ apiURL, ca, token, prefix, ...login }: Login): Wanted {
   };
 }
 
-/** Tells which entries belong to a login at this server; `expected`: also by names that this one is to have, where they lead nowhere yet. */
+/** Decides which entries belong to a login at this server; `expected`: also by names that this one is to have, where they lead nowhere yet. */
 function recogniser(files: readonly Kubeconfig[], apiURL: string, expected?: Login): (list: List, entry: Entry) => boolean {
   const all = (list: List): readonly Entry[] => files.flatMap((file) => entriesOf(file, list));
   const namesOf = (entries: readonly Entry[]): Set<unknown> => new Set(entries.map(({ name }) => name));
@@ -105,7 +105,7 @@ function recogniser(files: readonly Kubeconfig[], apiURL: string, expected?: Log
     return before === "" && of !== undefined && [...prefixes].some((prefix) => prefix !== undefined && name === `${prefix}${of}`);
   };
   const clusters = namesOf(all("clusters").filter(ownCluster));
-  const foreign = namesOf(all("clusters").filter((entry) => !ownCluster(entry)));
+  const unmanaged = namesOf(all("clusters").filter((entry) => !ownCluster(entry)));
   if (expected !== undefined) {
     const [user, names] = [`${expected.prefix}${expected.user}`, expected.clusters.map((cluster) => `${expected.prefix}${cluster}`)];
     if (!namesOf(all("users")).has(user)) users.add(user);
@@ -113,7 +113,7 @@ function recogniser(files: readonly Kubeconfig[], apiURL: string, expected?: Log
   }
   const ownContext = ({ name, context }: Entry): boolean => {
     const { cluster, user } = fieldsOf(context);
-    return cluster === name && users.has(user) && clusters.has(name) && !foreign.has(name);
+    return cluster === name && users.has(user) && clusters.has(name) && !unmanaged.has(name);
   };
   const own = { clusters: ownCluster, contexts: ownContext, users: ownUser };
   return (list, entry) => own[list](entry);

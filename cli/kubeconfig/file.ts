@@ -67,7 +67,7 @@ async function readKubeconfig(path: string): Promise<Kubeconfig> {
     config = parseYAML(text);
   } catch (error) {
     const why = (error as Error).message.split("\n")[0];
-    throw new CliError(EXIT.failed, `${path} is not YAML (${why}); mend it, or name another with --kubeconfig`);
+    throw new CliError(EXIT.failed, `${path} is not YAML (${why}); correct it, or name another file with --kubeconfig`);
   }
   if (!isKubeconfig(config)) throw new CliError(EXIT.failed, `${path} is no kubeconfig; name another with --kubeconfig`);
   return config;

@@ -133,7 +133,7 @@ test("what kubectl does not know in a kubeconfig stays as well", async () => {
   expect(await readFile(path, "utf8")).toMatch(/x-team:\n {2}on-call:\n {4}- a\n {4}- b\n[\s\S]*x-note: kept/);
 });
 
-test("kubectl keeps the mark by which a user is known as ours, and its own edits of our entries survive", async () => {
+test("kubectl keeps the mark by which Drover recognises its user entries, and its own edits of our entries survive", async () => {
   const path = await file("config", "");
   await enter(alice, at(path));
   await kubectl([path], "config", "set-context", "drover-east", "--namespace=shop");

@@ -1,4 +1,4 @@
-// Command kwok gives a member cluster of the development environment fake nodes and pods whose logs and exec go through
+// Command kwok gives a managed cluster of a development environment fake nodes and pods whose logs and exec go through
 // the real API server. It is upstream's own command; what differs is in kwok.patch.
 package main
 

@@ -1,32 +1,32 @@
-// An agent that starts while the hub is down goes on from the copy it keeps: nothing is pruned, drift is healed, and an end date that
+// An agent that starts while the hub is down goes on from the copy it keeps: nothing is pruned, drift is corrected, and an end date that
 // passes meanwhile ends the access it was for.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Manifest, managed } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { always, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(300_000);
 
 const ENDS_AFTER_MS = 45_000;
 const template = templateYAML("aa-reader", [readPods]);
 let where: Site;
-let heidi: Person;
-let ivan: Person;
+let heidi: TestUser;
+let ivan: TestUser;
 
 beforeAll(async () => {
   await hub().apply(template);
   where = await site("east", "aa-web");
-  [heidi, ivan] = [await person("aa-heidi"), await person("aa-ivan")];
+  [heidi, ivan] = [await createUser("aa-heidi"), await createUser("aa-ivan")];
 });
 
 afterAll(async () => {
   await dev("start", "apiserver:hub");
   await until("the hub answers", () => hub().get("namespace", "default"));
-  for (const name of ["aa-heidi", "aa-ivan"]) await removePerson(name);
+  for (const name of ["aa-heidi", "aa-ivan"]) await deleteUser(name);
   await where.remove();
   await hub().delete(template);
 });
@@ -37,7 +37,7 @@ const subjects = async (): Promise<string[]> => {
   return (binding.subjects ?? []).map(({ name }) => name).sort();
 };
 
-test("an agent restarted without the hub prunes nothing, heals, and ends what ends", async () => {
+test("an agent restarted without the hub prunes nothing, corrects drift, and ends what ends", async () => {
   const expiresAt = new Date(Date.now() + ENDS_AFTER_MS).toISOString().replace(/\.\d+Z$/, "Z");
   await hub().apply(
     projectBinding(where, "heidi-reads", "aa-reader", user("aa-heidi")),

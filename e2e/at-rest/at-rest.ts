@@ -1,4 +1,4 @@
-// An environment in which nothing happens: no process has anything to warn of, and a watch that hears nothing goes on, however it was
+// An environment in which nothing happens: no process logs a warning, and an idle watch stays open, however it was
 // opened. The length of the rest is what the two tests differ in.
 import { readFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
@@ -9,9 +9,9 @@ import type { BackgroundCommand } from "../harness/command.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { hub } from "../harness/kubectl.ts";
 import { linesFromNow } from "../harness/logs.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { always, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 interface Watch {
   readonly name: string;
@@ -29,21 +29,21 @@ const CALM_MS = 10_000;
 export function story(restMs: number): void {
   jest.setTimeout(restMs + 240_000);
   const binding = clusterBinding("east", "ar-ines-views", "cluster-viewer", user("ar-ines"));
-  let ines: Person;
+  let ines: TestUser;
   let watches: Watch[] = [];
 
   beforeAll(async () => {
-    ines = await person("ar-ines");
+    ines = await createUser("ar-ines");
     await hub().apply(binding);
     await untilAllowed(ines.kubectl("east"), ["get", "configmaps", "-n", NAMESPACE]);
   });
   afterAll(async () => {
     await Promise.all(watches.map((watch) => watch.stop()));
     await hub().delete(binding);
-    await removePerson("ar-ines");
+    await deleteUser("ar-ines");
   });
 
-  test(`for ${restMs / 1000} s nobody warns of anything, and quiet watches go on`, async () => {
+  test(`for ${restMs / 1000} s no process logs a warning, and idle watches stay open`, async () => {
     await calm();
     const lines = linesFromNow();
     const args = ["get", "configmaps", "-n", NAMESPACE, "--watch-only", "-v=6"];
@@ -70,14 +70,14 @@ export function story(restMs: number): void {
 
 const ends = (watches: readonly Watch[]): string => watches.map(({ name, over }) => `${name}: ${over() ?? "goes on"}`).join("; ");
 
-/** Until nobody has warned of anything for a while. */
+/** Waits until no process has logged a warning for a while. */
 async function calm(): Promise<void> {
   await until(
     "the environment is at rest",
     async () => {
       const lines = linesFromNow();
       await always(
-        "nobody warns",
+        "no process logs a warning",
         async () => {
           const loud = lines().find(({ level }) => level !== "info" && level !== "debug");
           return loud === undefined || not(`${loud.process}: ${loud.text}`);
@@ -132,7 +132,7 @@ function overHttp2(token: string): Watch {
   return { name: "HTTP/2", begun: () => status === 200, over: () => over, stop: () => void session.destroy() };
 }
 
-/** With -v=6 kubectl tells of each answer that it gets, once it has its head. */
+/** With -v=6 kubectl logs each response when its headers arrive. */
 function ofKubectl(name: string, running: BackgroundCommand): Watch {
   const answers = (): number => [...running.stderr().matchAll(/verb="GET"[^\n]*watch=true[^\n]*status="200/g)].length;
   return {

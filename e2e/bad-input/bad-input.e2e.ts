@@ -1,10 +1,10 @@
-// What people write wrongly: the API server refuses it with a sentence that says what to write instead; what a schema cannot know is
+// Wrong input of users: the API server refuses it with a sentence that says what to write instead; what a schema cannot know is
 // a condition with a documented reason, and nothing is applied.
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Manifest, managed } from "../harness/kubectl.ts";
-import { removePerson, userYAML } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
+import { deleteUser, userYAML } from "../harness/users.ts";
 
 jest.setTimeout(180_000);
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removePerson("bi-lee");
+  await deleteUser("bi-lee");
   await where.remove();
   await hub().delete(template);
 });

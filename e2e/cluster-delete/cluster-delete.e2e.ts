@@ -5,22 +5,22 @@ import { isForbidden, untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Manifest, managed } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { type Not, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(400_000);
 
 const GONE = "gone";
 const LOST = "lost";
 const template = templateYAML("cd-reader", [readPods]);
-let kim: Person;
+let kim: TestUser;
 const sites: Site[] = [];
 
 beforeAll(async () => {
   await dev("up", "--clusters", `east,west,${GONE},${LOST}`, "--proxies", "2");
   await hub().apply(template);
-  kim = await person("cd-kim");
+  kim = await createUser("cd-kim");
   for (const cluster of [GONE, LOST]) {
     const where = await site(cluster, "cd-web");
     sites.push(where);
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removePerson("cd-kim");
+  await deleteUser("cd-kim");
   await hub().delete(template);
   for (const name of Object.keys(state().processes).filter((each) => each.endsWith(`:${GONE}`) || each.endsWith(`:${LOST}`)))
     await dev("stop", name);

@@ -1,11 +1,11 @@
-// Somebody with every right in a managed cluster breaks what the agent applied: it is mended, nothing is merged into it, and it is counted.
+// A cluster administrator changes what the agent applied: the drift is corrected, nothing of the change stays, and it is counted.
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { untilAllowed } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { clusterBinding, projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Manifest, managed } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(180_000);
 
@@ -13,19 +13,19 @@ const NAME = "drover:dr-web:dr-reader";
 const template = templateYAML("dr-reader", [readPods]);
 const views = clusterBinding("east", "dr-erin-views", "cluster-viewer", user("dr-erin"));
 let where: Site;
-let erin: Person;
+let erin: TestUser;
 
 beforeAll(async () => {
   await hub().apply(template);
   where = await site("east", "dr-web");
-  erin = await person("dr-erin");
+  erin = await createUser("dr-erin");
   await hub().apply(projectBinding(where, "erin-reads", "dr-reader", user("dr-erin")), views);
   await untilAllowed(erin.kubectl("east"), ["get", "pods", "-n", where.namespace]);
 });
 
 afterAll(async () => {
   await hub().delete(views);
-  await removePerson("dr-erin");
+  await deleteUser("dr-erin");
   await where.remove();
   await hub().delete(template);
 });
@@ -38,25 +38,25 @@ interface Binding extends Manifest {
 
 const binding = (): Promise<Binding> => managed("east").get<Binding>("rolebinding", NAME, "-n", where.namespace);
 
-const healed = async (): Promise<number> => {
+const corrections = async (): Promise<number> => {
   const report = await hub().get<{ status?: { access?: { healed?: number } } }>("clusterreport", "agent", "-n", "cluster-east");
   return report.status?.access?.healed ?? 0;
 };
 
-/** Breaks something, waits until `mended` holds, and then until the report counts one more. */
-async function mends(what: string, damage: () => Promise<unknown>, mended: () => Promise<unknown>): Promise<void> {
-  const before = await healed();
+/** Makes a change, waits until `corrected` holds, and then until the report counts one more correction. */
+async function expectCorrection(what: string, damage: () => Promise<unknown>, corrected: () => Promise<unknown>): Promise<void> {
+  const before = await corrections();
   await damage();
-  await until(what, mended);
+  await until(what, corrected);
   await until(`${what}: counted`, async () => {
-    const now = await healed();
-    return now > before ? now : not(`healed: ${now}, before: ${before}`);
+    const now = await corrections();
+    return now > before ? now : not(`corrections: ${now}, before: ${before}`);
   });
 }
 
 test("a deleted RoleBinding comes back", async () => {
   const { uid } = await binding();
-  await mends(
+  await expectCorrection(
     "the binding is back",
     () => managed("east").must(["delete", "rolebinding", NAME, "-n", where.namespace]),
     async () => ((await binding()).metadata.uid !== uid ? true : not("the old one")),
@@ -66,7 +66,7 @@ test("a deleted RoleBinding comes back", async () => {
 
 test("a subject added to a RoleBinding is taken out again", async () => {
   const added = [{ op: "add", path: "/subjects/-", value: { kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" } }];
-  await mends(
+  await expectCorrection(
     "mallory is out",
     () => managed("east").must(["patch", "rolebinding", NAME, "-n", where.namespace, "--type=json", "-p", JSON.stringify(added)]),
     async () => {
@@ -84,7 +84,7 @@ test("a squatter of the name with another roleRef is replaced, not merged", asyn
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
     subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" }],
   };
-  await mends(
+  await expectCorrection(
     "the binding refers to its template again",
     async () => {
       // Behind the agent's back: it would be faster than two requests.
@@ -102,11 +102,11 @@ test("a squatter of the name with another roleRef is replaced, not merged", asyn
   );
 });
 
-test("rules added to a template's ClusterRole are taken out, and a foreign aggregationRule with them", async () => {
+test("rules added to a template's ClusterRole are taken out, and an aggregationRule with them", async () => {
   const role = () =>
     managed("east").get<{ rules: readonly { verbs: readonly string[] }[]; aggregationRule?: unknown }>("clusterrole", "drover:dr-reader");
   const more = [{ op: "add", path: "/rules/-", value: { apiGroups: ["*"], resources: ["*"], verbs: ["*"] } }];
-  await mends(
+  await expectCorrection(
     "the wildcard is out",
     () => managed("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=json", "-p", JSON.stringify(more)]),
     async () => {
@@ -115,7 +115,7 @@ test("rules added to a template's ClusterRole are taken out, and a foreign aggre
     },
   );
   const aggregation = { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { "kubernetes.io/bootstrapping": "rbac-defaults" } }] } };
-  await mends(
+  await expectCorrection(
     "the aggregationRule is gone",
     () => managed("east").must(["patch", "clusterrole", "drover:dr-reader", "--type=merge", "-p", JSON.stringify(aggregation)]),
     async () => {
@@ -128,10 +128,10 @@ test("rules added to a template's ClusterRole are taken out, and a foreign aggre
 test("a deleted ClusterRoleBinding of a cluster-wide grant comes back", async () => {
   const get = () => managed("east").get("clusterrolebinding", "drover:cluster-viewer");
   await until("the binding is there", get);
-  await mends("the binding is back", () => managed("east").must(["delete", "clusterrolebinding", "drover:cluster-viewer"]), get);
+  await expectCorrection("the binding is back", () => managed("east").must(["delete", "clusterrolebinding", "drover:cluster-viewer"]), get);
 });
 
-test("a RoleBinding to a drover: subject by somebody without the right is refused", async () => {
+test("a RoleBinding to a drover: subject by a user without the right is refused", async () => {
   await managed("east").apply(
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "owner", namespace: where.namespace } },
     {
@@ -149,11 +149,11 @@ test("a RoleBinding to a drover: subject by somebody without the right is refuse
     return result.code !== 0 && result.stderr.includes("drover") ? result : not(result.stderr || result.stdout);
   });
   expect(refused.stderr).toMatch(/is forbidden: ValidatingAdmissionPolicy .*needs the right to use \/drover\.dev\/managed-objects/);
-  // The same account may bind other subjects: the guard stands in nobody's way.
+  // The same account may bind other subjects: the guard concerns subjects of Drover only.
   await managed("east").must(["create", "rolebinding", "front-door", "-n", where.namespace, "--clusterrole=view", "--user=jane", ...as]);
 });
 
-test("a namespace's project label cannot be taken by somebody without the right on that project", async () => {
+test("a namespace's project label cannot be taken by a user without the right on that project", async () => {
   const labels = {
     apiGroups: [""],
     resources: ["namespaces", "namespaces/status", "namespaces/finalize"],

@@ -14,27 +14,27 @@ import {
   user,
 } from "../harness/fixtures.ts";
 import { hub, managed } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(180_000);
 
 const template = templateYAML("gr-reader", [readPods]);
 let web: Site;
 let shop: Site;
-let alice: Person;
-let bob: Person;
+let alice: TestUser;
+let bob: TestUser;
 
 beforeAll(async () => {
   await hub().apply(template);
   [web, shop] = [await site("east", "gr-web"), await site("east", "gr-shop")];
   await runningPod(web, "front");
-  [alice, bob] = [await person("gr-alice"), await person("gr-bob")];
+  [alice, bob] = [await createUser("gr-alice"), await createUser("gr-bob")];
 });
 
 afterAll(async () => {
-  await removePerson("gr-alice");
-  await removePerson("gr-bob");
+  await deleteUser("gr-alice");
+  await deleteUser("gr-bob");
   await web.remove();
   await shop.remove();
   await managed("east").delete(namespaceYAML("gr-late"));

@@ -16,7 +16,7 @@ export default async function setup(): Promise<void> {
   try {
     await dev("up", "--clusters", "east,west", "--proxies", "2");
   } catch (error) {
-    // What went wrong first is what is worth telling.
+    // The first error is the one to report.
     await teardown().catch(() => {});
     throw error;
   }

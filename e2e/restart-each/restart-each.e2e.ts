@@ -4,24 +4,24 @@ import { untilAllowed, untilForbidden } from "../harness/answers.ts";
 import { dev } from "../harness/command.ts";
 import { projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(240_000);
 
 const template = templateYAML("re-reader", [readPods]);
 let where: Site;
-let judy: Person;
+let judy: TestUser;
 
 beforeAll(async () => {
   await hub().apply(template);
   where = await site("east", "re-web");
-  judy = await person("re-judy");
+  judy = await createUser("re-judy");
 });
 
 afterAll(async () => {
-  await removePerson("re-judy");
+  await deleteUser("re-judy");
   await where.remove();
   await hub().delete(template);
 });

@@ -1,5 +1,5 @@
 // The hub's etcd is restored from a copy. What was withdrawn since the copy stays withdrawn in the managed cluster, whatever is changed on the
-// restored hub, until somebody accepts the restore; then the restored hub counts, and every login from before is dead.
+// restored hub, until an administrator accepts the restore; then the restored hub counts, and every login from before is dead.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -8,32 +8,36 @@ import { dev, drover } from "../harness/command.ts";
 import { projectBinding, readPods, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { request } from "../harness/http.ts";
 import { hub, type Manifest, managed } from "../harness/kubectl.ts";
-import { kubectlWith, login, type Person, person, removePerson } from "../harness/people.ts";
 import { directory, scratch, state } from "../harness/state.ts";
 import { not, until } from "../harness/until.ts";
+import { createUser, deleteUser, kubectlWith, login, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(600_000);
 
-const PATIENT_MS = 180_000;
+const RESTORE_LIMIT_MS = 180_000;
 const template = templateYAML("rs-reader", [readPods]);
 const names = ["rs-alice", "rs-bob", "rs-carol", "rs-dave"];
 const data = () => join(directory(), "hub", "etcd");
 let where: Site;
-let people: Person[];
+let users: TestUser[];
 
 beforeAll(async () => {
   await hub().apply(template);
   where = await site("east", "rs-web");
-  people = [];
-  for (const name of names) people.push(await person(name));
+  users = [];
+  for (const name of names) users.push(await createUser(name));
 });
 
 afterAll(async () => {
   await start(HUB_PROCESSES);
-  await until("the hub answers", () => hub().get("namespace", "default"), PATIENT_MS);
+  await until("the hub answers", () => hub().get("namespace", "default"), RESTORE_LIMIT_MS);
   await acceptRestore();
-  await until("clusters are ready", () => hub().must(["wait", "--for=condition=Ready", "cluster", "--all", "--timeout=60s"]), PATIENT_MS);
-  for (const name of names) await removePerson(name);
+  await until(
+    "clusters are ready",
+    () => hub().must(["wait", "--for=condition=Ready", "cluster", "--all", "--timeout=60s"]),
+    RESTORE_LIMIT_MS,
+  );
+  for (const name of names) await deleteUser(name);
   await where.remove();
   await hub().delete(template);
 });
@@ -74,7 +78,7 @@ const untilSubjects = (what: string, wanted: readonly string[]) =>
       const found = await subjects();
       return found.join() === wanted.join() ? true : not(found);
     },
-    PATIENT_MS,
+    RESTORE_LIMIT_MS,
   );
 interface WithConditions {
   readonly spec: { readonly epoch?: number };
@@ -91,11 +95,11 @@ const untilRestored = (what: string, type: string, ...object: string[]) =>
       const isLatest = spec.epoch === undefined || condition?.message.includes(`until epoch ${spec.epoch}`);
       return condition?.reason === "HubRestored" && isLatest ? condition : not(status);
     },
-    PATIENT_MS,
+    RESTORE_LIMIT_MS,
   );
 
 test("what was withdrawn after the backup comes back only with an acceptance, and no login survives it", async () => {
-  const [alice, bob, carol, dave] = people as [Person, Person, Person, Person];
+  const [alice, bob, carol, dave] = users as [TestUser, TestUser, TestUser, TestUser];
   const [kubectlOfAlice, kubectlOfBob] = [alice.kubectl("east"), bob.kubectl("east")];
   await hub().apply(reads(alice.name), reads(bob.name));
   for (const kubectl of [kubectlOfAlice, kubectlOfBob]) await untilAllowed(kubectl, pods());
@@ -104,10 +108,10 @@ test("what was withdrawn after the backup comes back only with an acceptance, an
   await stop(HUB_PLANE);
   cpSync(data(), scratch("etcd-backup"), { recursive: true });
   await start(HUB_PLANE);
-  await until("the hub answers", () => hub().get("namespace", "default"), PATIENT_MS);
+  await until("the hub answers", () => hub().get("namespace", "default"), RESTORE_LIMIT_MS);
 
-  await until("alice's binding goes", () => hub().delete(reads(alice.name)), PATIENT_MS);
-  await until("carol's binding is made", () => hub().apply(reads(carol.name)), PATIENT_MS);
+  await until("alice's binding goes", () => hub().delete(reads(alice.name)), RESTORE_LIMIT_MS);
+  await until("carol's binding is made", () => hub().apply(reads(carol.name)), RESTORE_LIMIT_MS);
   await untilSubjects("the withdrawal is in effect", [bob.name, carol.name]);
   const kubectlOfThief = kubectlWith("rs-thief", "east", stolen);
   await until("the stolen token is ended", async () => {
@@ -122,10 +126,10 @@ test("what was withdrawn after the backup comes back only with an acceptance, an
   rmSync(data(), { recursive: true });
   cpSync(scratch("etcd-backup"), data(), { recursive: true });
   await start(HUB_PROCESSES);
-  await until("the hub answers", () => hub().get("namespace", "default"), PATIENT_MS);
+  await until("the hub answers", () => hub().get("namespace", "default"), RESTORE_LIMIT_MS);
   const says = await untilRestored("the cluster says that the hub was restored", "Ready", "cluster.drover.dev", "east");
   expect(says.message).toContain("drover hub accept-restore");
-  await untilAllowed(kubectlOfBob, pods(), PATIENT_MS);
+  await untilAllowed(kubectlOfBob, pods(), RESTORE_LIMIT_MS);
   expect(await subjects()).toEqual([bob.name, carol.name]);
 
   await hub().apply(reads(dave.name));
@@ -133,7 +137,7 @@ test("what was withdrawn after the backup comes back only with an acceptance, an
   await untilSubjects("what is not on the restored hub is withdrawn by its first change", [bob.name]);
   await untilRestored("the set says that it is held back", "Applied", ...set);
   await dev("restart", "agent:east");
-  await untilAllowed(kubectlOfBob, pods(), PATIENT_MS);
+  await untilAllowed(kubectlOfBob, pods(), RESTORE_LIMIT_MS);
   for (const kubectl of [kubectlOfAlice, dave.kubectl("east"), kubectlOfThief]) {
     const refused = await kubectl.run(pods());
     // By the managed cluster itself: to the restored hub they are members, and the token is alive.
@@ -152,7 +156,11 @@ test("what was withdrawn after the backup comes back only with an acceptance, an
       return code !== 0 && /Unauthorized|must be logged in|provide credentials/i.test(stderr) ? true : not(`${code} ${stderr}`);
     });
   }
-  const anew = await until("alice logs in", () => login(alice.name, alice.password), PATIENT_MS);
-  await untilAllowed(kubectlWith("rs-alice-anew", "east", anew), pods(), PATIENT_MS);
-  await until("clusters are ready", () => hub().must(["wait", "--for=condition=Ready", "cluster", "--all", "--timeout=60s"]), PATIENT_MS);
+  const anew = await until("alice logs in", () => login(alice.name, alice.password), RESTORE_LIMIT_MS);
+  await untilAllowed(kubectlWith("rs-alice-anew", "east", anew), pods(), RESTORE_LIMIT_MS);
+  await until(
+    "clusters are ready",
+    () => hub().must(["wait", "--for=condition=Ready", "cluster", "--all", "--timeout=60s"]),
+    RESTORE_LIMIT_MS,
+  );
 });

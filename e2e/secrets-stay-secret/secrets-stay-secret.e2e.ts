@@ -1,4 +1,4 @@
-// A sentinel password and the token got with it are used in every way a person uses them, and then searched for in every output:
+// A sentinel password and the token got with it are used in every way a user uses them, and then searched for in every output:
 // logs, audit logs, all objects of the hub and of a managed cluster, the processes' arguments.
 
 import { readFileSync } from "node:fs";
@@ -7,9 +7,9 @@ import { untilAllowed } from "../harness/answers.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { postJSON, request } from "../harness/http.ts";
 import { hub, type Kubectl, type Manifest, managed } from "../harness/kubectl.ts";
-import { login, type Person, person, removePerson, userYAML } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { Not, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, login, type TestUser, userYAML } from "../harness/users.ts";
 
 jest.setTimeout(240_000);
 
@@ -17,15 +17,15 @@ const PASSWORD = "sentinel-7f3a-correct-horse";
 const WRONG = "sentinel-9c1e-wrong-horse";
 const LATER = "sentinel-2b8d-another-horse";
 const binding = clusterBinding("east", "ss-nina-views", "cluster-viewer", user("ss-nina"));
-let nina: Person;
+let nina: TestUser;
 
 beforeAll(async () => {
-  nina = await person("ss-nina", PASSWORD);
+  nina = await createUser("ss-nina", PASSWORD);
 });
 
 afterAll(async () => {
   await hub().delete(binding);
-  await removePerson("ss-nina");
+  await deleteUser("ss-nina");
 });
 
 interface Secret extends Manifest {
@@ -64,7 +64,7 @@ test("no output holds the password, a wrong password, or the token", async () =>
   await hub().apply(binding);
   // The first login ended with the password that it was made with.
   const ended = nina.token;
-  nina = await person("ss-nina", PASSWORD);
+  nina = await createUser("ss-nina", PASSWORD);
   await untilAllowed(nina.kubectl("east"), ["get", "pods", "-A"]);
   await nina.kubectl("west").run(["get", "pods"]);
   await postJSON(`${state().auth.url}/login/local`, { username: "ss-nina", password: WRONG });

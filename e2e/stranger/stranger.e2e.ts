@@ -4,24 +4,24 @@ import { isForbidden, untilAllowed } from "../harness/answers.ts";
 import { clusterBinding, user } from "../harness/fixtures.ts";
 import { type Answer, request } from "../harness/http.ts";
 import { hub, managed } from "../harness/kubectl.ts";
-import { kubectlWith, login, type Person, person, removePerson } from "../harness/people.ts";
 import { state } from "../harness/state.ts";
 import { Not, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, kubectlWith, login, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(180_000);
 
 const binding = clusterBinding("east", "st-carol-views", "cluster-viewer", user("st-carol"));
-let carol: Person;
+let carol: TestUser;
 
 beforeAll(async () => {
-  carol = await person("st-carol");
+  carol = await createUser("st-carol");
   await hub().apply(binding);
   await untilAllowed(carol.kubectl("east"), ["get", "pods", "-A"]);
 });
 
 afterAll(async () => {
   await hub().delete(binding);
-  await removePerson("st-carol");
+  await deleteUser("st-carol");
 });
 
 const unauthorized = "error: You must be logged in to the server (Unauthorized)\n";
@@ -98,16 +98,16 @@ test("tokens of ServiceAccounts are refused with 401, the managed cluster's and 
 });
 
 test("an unknown cluster and one that carol is no member of get the same 403", async () => {
-  const [unknown, foreign, hubs] = await Promise.all(
+  const [unknown, forbidden, hubs] = await Promise.all(
     ["nowhere", "west", "hub"].map((cluster) => raw(`/clusters/${cluster}/api/v1/pods`, bearer(carol.token))),
   );
-  expect(foreign?.status).toBe(403);
+  expect(forbidden?.status).toBe(403);
   const neutral = (answer: Answer | undefined, cluster: string) => answer?.body.replaceAll(cluster, "CLUSTER");
-  expect(neutral(unknown, "nowhere")).toBe(neutral(foreign, "west"));
-  expect(neutral(hubs, "hub")).toBe(neutral(foreign, "west"));
-  expect(Object.keys(unknown?.headers ?? {}).sort()).toEqual(Object.keys(foreign?.headers ?? {}).sort());
-  const shown = await ask("foreign", "west", carol.token);
-  expect([shown.code, shown.stderr]).toEqual([1, `Error from server (Forbidden): ${JSON.parse(foreign?.body ?? "{}").message}\n`]);
+  expect(neutral(unknown, "nowhere")).toBe(neutral(forbidden, "west"));
+  expect(neutral(hubs, "hub")).toBe(neutral(forbidden, "west"));
+  expect(Object.keys(unknown?.headers ?? {}).sort()).toEqual(Object.keys(forbidden?.headers ?? {}).sort());
+  const shown = await ask("forbidden", "west", carol.token);
+  expect([shown.code, shown.stderr]).toEqual([1, `Error from server (Forbidden): ${JSON.parse(forbidden?.body ?? "{}").message}\n`]);
 });
 
 test("headers that claim an identity are refused with 400, whatever their case", async () => {

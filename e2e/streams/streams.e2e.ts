@@ -5,28 +5,28 @@ import { untilAllowed } from "../harness/answers.ts";
 import type { BackgroundCommand } from "../harness/command.ts";
 import { execPods, projectBinding, readPods, runningPod, type Site, site, templateYAML, user } from "../harness/fixtures.ts";
 import { hub, type Kubectl, type Manifest, managed } from "../harness/kubectl.ts";
-import { type Person, person, removePerson } from "../harness/people.ts";
 import { always, not, until } from "../harness/until.ts";
+import { createUser, deleteUser, type TestUser } from "../harness/users.ts";
 
 jest.setTimeout(240_000);
 
 const template = templateYAML("st-operator", [readPods, execPods]);
 let where: Site;
-let dave: Person;
+let dave: TestUser;
 let binding: Manifest;
 
 beforeAll(async () => {
   await hub().apply(template);
   where = await site("east", "st-web");
   await runningPod(where, "front");
-  dave = await person("st-dave");
+  dave = await createUser("st-dave");
   binding = projectBinding(where, "dave-operates", "st-operator", user("st-dave"));
   await hub().apply(binding);
   for (const replica of [0, 1]) await untilAllowed(dave.kubectl("east", replica), ["get", "pods", "-n", where.namespace]);
 });
 
 afterAll(async () => {
-  await removePerson("st-dave");
+  await deleteUser("st-dave");
   await where.remove();
   await hub().delete(template);
 });

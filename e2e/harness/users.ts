@@ -1,11 +1,11 @@
-// People: made with YAML, logged in at auth, each with a kubeconfig per cluster that goes through a proxy.
+// Users: created with YAML, logged in at auth, each with a kubeconfig per cluster that goes through a proxy.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { postJSON } from "./http.ts";
 import { hub, Kubectl, type Manifest } from "./kubectl.ts";
 import { scratch, state } from "./state.ts";
 import { not, until } from "./until.ts";
 
-export interface Person {
+export interface TestUser {
   readonly name: string;
   readonly password: string;
   readonly token: string;
@@ -26,8 +26,8 @@ export function userYAML(name: string, password: string): Manifest[] {
   ];
 }
 
-/** Makes a local user and logs him in. */
-export async function person(name: string, password = `${name} likes long passwords`): Promise<Person> {
+/** Creates a local user and logs them in. */
+export async function createUser(name: string, password = `${name} likes long passwords`): Promise<TestUser> {
   await hub().apply(...userYAML(name, password));
   const token = await until(`${name} can log in`, () => login(name, password));
   return {
@@ -38,12 +38,12 @@ export async function person(name: string, password = `${name} likes long passwo
   };
 }
 
-export async function removePerson(name: string): Promise<void> {
+export async function deleteUser(name: string): Promise<void> {
   await hub().delete(...userYAML(name, ""));
 }
 
 /** The administrator that the environment made. */
-export async function admin(): Promise<Person> {
+export async function admin(): Promise<TestUser> {
   const { user, passwordFile } = state().admin;
   const password = readFileSync(passwordFile, "utf8").trim();
   const token = await until(`${user} can log in`, () => login(user, password));
