@@ -7,7 +7,7 @@ import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { EffectTable } from "../../lib/reconcile/effects.ts";
 import type { AnyReconciler } from "../../lib/reconcile/pass.ts";
 import { namespaceCache } from "./adopted.ts";
-import { clusterAgentRights } from "./cluster-agent-rights/reconciler.ts";
+import { clusterAgentPermissions } from "./cluster-agent-permissions/reconciler.ts";
 import { clusterConnection } from "./cluster-connection/reconciler.ts";
 import { removeFinalizers } from "./cluster-namespace/effects.ts";
 import type { RemoveFinalizers } from "./cluster-namespace/plan.ts";
@@ -37,7 +37,7 @@ export function reconcilersWith({ deletionGraceSeconds, ...manifest }: Settings)
     projectNamespaceReconciler,
     projectPolicy,
     clusterRegistration(digest),
-    clusterAgentRights,
+    clusterAgentPermissions,
     clusterConnection,
     clusterTeardown(deletionGraceSeconds),
   ] as unknown as readonly AnyReconciler[];

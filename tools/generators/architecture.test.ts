@@ -6,13 +6,15 @@ const widget = {
   name: "widget-count",
   subject: { kind: "Widget" },
   watches: [{ kind: { kind: "Secret" } }, { kind: { kind: "Secret" } }, { kind: { kind: "Node" }, side: "target" }],
-  owns: { conditions: ["Counted"], kinds: [{ kind: "ConfigMap" }] },
+  owns: { conditions: ["Counted"], kinds: [{ kind: "ConfigMap" }], patches: [{ kind: { kind: "Namespace" } }] },
 };
 const jobs = new Map([["widget-count", "Counts."]]);
 
 test("a reconciler's row says what it is, each kind once", () => {
   const [, , row] = reconcilerTable([{ component: "agent", reconcilers: [widget] }], jobs);
-  expect(row).toBe("| `agent` | `widget-count` | Widget | Secret, Node in its cluster | ConfigMap, `Counted` | Counts. |");
+  expect(row).toBe(
+    "| `agent` | `widget-count` | Widget | Secret, Node in its cluster | ConfigMap, fields of Namespace, `Counted` | Counts. |",
+  );
 });
 
 test("a header whose reconciler no component runs is refused", () => {

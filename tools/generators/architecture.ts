@@ -19,7 +19,11 @@ export interface DescribedReconciler {
   readonly name: string;
   readonly subject: Named;
   readonly watches: readonly { readonly kind: Named; readonly side?: string }[];
-  readonly owns: { readonly conditions: readonly string[]; readonly kinds: readonly Named[] };
+  readonly owns: {
+    readonly conditions: readonly string[];
+    readonly kinds: readonly Named[];
+    readonly patches?: readonly { readonly kind: Named }[];
+  };
 }
 
 export interface ReconcilersOf {
@@ -78,7 +82,8 @@ export function reconcilerTable(lists: readonly ReconcilersOf[], jobs: ReadonlyM
       if (job === undefined) throw new Error(`no file reconciler.ts begins with "// ${name}" and a sentence that says what it does`);
       left.delete(name);
       const watched = watches.map(({ kind, side }) => `${kind.kind}${side === "target" ? " in its cluster" : ""}`);
-      const owned = [...owns.kinds.map(({ kind }) => kind), ...owns.conditions.map(code)];
+      const patched = (owns.patches ?? []).map(({ kind }) => `fields of ${kind.kind}`);
+      const owned = [...owns.kinds.map(({ kind }) => kind), ...patched, ...owns.conditions.map(code)];
       return row([code(component), code(name), subject.kind, list(watched), list(owned), job]);
     }),
   );

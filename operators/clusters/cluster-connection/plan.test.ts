@@ -28,7 +28,7 @@ const lease = (noted: string | undefined, written = noted): Reading<Lease> => ({
     metadata: {
       name: "agent",
       managedFields: [
-        { manager: "cluster-agent-rights", fieldsV1: { "f:metadata": {} }, ...{ time: ago(0) } },
+        { manager: "cluster-agent-permissions", fieldsV1: { "f:metadata": {} }, ...{ time: ago(0) } },
         { manager: "agent", fieldsV1: { "f:spec": { "f:renewTime": {} } }, ...(noted && { time: noted }) },
       ],
     },

@@ -23,7 +23,7 @@ export function plan(cluster: Cluster, observed: Observed): Plan<never> {
     apply: [
       ...apply,
       binding(namespace, "drover:agent", HUB_ROLE.clusterAgent, { name: AGENT, namespace }),
-      binding(namespace, "drover:agent-token-minter", HUB_ROLE.agentTokenMinter, { name: "auth", namespace: SYSTEM_NAMESPACE }),
+      binding(namespace, HUB_ROLE.agentTokenMinter, HUB_ROLE.agentTokenMinter, { name: "auth", namespace: SYSTEM_NAMESPACE }),
       { apiVersion: Lease.apiVersion, kind: Lease.kind, metadata: { name: AGENT, namespace, labels: MANAGED_BY } },
       report(namespace),
     ],

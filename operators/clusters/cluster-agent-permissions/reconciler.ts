@@ -1,4 +1,4 @@
-// cluster-agent-rights
+// cluster-agent-permissions
 // Makes in each cluster's namespace what its agent needs on the hub: the account `agent`, its rights there, auth's right to
 // give it tokens, and the Lease and ClusterReport that it may patch but not create. With another key on record the account is made anew.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
@@ -14,8 +14,8 @@ const RBAC = "rbac.authorization.k8s.io";
 const ALL = ["get", "list", "watch", "create", "patch", "delete"];
 const namedAgent = [AGENT];
 
-export const clusterAgentRights: Reconciler<Cluster, Observed, never> = {
-  name: "cluster-agent-rights",
+export const clusterAgentPermissions: Reconciler<Cluster, Observed, never> = {
+  name: "cluster-agent-permissions",
   subject: Cluster,
   watches: [
     ownNamespaceWatch,
