@@ -3,6 +3,7 @@
 import { type Key, type Kind, type KubeObject, keyOf, keyString } from "../lib/kube/object.ts";
 import { mergeConditions } from "../lib/reconcile/conditions.ts";
 import type { Effect, Plan, Reader, Reconciler } from "../lib/reconcile/contract.ts";
+import { isHeldByOthers } from "../lib/reconcile/finalizer.ts";
 import { kindString } from "../lib/reconcile/live.ts";
 import { type AnyReconciler, finalizerOf } from "../lib/reconcile/pass.ts";
 import { observedGeneration, ownedSummary } from "../lib/reconcile/ready.ts";
@@ -91,7 +92,7 @@ export class InMemoryWorld {
     for (const ref of plan.remove ?? []) this.remove(ref, ref);
     for (const intent of plan.apply ?? []) this.put(intent);
     for (const effect of plan.effects ?? []) this.#options.effect?.(effect);
-    if (!going || plan.finalizer === "hold") this.#writeStatus(reconciler, key, plan);
+    if (!going || plan.finalizer === "hold" || isHeldByOthers(subject, finalizer)) this.#writeStatus(reconciler, key, plan);
     if (plan.finalizer !== "hold") this.#setFinalizer(reconciler, key, finalizer, false);
   }
 

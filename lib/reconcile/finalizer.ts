@@ -64,3 +64,6 @@ export class Finalizer {
 }
 
 const withUid = (uid: string | undefined): { readonly uid?: string } => (uid === undefined ? {} : { uid });
+
+/** Whether the subject stays when the finalizer `own` goes. */
+export const isHeldByOthers = ({ metadata }: KubeObject, own: string): boolean => (metadata.finalizers ?? []).some((name) => name !== own);

@@ -6,7 +6,7 @@ import { afterFailure, unobserved } from "./conditions.ts";
 import type { Effect } from "./contract.ts";
 import { type Patch, type Plan, type Reader, type Reconciler, SINGLETON, type Side, THE_ONE, type WriteResult } from "./contract.ts";
 import type { EffectTable, Executor } from "./effects.ts";
-import { Finalizer } from "./finalizer.ts";
+import { Finalizer, isHeldByOthers } from "./finalizer.ts";
 import { kindString, type Live } from "./live.ts";
 import { StatusWriter } from "./status.ts";
 import { allOf, eachByItself, isRefusal, throwAll } from "./writes.ts";
@@ -103,8 +103,9 @@ export class Pass {
     await this.#write(subject, plan, signal);
     for (const effect of plan.effects ?? []) await this.#run(effect, signal);
     if (this.#isSingleton) return;
-    // A subject that is let go while going may be gone with that write: its status no longer matters.
-    if (!going || plan.finalizer === "hold") await this.#status.write(this.#fresh(subject), plan.conditions, plan.status, true, signal);
+    // A subject that nothing holds any more may be gone with the next write: its status no longer matters.
+    if (!going || plan.finalizer === "hold" || isHeldByOthers(subject, this.#finalizer.name))
+      await this.#status.write(this.#fresh(subject), plan.conditions, plan.status, true, signal);
     if (plan.finalizer !== "hold" && held) await this.#letGo(this.#fresh(subject), signal);
   }
 

@@ -352,6 +352,7 @@ describe("deleting a cluster", () => {
     await hasReason(Cluster, { name: "leaving" }, "Connected", "Connected");
     await hub.kubectl(["delete", "cluster.drover.dev", "leaving", "--wait=false"]);
     await hasReason(Cluster, { name: "leaving" }, "TornDown", "CleaningUp");
+    await hasReason(Cluster, { name: "leaving" }, "Ready", "Deleting");
     expect(await exists(RoleBinding, "drover:agent", "cluster-leaving")).toBe(true);
     await report("leaving", { teardown: "Done" });
     await until(async () => !(await exists(Cluster, "leaving")), "the Cluster is gone");

@@ -73,8 +73,11 @@ test("what could not be read lets nothing go", () => {
   expect(result(cluster(1000), seen)).toEqual(["Unreadable", "hold"]);
 });
 
-test("once let go, the cluster is said nothing more about: that report and registration go too is no news of its end", () => {
+test("once the finalizer is released, TornDown stays as it is while the rest of the cluster goes", () => {
   const seen = observed();
   const later = { ...seen, report: { is: "absent" } as const };
-  expect(plan(cluster(300, "Done", ["drover.dev/cluster-namespace"]), later, NOW)).toEqual({ conditions: [], finalizer: "none" });
+  expect(plan(cluster(300, "Done", ["drover.dev/cluster-namespace"]), later, NOW)).toEqual({
+    conditions: [{ type: "TornDown", status: "True", reason: "Done", message: "" }],
+    finalizer: "none",
+  });
 });
