@@ -3,7 +3,7 @@
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { AGENT, GROUP } from "../access/names.ts";
+import { AGENT, GROUP, MANAGED_BY } from "../access/names.ts";
 import { Lease } from "../kube/core.ts";
 import type { Kind, KubeObject, PolicyRule } from "../kube/object.ts";
 import type { HubComponentName } from "./components.ts";
@@ -65,5 +65,20 @@ export const reportedKinds = (table = AGENT_ON_HUB): readonly ReportedKind[] =>
     patch?.part === "status" && groupOf(kind) === GROUP ? [{ kind, name, writer: patch.writer }] : [],
   );
 
+/**
+ * The object `agent` of each kind that agents report to under that name: they may not create it, so its writer does, in each cluster's
+ * namespace. A reported kind has a `spec`, which is empty.
+ */
+export const agentObjects = (writer: HubComponentName, namespace: string, table = AGENT_ON_HUB): readonly KubeObject[] =>
+  agentObjectKinds(writer, table).map(({ apiVersion, kind }) => ({
+    apiVersion,
+    kind,
+    metadata: { name: AGENT, namespace, labels: MANAGED_BY },
+    ...(apiVersion.startsWith(`${GROUP}/`) && { spec: {} }),
+  }));
+
+export const agentObjectKinds = (writer: HubComponentName, table = AGENT_ON_HUB): readonly Kind<KubeObject>[] =>
+  table.filter(({ name, patch }) => name === AGENT && patch?.writer === writer).map(({ kind }) => kind);
+
 /** "" for the core group. */
-const groupOf = ({ apiVersion }: Kind<KubeObject>): string => (apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "");
+export const groupOf = ({ apiVersion }: Kind<KubeObject>): string => (apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "");

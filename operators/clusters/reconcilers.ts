@@ -1,8 +1,9 @@
 // All reconcilers of the clusters operator, how it caches, and what it does besides applying and deleting.
 import { createHash } from "node:crypto";
 import { AGENT } from "../../lib/access/names.ts";
+import { agentObjectKinds } from "../../lib/components/agent-on-hub.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
-import { ClusterRoleBinding, Lease, Namespace, Secret } from "../../lib/kube/core.ts";
+import { ClusterRoleBinding, Namespace, Secret } from "../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { EffectTable } from "../../lib/reconcile/effects.ts";
 import type { AnyReconciler } from "../../lib/reconcile/pass.ts";
@@ -59,7 +60,7 @@ export const effectsWith = (settings: ManifestSettings): EffectTable =>
   }) satisfies EffectTable<PrepareRegistration | RetireRegistration | RemoveFinalizers> as unknown as EffectTable;
 
 export const cacheOptions: ReadonlyMap<Kind<KubeObject>, CacheOptions<KubeObject>> = new Map([
-  [Lease, { name: AGENT }],
+  ...agentObjectKinds("operator-clusters").map((kind) => [kind, { name: AGENT }]),
   [Namespace, namespaceCache],
   [Secret, manifestCache],
   [ClusterRoleBinding, templateReadersCache],

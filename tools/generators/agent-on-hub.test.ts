@@ -1,6 +1,6 @@
 // A new row of a kind that agents report changes Role, allow-list and guard. lib/guards/hub-cluster.itest.ts tests the same with a real API server.
 import { expect, test } from "@jest/globals";
-import { AGENT_ON_HUB, type AgentPermission, reportedKinds } from "../../lib/components/agent-on-hub.ts";
+import { AGENT_ON_HUB, type AgentPermission, agentObjects, reportedKinds } from "../../lib/components/agent-on-hub.ts";
 import { compiledKindsWith } from "../../lib/guards/hub.ts";
 import { agentPermission } from "../../proxy/agents/allow.ts";
 import { agentRoles } from "./hub-roles.ts";
@@ -53,4 +53,10 @@ test.each([
   ["/apis/coordination.k8s.io/v1/namespaces/cluster-east/leases/agent", 4 * 1024],
 ])("of %s an agent sends so many bytes at once", (path, maxBytes) => {
   expect(agentPermission("east", "PATCH", path)?.patch?.maxBytes).toBe(maxBytes);
+});
+
+test("the writer of a named row creates the object in each cluster's namespace, because the agent may not", () => {
+  const added = agentObjects("operator-clusters", "cluster-east", table).slice(agentObjects("operator-clusters", "cluster-east").length);
+  const metadata = { name: "agent", namespace: "cluster-east", labels: { "app.kubernetes.io/managed-by": "drover" } };
+  expect(added).toEqual([{ apiVersion: "drover.dev/v1alpha1", kind: "ClusterWidget", metadata, spec: {} }]);
 });

@@ -1,10 +1,10 @@
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
-import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
 import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace, HUB_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { agentObjects } from "../../../lib/components/agent-on-hub.ts";
+import type { ComponentName } from "../../../lib/components/components.ts";
 import { fingerprint } from "../../../lib/identity/agent-key.ts";
-import { Lease, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
-import type { KubeObject } from "../../../lib/kube/object.ts";
+import { RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Plan, Reading } from "../../../lib/reconcile/contract.ts";
 
 export interface Observed {
@@ -24,8 +24,7 @@ export function plan(cluster: Cluster, observed: Observed): Plan<never> {
       ...apply,
       binding(namespace, "drover:agent", HUB_ROLE.clusterAgent, { name: AGENT, namespace }),
       binding(namespace, HUB_ROLE.agentTokenMinter, HUB_ROLE.agentTokenMinter, { name: "auth", namespace: SYSTEM_NAMESPACE }),
-      { apiVersion: Lease.apiVersion, kind: Lease.kind, metadata: { name: AGENT, namespace, labels: MANAGED_BY } },
-      report(namespace),
+      ...agentObjects("operator-clusters", namespace),
     ],
     conditions: [],
     finalizer: "none",
@@ -55,14 +54,12 @@ function accountFor(namespace: string, { account, registration }: Observed): Req
   return { apply: [wanted], remove: [] };
 }
 
-const report = (namespace: string): KubeObject & { readonly spec: object } => ({
-  apiVersion: ClusterReport.apiVersion,
-  kind: ClusterReport.kind,
-  metadata: { name: AGENT, namespace, labels: MANAGED_BY },
-  spec: {},
-});
-
-function binding(namespace: string, name: string, role: string, to: { readonly name: string; readonly namespace: string }): RoleBinding {
+function binding(
+  namespace: string,
+  name: string,
+  role: string,
+  to: { readonly name: ComponentName; readonly namespace: string },
+): RoleBinding {
   return {
     apiVersion: RoleBinding.apiVersion,
     kind: RoleBinding.kind,

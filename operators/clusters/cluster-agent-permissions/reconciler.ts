@@ -1,11 +1,12 @@
 // cluster-agent-permissions
-// Makes in each cluster's namespace what its agent needs on the hub: the account `agent`, its rights there, auth's right to
-// give it tokens, and the Lease and ClusterReport that it may patch but not create. With another key on record the account is made anew.
+// Creates in each cluster's namespace what its agent needs on the hub: the account `agent`, its permissions there, auth's permission to
+// issue tokens for it, and the Lease and ClusterReport that it may patch but not create. When another key is on record it replaces the account,
+// which ends all tokens of the former key. It assumes that the API server refuses a token whose account was deleted.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
-import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
 import { AGENT, clusterNamespace, GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
-import { Lease, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
+import { agentObjectKinds, groupOf } from "../../../lib/components/agent-on-hub.ts";
+import { RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import { hasOwnNamespace, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
 import { type Observed, plan } from "./plan.ts";
@@ -23,7 +24,7 @@ export const clusterAgentPermissions: Reconciler<Cluster, Observed, never> = {
     inClusterNamespace(RoleBinding),
     inClusterNamespace(ClusterRegistration),
   ],
-  owns: { conditions: [], kinds: [ServiceAccount, RoleBinding, Lease, ClusterReport] },
+  owns: { conditions: [], kinds: [ServiceAccount, RoleBinding, ...agentObjectKinds("operator-clusters")] },
   permissions: [
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
@@ -31,14 +32,13 @@ export const clusterAgentPermissions: Reconciler<Cluster, Observed, never> = {
     { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: namedAgent, verbs: ["create", "patch", "delete"] },
     { apiGroups: [RBAC], resources: ["rolebindings"], verbs: ALL },
     { apiGroups: [RBAC], resources: ["clusterroles"], resourceNames: [HUB_ROLE.clusterAgent, HUB_ROLE.agentTokenMinter], verbs: ["bind"] },
-    {
-      apiGroups: ["coordination.k8s.io"],
-      resources: ["leases"],
+    ...agentObjectKinds("operator-clusters").map((kind) => ({
+      apiGroups: [groupOf(kind)],
+      resources: [kind.plural],
       resourceNames: namedAgent,
       verbs: ["get", "list", "watch", "create", "patch"],
-    },
-    { apiGroups: [GROUP], resources: ["clusterreports", "clusterregistrations"], verbs: ["get", "list", "watch"] },
-    { apiGroups: [GROUP], resources: ["clusterreports"], resourceNames: namedAgent, verbs: ["create", "patch"] },
+    })),
+    { apiGroups: [GROUP], resources: ["clusterregistrations"], verbs: ["get", "list", "watch"] },
     { nonResourceURLs: [PATH.managedObjects], verbs: ["use"] },
   ],
   observe: async (cluster, read) => {

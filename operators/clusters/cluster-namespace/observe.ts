@@ -1,8 +1,8 @@
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
-import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";
 import { AGENT, clusterNamespace } from "../../../lib/access/names.ts";
-import { Lease, Namespace, ServiceAccount } from "../../../lib/kube/core.ts";
+import { agentObjectKinds } from "../../../lib/components/agent-on-hub.ts";
+import { Namespace, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../../lib/kube/object.ts";
 import type { Reader, Reading } from "../../../lib/reconcile/contract.ts";
 import { goingProjectNamespaces } from "../adopted.ts";
@@ -18,7 +18,7 @@ export interface Observed {
 }
 
 /** What this operator makes there under a name of its own; none of it has a finalizer of Drover's. */
-export const OWN_OBJECTS: readonly Kind<KubeObject>[] = [Lease, ClusterReport, ClusterRegistration, ServiceAccount];
+export const OWN_OBJECTS: readonly Kind<KubeObject>[] = [...agentObjectKinds("operator-clusters"), ClusterRegistration, ServiceAccount];
 
 export async function observe(cluster: Cluster, read: Reader): Promise<Observed> {
   const name = clusterNamespace(cluster.metadata.name);

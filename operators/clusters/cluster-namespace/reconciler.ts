@@ -4,6 +4,7 @@
 // being deleted until it and the namespaces of the cluster's projects are gone, and takes foreign finalizers off Drover's own objects in it.
 import { Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts";
 import { AGENT, GROUP, PATH } from "../../../lib/access/names.ts";
+import { groupOf } from "../../../lib/components/agent-on-hub.ts";
 import { Namespace, RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
 import { clusterAround, goingProjectNamespaceWatch, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
@@ -34,10 +35,8 @@ export const clusterNamespaceReconciler: Reconciler<Cluster, Observed, Status> =
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch", "patch"] },
     { apiGroups: [GROUP], resources: ["clusters/status"], verbs: ["get", "patch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
-    { apiGroups: ["coordination.k8s.io"], resources: ["leases"], ...namedAgent },
-    { apiGroups: [GROUP], resources: ["clusterreports", "clusterregistrations"], verbs: ["get", "list", "watch"] },
-    { apiGroups: [GROUP], resources: ["clusterreports", "clusterregistrations"], resourceNames: [AGENT], verbs: ["patch"] },
-    { apiGroups: [""], resources: ["serviceaccounts"], resourceNames: [AGENT], verbs: ["patch"] },
+    { apiGroups: [GROUP], resources: ["clusterregistrations"], verbs: ["get", "list", "watch"] },
+    ...OWN_OBJECTS.map((kind) => ({ apiGroups: [groupOf(kind)], resources: [kind.plural], ...namedAgent })),
     { nonResourceURLs: [PATH.backingNamespaces], verbs: ["use"] },
     ...foreignAccess,
   ],
