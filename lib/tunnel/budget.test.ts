@@ -1,8 +1,8 @@
-// People who ask for much and read nothing: what both ends of a tunnel hold stays bounded, and those who read go on.
+// Users who request much and read nothing: what both ends of a tunnel buffer stays bounded, and the streams of others go on.
 import { duplexPair } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { ByteBudget, type Holder } from "./budget.ts";
+import { type BudgetedStream, ByteBudget } from "./budget.ts";
 import { defaultTunnelConfig } from "./config.ts";
 import { TunnelCode } from "./errors.ts";
 import { INITIAL_WINDOW_BYTES } from "./frame.ts";
@@ -17,7 +17,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await turn();
 }
 
-/** As much as it may, and no more. */
+/** Writes as much as backpressure allows. */
 function bulk(stream: Stream): void {
   stream.resume();
   stream.sendHead({ status: 200, headers: [] });
@@ -52,8 +52,8 @@ async function drained(stream: Stream): Promise<number> {
   return bytes;
 }
 
-describe("a user who asks for two thousand large answers and reads none", () => {
-  test("fills neither end beyond its budget, loses only answers of their own, and holds nobody up", async () => {
+describe("a user who requests two thousand large responses and reads none", () => {
+  test("fills neither end beyond its budget, loses only their own responses, and delays nobody", async () => {
     const { opener, acceptor, ask } = tunnel();
     const slow = ask("drover:user:slow");
     await slow.head;
@@ -67,7 +67,7 @@ describe("a user who asks for two thousand large answers and reads none", () => 
       if (i % 50 === 0) {
         expect(await drained(ask("drover:user:other"))).toBe(ANSWER_BYTES);
         most = Math.max(most, opener.bufferedBytes, acceptor.bufferedBytes, opener.budget.bytes, acceptor.budget.bytes);
-        // The slow reader has taken nothing for longer than any of the greedy one's.
+        // The slow reader's stream is unread for longer than any stream of the greedy user.
         expect(slow.destroyed).toBe(false);
       }
     }
@@ -81,7 +81,7 @@ describe("a user who asks for two thousand large answers and reads none", () => 
   });
 });
 
-test("a stream that nobody reads holds 64 KiB; one that is read may hold more, unless memory is scarce", async () => {
+test("an unread stream buffers at most 64 KiB; one that is read may buffer more, unless memory is scarce", async () => {
   for (const scarce of [false, true]) {
     const { opener, acceptor, ask } = tunnel();
     const others = scarce ? Array.from({ length: 270 }, () => ask("drover:user:greedy")) : [];
@@ -93,47 +93,47 @@ test("a stream that nobody reads holds 64 KiB; one that is read may hold more, u
       read += (stream.read() as Buffer | null)?.length ?? 0;
       return read > INITIAL_WINDOW_BYTES;
     });
-    // Both ends are in this process: when some turns bring nothing, nothing is on its way.
+    // Both ends are in this process: when several turns of the event loop bring nothing, nothing is in flight.
     for (let still = 0, last = -1; still < 20; still = stream.bytesReceived === last ? still + 1 : 0) {
       last = stream.bytesReceived;
       await turn();
     }
-    const held = stream.bytesReceived - read;
-    // What the stream hands to its reader's buffer counts as read.
+    const usage = stream.bytesReceived - read;
+    // Bytes in the reader's own buffer count as read.
     const buffered = stream.readableHighWaterMark + PIECE.length;
-    if (scarce) expect(held).toBeLessThanOrEqual(INITIAL_WINDOW_BYTES + buffered);
-    else expect(held).toBeGreaterThan(INITIAL_WINDOW_BYTES + buffered);
-    expect(held).toBeLessThanOrEqual(defaultTunnelConfig.windowBytes + buffered);
+    if (scarce) expect(usage).toBeLessThanOrEqual(INITIAL_WINDOW_BYTES + buffered);
+    else expect(usage).toBeGreaterThan(INITIAL_WINDOW_BYTES + buffered);
+    expect(usage).toBeLessThanOrEqual(defaultTunnelConfig.windowBytes + buffered);
     for (const other of others) other.destroy();
     opener.destroy();
     acceptor.destroy();
   }
 });
 
-test("a budget is never exceeded, knows what each holds, and takes from the one who holds most", () => {
+test("a budget is never exceeded, counts each stream, and evicts a stream of the user who buffers most", () => {
   const step = fc.record({ stream: fc.nat(11), bytes: fc.nat(40), progress: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
       const budget = new ByteBudget(100);
-      const held = new Map<number, number>();
+      const usage = new Map<number, number>();
       const holders = Array.from(
         { length: 12 },
-        (_, i): Holder => ({
+        (_, i): BudgetedStream => ({
           request: { user: `user-${i % 3}` },
-          giveUp: () => {
-            const users = [0, 1, 2].map((user) => [...held].reduce((sum, [n, bytes]) => sum + (n % 3 === user ? bytes : 0), 0));
+          evict: () => {
+            const users = [0, 1, 2].map((user) => [...usage].reduce((sum, [n, bytes]) => sum + (n % 3 === user ? bytes : 0), 0));
             expect(users[i % 3]).toBe(Math.max(...users));
-            held.delete(i);
+            usage.delete(i);
           },
         }),
       );
       for (const { stream, bytes, progress } of steps) {
-        held.set(stream, bytes);
-        budget.hold(holders[stream] as Holder, bytes, progress);
+        usage.set(stream, bytes);
+        budget.update(holders[stream] as BudgetedStream, bytes, progress);
         expect(budget.bytes).toBeLessThanOrEqual(100);
-        expect(budget.bytes).toBe([...held.values()].reduce((sum, one) => sum + one, 0));
+        expect(budget.bytes).toBe([...usage.values()].reduce((sum, one) => sum + one, 0));
       }
-      for (const [stream] of held) budget.hold(holders[stream] as Holder, 0, false);
+      for (const [stream] of usage) budget.update(holders[stream] as BudgetedStream, 0, false);
       expect(budget.bytes).toBe(0);
     }),
   );

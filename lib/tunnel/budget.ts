@@ -1,68 +1,69 @@
-// What the streams of all tunnels of a process hold for readers that do not come. Each alone is bounded by its credit and its buffers;
-// here they are bounded together.
+// Limits the bytes that all tunnel streams of a process buffer for slow readers. Credit and buffers bound each stream;
+// this bounds all of them together.
 import type { RequestHead } from "./head.ts";
 
-/** A stream, as far as it matters here. */
-export interface Holder {
+/** A stream as the budget sees it. */
+export interface BudgetedStream {
   readonly request: Pick<RequestHead, "user">;
-  /** Ends the stream because it was unread for longest. */
-  giveUp(): void;
+  /** Resets the stream, because it was unread for longest. */
+  evict(): void;
 }
 
-interface Held {
+interface Usage {
   bytes: number;
-  /** Those that hold something; the one of which something was read last comes last. */
-  readonly streams: Map<Holder, number>;
+  /** Buffered bytes by stream, in the order of the last progress: the stream unread for longest comes first. */
+  readonly streams: Map<BudgetedStream, number>;
 }
 
 export class ByteBudget {
   readonly limitBytes: number;
-  readonly #users = new Map<string, Held>();
+  readonly #users = new Map<string, Usage>();
   #bytes = 0;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
   }
 
+  /** Bytes that all streams buffer now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Half of it is used: no stream should be given more credit than it began with. */
+  /** At least half of the budget is used: streams get no more credit than they started with. */
   get scarce(): boolean {
     return this.#bytes * 2 >= this.limitBytes;
   }
 
   /**
-   * The stream holds so many bytes now; `progress`: something of it was read or sent. When all hold too much, then of the user who holds
-   * most the stream that was unread for longest is given up.
+   * Records how many bytes the stream buffers now. `progress`: some of its bytes were read or sent. When the total exceeds the limit,
+   * the user who buffers most loses the stream that was unread for longest.
    */
-  hold(stream: Holder, bytes: number, progress: boolean): void {
+  update(stream: BudgetedStream, bytes: number, progress: boolean): void {
     this.#set(stream, bytes, progress);
     while (this.#bytes > this.limitBytes) {
       const longest = this.#longestUnread();
       if (longest === undefined) return;
       this.#set(longest, 0, false);
-      longest.giveUp();
+      longest.evict();
     }
   }
 
-  #set(stream: Holder, bytes: number, progress: boolean): void {
+  #set(stream: BudgetedStream, bytes: number, progress: boolean): void {
     const { user } = stream.request;
-    const held = this.#users.get(user) ?? { bytes: 0, streams: new Map<Holder, number>() };
-    const before = held.streams.get(stream) ?? 0;
+    const usage = this.#users.get(user) ?? { bytes: 0, streams: new Map<BudgetedStream, number>() };
+    const before = usage.streams.get(stream) ?? 0;
     if (bytes === 0 && before === 0) return;
-    if (progress || bytes === 0) held.streams.delete(stream);
-    if (bytes > 0) held.streams.set(stream, bytes);
-    held.bytes += bytes - before;
+    if (progress || bytes === 0) usage.streams.delete(stream);
+    if (bytes > 0) usage.streams.set(stream, bytes);
+    usage.bytes += bytes - before;
     this.#bytes += bytes - before;
-    if (held.bytes > 0) this.#users.set(user, held);
+    if (usage.bytes > 0) this.#users.set(user, usage);
     else this.#users.delete(user);
   }
 
-  #longestUnread(): Holder | undefined {
-    let most: Held | undefined;
-    for (const held of this.#users.values()) if (most === undefined || held.bytes > most.bytes) most = held;
+  #longestUnread(): BudgetedStream | undefined {
+    let most: Usage | undefined;
+    for (const usage of this.#users.values()) if (most === undefined || usage.bytes > most.bytes) most = usage;
     return most?.streams.keys().next().value;
   }
 }

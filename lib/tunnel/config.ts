@@ -1,24 +1,24 @@
 import { INITIAL_WINDOW_BYTES } from "./frame.ts";
 
-/** Limits of one end of a tunnel. */
+/** Limits of one end of a tunnel. Sizes in bytes, times in milliseconds. */
 export interface TunnelConfig {
-  /** Unread bytes a new stream may hold. Both ends must use the same number (version 1: 64 KiB). */
+  /** Unread bytes that a new stream may buffer. Both ends must use the same number (version 1: 64 KiB). */
   readonly initialWindowBytes: number;
-  /** Unread bytes a stream may hold once somebody reads it. */
+  /** Unread bytes that a stream may buffer once it is read. */
   readonly windowBytes: number;
-  /** What all streams hold that is unread or may not be sent yet, when no budget is given that several tunnels share. */
+  /** Bytes that all streams may buffer together, unread or not yet sent; used when no shared budget is given. */
   readonly maxUnreadBytes: number;
-  /** Streams open at once. The acceptor refuses more; the opener does not ask for more. */
+  /** Streams open at once. The acceptor refuses more, and the opener does not open more. */
   readonly maxStreams: number;
   /** Longest OPEN or HEAD payload, in bytes: headers, and the user's groups. */
   readonly maxHeadBytes: number;
-  /** Longest DATA payload that we send, so that a bulk answer does not hold up a small one for long. */
+  /** Longest DATA payload to send: a bulk response must not delay a small one for long. */
   readonly maxDataBytes: number;
-  /** Silence after which we send a PING. */
+  /** Time between two PINGs. */
   readonly pingIntervalMs: number;
   /** Silence after which the peer counts as gone. */
   readonly pingTimeoutMs: number;
-  /** Bytes that may wait for a peer who does not read, before the tunnel ends. */
+  /** Bytes that may wait for a peer that does not read; beyond it the tunnel ends. */
   readonly maxBacklogBytes: number;
 }
 
@@ -34,7 +34,7 @@ export const defaultTunnelConfig: TunnelConfig = Object.freeze({
   maxBacklogBytes: 8 * 1024 * 1024,
 });
 
-/** Defaults filled in. Throws on a contradiction. */
+/** Fills in the defaults. Throws a RangeError for a value that is no positive whole number, and for contradictory limits. */
 export function tunnelConfig(partial: Partial<TunnelConfig> = {}): TunnelConfig {
   const config = { ...defaultTunnelConfig, ...partial };
   for (const [name, value] of Object.entries(config)) {

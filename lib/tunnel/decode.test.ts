@@ -7,7 +7,7 @@ import { ACK, type Frame, MAX_STREAM_ID } from "./frame.ts";
 
 const MAX_HEAD = 4096;
 
-/** What a sink heard; neighbouring pieces of one stream's data are joined, because their borders mean nothing. */
+/** The frames that a sink received; neighbouring DATA pieces of one stream are joined, because their borders mean nothing. */
 function recorder() {
   const heard: unknown[][] = [];
   const sink: FrameSink = {
@@ -66,7 +66,7 @@ const header = (length: number, type: number, flags: number, stream: number): Bu
 };
 
 describe("the decoder", () => {
-  test("hears the same frames wherever the bytes are split", () => {
+  test("yields the same frames wherever the bytes are split", () => {
     fc.assert(
       fc.property(frames, fc.array(fc.nat(9000), { maxLength: 12 }), (sent, cuts) => {
         const all = Buffer.concat(encodeFrames(sent));
@@ -78,7 +78,7 @@ describe("the decoder", () => {
     );
   });
 
-  test("hears the same frames at every single split and byte by byte", () => {
+  test("yields the same frames at every single split and byte by byte", () => {
     const sent = [
       openFrame(1, '{"method":"GET"}'),
       headFrame(1, '{"ü":"€"}'),
@@ -96,7 +96,7 @@ describe("the decoder", () => {
     expect(decode(Array.from(all, (_, i) => all.subarray(i, i + 1)))).toEqual(whole);
   });
 
-  test("hears what was sent", () => {
+  test("yields what was encoded", () => {
     const sent = [openFrame(5, "{}"), dataFrame(5, Buffer.alloc(5000, 7)), resetFrame(5, 9, "grüße"), goawayFrame(5, 3, "x")];
     expect(decode(encodeFrames(sent))).toEqual([
       ["open", 5, "{}"],
@@ -106,7 +106,7 @@ describe("the decoder", () => {
     ]);
   });
 
-  test("cuts a message that is too long at a character's border", () => {
+  test("cuts a message that is too long between two characters", () => {
     const [[, , , message]] = decode(encodeFrames([resetFrame(1, 1, `a${"é".repeat(600)}`)])) as [[string, number, number, string]];
     expect(Buffer.byteLength(message)).toBe(1023);
     expect(message).toBe(`a${"é".repeat(511)}`);
@@ -134,7 +134,7 @@ describe("the decoder", () => {
     expect(heard).toEqual([]);
   });
 
-  test("takes any bytes without failing otherwise than by TunnelError", () => {
+  test("throws nothing but TunnelError for any bytes", () => {
     fc.assert(
       fc.property(fc.array(bytes(0, 60), { maxLength: 10 }), (chunks) => {
         try {
@@ -146,7 +146,7 @@ describe("the decoder", () => {
     );
   });
 
-  test("hands on DATA as it comes, without waiting for the frame's end", () => {
+  test("passes DATA on as it arrives, without waiting for the end of the frame", () => {
     const { heard, decoder } = recorder();
     decoder.push(header(0xffffff, 3, 0, 1));
     decoder.push(Buffer.from("ab"));

@@ -1,6 +1,6 @@
 import { type Frame, FrameType, HEADER_BYTES, MAX_MESSAGE_BYTES } from "./frame.ts";
 
-/** A payload longer than this is passed on by reference; shorter ones are copied next to their neighbours. */
+/** A longer payload is passed on by reference; a shorter one is copied into one buffer with its neighbours. */
 const COPY_BELOW_BYTES = 4 * 1024;
 
 export const openFrame = (id: number, head: string): Frame => text(FrameType.OPEN, id, head);
@@ -17,18 +17,18 @@ export const pingFrame = (payload: Uint8Array, flags: number): Frame => ({
   bytes: payload.length,
 });
 export const resetFrame = (id: number, code: number, message: string): Frame =>
-  bytes(FrameType.RESET, id, Buffer.concat([numbers(code), shortened(message)]));
+  bytes(FrameType.RESET, id, Buffer.concat([numbers(code), truncated(message)]));
 export const goawayFrame = (lastId: number, code: number, message: string): Frame =>
-  bytes(FrameType.GOAWAY, 0, Buffer.concat([numbers(lastId, code), shortened(message)]));
+  bytes(FrameType.GOAWAY, 0, Buffer.concat([numbers(lastId, code), truncated(message)]));
 
-/** The frames as few buffers: neighbouring small ones share one, so that a batch costs one write. */
+/** Encodes frames into few buffers: small neighbouring frames share one, so that a batch costs one write. */
 export function encodeFrames(frames: readonly Frame[]): Buffer[] {
   const out: Buffer[] = [];
   let from = 0;
   while (from < frames.length) {
     let to = from;
     let size = 0;
-    // A run ends with a frame whose payload is too long to copy: its header is still in the run.
+    // A run ends with a frame whose payload is too long to copy; its header still belongs to the run.
     for (let open = true; open && to < frames.length; to++) {
       const frame = frames[to] as Frame;
       open = isCopied(frame);
@@ -79,8 +79,8 @@ function numbers(...values: readonly number[]): Buffer {
   return buffer;
 }
 
-/** Cuts a message to what a frame may carry, at a character's border. */
-function shortened(message: string): Buffer {
+/** Cuts a message to MAX_MESSAGE_BYTES of UTF-8, between two characters. */
+function truncated(message: string): Buffer {
   const buffer = Buffer.from(message, "utf8");
   if (buffer.length <= MAX_MESSAGE_BYTES) return buffer;
   let end = MAX_MESSAGE_BYTES;

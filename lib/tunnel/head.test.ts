@@ -15,16 +15,16 @@ const request = {
 };
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-describe("a request's head from the wire", () => {
-  test("comes out as it went in", () => {
+describe("a request head from the peer", () => {
+  test("is parsed as it was sent", () => {
     expect(parseRequestHead(bytes(request))).toEqual(request);
   });
 
-  test.each(["none", "chunked", 0, 17])("says of its body: %s", (body) => {
+  test.each(["none", "chunked", 0, 17])("may have body %s", (body) => {
     expect(parseRequestHead(bytes({ ...request, body })).body).toBe(body);
   });
 
-  test("loses what nobody knows", () => {
+  test("loses unknown fields", () => {
     expect(parseRequestHead(bytes({ ...request, target: "10.0.0.1:22" }))).toEqual(request);
   });
 
@@ -57,12 +57,12 @@ describe("a request's head from the wire", () => {
     expect(() => parseRequestHead(bytes(value))).toThrow(TunnelError);
   });
 
-  test("is refused when it is no JSON", () => {
+  test("is refused when it is not JSON", () => {
     expect(() => parseRequestHead(Buffer.from("{"))).toThrow(TunnelError);
   });
 });
 
-describe("an answer's head from the wire", () => {
+describe("a response head from the peer", () => {
   test.each([101, 200, 304, 599, 600, 999])("may have status %d", (status) => {
     expect(parseResponseHead(bytes({ status, headers: [] }))).toEqual({ status, headers: [] });
   });
@@ -72,7 +72,7 @@ describe("an answer's head from the wire", () => {
   });
 });
 
-test("a handshake offers the tunnel in any case and place of its list, and only whole", () => {
+test("a handshake offers the tunnel in any letter case and position of the list, and only by the whole token", () => {
   expect(offersTunnel("drover-tunnel/1")).toBe(true);
   expect(offersTunnel("drover-tunnel/2, Drover-Tunnel/1")).toBe(true);
   expect(offersTunnel("drover-tunnel/10")).toBe(false);

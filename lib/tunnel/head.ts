@@ -1,27 +1,27 @@
-// What OPEN and HEAD carry. Both come from a peer, so their shape is checked before anybody sees them.
+// The payloads of OPEN, HEAD and REPLICAS. They come from a peer, so their shape is checked before use.
 import type { Framing } from "../http1/head.ts";
 import { TunnelCode, TunnelError } from "./errors.ts";
 
-/** Header names and values in turn, as in node's rawHeaders: repeats and order survive. */
+/** Header names and values alternating, as in node's rawHeaders: repeated headers and their order are preserved. */
 export type RawHeaders = readonly string[];
 
-/** A request for the cluster's API server, with the person it is made for. */
+/** A request for the cluster's API server, and the user on whose behalf it is made. */
 export interface RequestHead {
   readonly method: string;
-  /** Byte for byte what the client wrote after the cluster's name, with the query: begins with "/". */
+  /** The path after the cluster's name, with the query, byte for byte as the client sent it; begins with "/". */
   readonly path: string;
-  /** Without any identity, which the agent adds, and without what frames the body, which `body` says. */
+  /** Without identity headers, which the agent adds, and without Content-Length and Transfer-Encoding, which `body` replaces. */
   readonly headers: RawHeaders;
-  /** Whether DATA follow, and how many bytes; the agent holds the DATA against it. */
+  /** Whether DATA follows, and how many bytes; the agent checks the DATA against it. */
   readonly body: Framing;
-  /** As the cluster sees it: `drover:user:<name>`. */
+  /** The user name in the cluster: `drover:user:<name>`. */
   readonly user: string;
   readonly uid: string;
   readonly groups: readonly string[];
   readonly extra: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Reads a REPLICAS payload: names, one of them at least. Throws a Protocol TunnelError for anything else. */
+/** Parses a REPLICAS payload: at least one name. Throws a Protocol TunnelError for anything else. */
 export function parseReplicas(payload: Buffer): readonly string[] {
   let names: unknown;
   try {
@@ -34,20 +34,20 @@ export function parseReplicas(payload: Buffer): readonly string[] {
 }
 
 export interface ResponseHead {
-  /** 101 means: from here on raw bytes both ways. Never another 1xx; at most 999, because servers do send what HTTP does not have. */
+  /** 200 to 999, because servers send statuses that HTTP does not define; or 101: raw bytes follow in both directions. */
   readonly status: number;
   readonly headers: RawHeaders;
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// A value may hold what HTTP allows in one: no control characters, above all no CR, LF or NUL.
+// What HTTP allows in a header value: no control characters, in particular no CR, LF or NUL.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** A body is framed by `body`; a second opinion about where it ends is how requests are smuggled. */
+/** Refused, because `body` alone says where the body ends: two contradicting statements allow request smuggling. */
 const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 const REPLICA = /^[A-Za-z0-9._-]{1,63}$/;
 const PATH = /^\/[\x21-\xff]*$/;
 
-/** Reads an OPEN payload. Throws a Protocol TunnelError for anything else than a RequestHead. */
+/** Parses an OPEN payload. Throws a Protocol TunnelError for anything but a RequestHead. */
 export function parseRequestHead(payload: Buffer): RequestHead {
   const head = parseObject(payload, "OPEN");
   const { method, path, body, user, uid, groups, extra } = head;
@@ -63,7 +63,7 @@ export function parseRequestHead(payload: Buffer): RequestHead {
   return { method, path, headers, body, user, uid, groups, extra };
 }
 
-/** Reads a HEAD payload. Throws a Protocol TunnelError for anything else than a ResponseHead. */
+/** Parses a HEAD payload. Throws a Protocol TunnelError for anything but a ResponseHead. */
 export function parseResponseHead(payload: Buffer): ResponseHead {
   const head = parseObject(payload, "HEAD");
   const { status } = head;

@@ -8,7 +8,7 @@ function drain(queue: ByteQueue): Buffer[] {
   return pieces;
 }
 
-test("bytes come out in the order in which they went in, whatever the sizes", () => {
+test("bytes come out in the order in which they went in, whatever the piece sizes", () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 9000 }), fc.constant("shift" as const)), { maxLength: 30 }),
@@ -32,7 +32,7 @@ test("bytes come out in the order in which they went in, whatever the sizes", ()
   );
 });
 
-test("single bytes of large chunks hold memory for themselves only", () => {
+test("single bytes of large chunks do not keep the chunks in memory", () => {
   const queue = new ByteQueue();
   for (let i = 0; i < 20_000; i++) queue.push(Buffer.alloc(16_384, i).subarray(3, 4));
   const pieces = drain(queue);
@@ -40,7 +40,7 @@ test("single bytes of large chunks hold memory for themselves only", () => {
   expect([...held].reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThanOrEqual(2 * 16_384);
 });
 
-test("a piece that is a small part of its chunk does not hold the chunk", () => {
+test("a piece that is a small part of its chunk does not keep the chunk in memory", () => {
   const queue = new ByteQueue();
   queue.push(Buffer.alloc(1_000_000).subarray(0, 5_000));
   expect(queue.shift()?.buffer.byteLength).toBeLessThan(20_000);

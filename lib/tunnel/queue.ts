@@ -1,16 +1,16 @@
-// What a stream has received and nobody has read yet.
+// The bytes that a stream received and that are not read yet.
 
-/** Pieces shorter than this are copied into a block of their own. */
+/** Shorter pieces are copied into a shared block. */
 const SMALL_BYTES = 4 * 1024;
 const BLOCK_BYTES = 16 * 1024;
 
 /**
- * A queue of bytes whose memory is in proportion to its length, however small the pieces come: a piece of one byte is a view
- * on the whole chunk that the socket read, and holding the view would hold the chunk.
+ * A queue of bytes whose memory is proportional to its length, however small the pieces are. A piece of one byte is a view
+ * on the whole chunk that the socket read, so keeping the view would keep the whole chunk in memory.
  */
 export class ByteQueue {
   readonly #pieces: Buffer[] = [];
-  /** The block at the end of #pieces that still has room, and how much of it is used. */
+  /** The block that still has room, to be appended to #pieces, and how much of it is used. */
   #block: Buffer | undefined;
   #used = 0;
   #length = 0;
@@ -35,7 +35,7 @@ export class ByteQueue {
     }
   }
 
-  /** The oldest bytes, or undefined when there are none. */
+  /** Removes and returns the oldest bytes; undefined when the queue is empty. */
   shift(): Buffer | undefined {
     if (this.#pieces.length === 0) this.#seal();
     const piece = this.#pieces.shift();
@@ -58,7 +58,7 @@ export class ByteQueue {
   }
 }
 
-/** A copy with memory of its own: Buffer.from would take it from a pool, and so hold the pool. */
+/** A copy with its own memory. Buffer.from would take it from a pool, and so keep the pool in memory. */
 function copied(piece: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(piece.length);
   piece.copy(copy);

@@ -42,7 +42,7 @@ function pair(onStream: (stream: Stream) => void, config: SessionOptions["config
   return { opener, acceptor };
 }
 
-/** One end of a tunnel, the other played with raw frames. `heard` are the frames' names as they come back. */
+/** One end of a tunnel; the test plays the other with raw frames. `heard`: the names of the frames that come back. */
 function hostile(options: SessionOptions) {
   const [left, right] = duplexPair();
   const session = new Session(left, options);
@@ -74,7 +74,7 @@ function echo(stream: Stream): void {
 }
 
 describe("a stream", () => {
-  test("carries a request, its answer's head and both bodies", async () => {
+  test("carries a request, the response head and both bodies", async () => {
     const seen: RequestHead[] = [];
     const { opener } = pair((stream) => {
       seen.push(stream.request);
@@ -88,7 +88,7 @@ describe("a stream", () => {
     expect(opener.streamCount).toBe(0);
   });
 
-  test("carries any bytes in any portions both ways at once, with windows of any size", async () => {
+  test("carries any bytes in any portions in both directions at once, with windows of any size", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 20 }),
@@ -123,7 +123,7 @@ describe("a stream", () => {
     await until(() => opener.streamCount === 0);
   });
 
-  test("keeps a sender waiting while nobody reads, and holds no more than the window and two buffers", async () => {
+  test("makes a sender wait while nobody reads, and buffers no more than the window and two stream buffers", async () => {
     const total = 4 * 1024 * 1024;
     let sent = 0;
     const { opener, acceptor } = pair(
@@ -146,7 +146,7 @@ describe("a stream", () => {
     expect((await buffer(stalled)).length).toBeGreaterThanOrEqual(total);
   });
 
-  test("that is reset by one side fails on the other with the same code and words", async () => {
+  test("that is reset by one side fails on the other with the same code and message", async () => {
     const { opener } = pair((stream) => stream.reset(TunnelCode.Revoked, "the binding is gone"));
     const stream = opener.open(request);
     await expect(stream.head).rejects.toMatchObject({
@@ -169,7 +169,7 @@ describe("a stream", () => {
     expect(acceptor.streamCount).toBe(0);
   });
 
-  test("ends quietly when nobody listens for its error", async () => {
+  test("without an error listener ends without an uncaught error", async () => {
     const { opener, acceptor } = pair(() => {});
     opener.open(request);
     await until(() => acceptor.streamCount === 1);
@@ -213,7 +213,7 @@ describe("a session", () => {
     expect(await acceptor.closed).toBeUndefined();
   });
 
-  test("that the acceptor closes drains too, and tells the opener first", async () => {
+  test("that the acceptor closes drains too, after a GOAWAY to the opener", async () => {
     const [left, right] = duplexPair();
     const draining = Promise.withResolvers<TunnelError>();
     const opener = new Session(left, { role: "opener", onDraining: draining.resolve });
@@ -255,7 +255,7 @@ describe("a session", () => {
     await expect(opener.ping()).rejects.toThrow(TunnelError);
   });
 
-  test("measures the way there and back", async () => {
+  test("measures the round trip", async () => {
     const { opener, acceptor } = pair(() => {});
     expect(await opener.ping()).toBeGreaterThanOrEqual(0);
     expect(await acceptor.ping()).toBeGreaterThanOrEqual(0);
@@ -275,7 +275,7 @@ describe("a session", () => {
     session.destroy();
   });
 
-  test("takes the bytes that came with the handshake, although it left the connection paused", async () => {
+  test("reads the bytes that came with the handshake, although the handshake left the connection paused", async () => {
     const [left, right] = duplexPair();
     const accepted = Promise.withResolvers<Stream>();
     left.pause();
@@ -295,7 +295,7 @@ describe("a session", () => {
     expect(chunks.length).toBe(1);
   });
 
-  test("tells the acceptor the names of all replicas", async () => {
+  test("sends the names of all replicas to the acceptor", async () => {
     const [left, right] = duplexPair();
     const opener = new Session(left, { role: "opener" });
     const heard: (readonly string[])[] = [];
@@ -333,14 +333,14 @@ describe("a hostile opener", () => {
     ["grants no credit", () => [open(1), windowFrame(1, 0)], TunnelCode.Protocol],
     ["grants more credit than there is", () => [open(1), windowFrame(1, 0x7fffffff)], TunnelCode.Protocol],
     ["sends more than it has credit for", () => [open(1), dataFrame(1, Buffer.alloc(5001))], TunnelCode.FlowControl],
-  ])("that %s is told so and loses the tunnel", async (_, frames, code) => {
+  ])("that %s gets the reason and loses the tunnel", async (_, frames, code) => {
     const { session, send, heard } = accepts({ initialWindowBytes: 5000 });
     send(...frames());
     expect(await session.closed).toMatchObject({ code, remote: false });
     await until(() => heard.some(([name, , said]) => name === "goaway" && said === code));
   });
 
-  test("that opens with a head that is none ends that stream, and no other", async () => {
+  test("that sends a malformed request head ends that stream only", async () => {
     const { session, send, heard } = accepts({}, echo);
     send(open(1), openFrame(2, "[]"), open(3));
     await until(() => heard.length === 3);
@@ -352,7 +352,7 @@ describe("a hostile opener", () => {
     expect(session.streamCount).toBe(2);
   });
 
-  test("cannot open more streams than there may be", async () => {
+  test("cannot open more streams than the limit", async () => {
     const { session, send, heard } = accepts({ maxStreams: 3 });
     send(open(1), open(2), open(3), open(4));
     await until(() => heard.length > 0);
@@ -360,7 +360,7 @@ describe("a hostile opener", () => {
     expect(session.streamCount).toBe(3);
   });
 
-  /** Writes the frames again and again, and reads nothing, until the tunnel is over. How many frames that took. */
+  /** Writes the frames repeatedly, and reads nothing, until the tunnel is over. Returns the number of frames. */
   async function flood(frames: (round: number) => Frame[]): Promise<{ sent: number; most: number; reason: TunnelError | undefined }> {
     const [left, right] = duplexPair();
     const session = new Session(left, { role: "acceptor" });
@@ -377,15 +377,15 @@ describe("a hostile opener", () => {
     return { sent, most, reason: await session.closed };
   }
 
-  test("that pings without end loses the tunnel at once, and nothing waits for it", async () => {
+  test("that floods with PINGs loses the tunnel at once, and its answers do not pile up", async () => {
     const { sent, most, reason } = await flood(() => Array.from({ length: 1000 }, () => pingFrame(Buffer.alloc(8), 0)));
     expect(reason).toMatchObject({ code: TunnelCode.Protocol, message: "the peer sent too many PINGs" });
     expect(sent).toBe(1000);
     expect(most).toBeLessThan(1000);
   });
 
-  test("that asks for thousands of short answers and reads none loses the tunnel before they cost much", async () => {
-    // Beyond the streams that there may be, each OPEN is answered with a RESET.
+  test("that provokes thousands of short answers and reads none loses the tunnel before they use much memory", async () => {
+    // Beyond the limit of streams, each OPEN is answered with a RESET.
     const { sent, reason } = await flood((round) => Array.from({ length: 1000 }, (_, i) => openFrame(round * 1000 + i + 1, "[]")));
     expect(reason).toMatchObject({ code: TunnelCode.Timeout, message: "the peer does not read" });
     expect(sent).toBeLessThan(50_000);
@@ -411,7 +411,7 @@ describe("a hostile opener", () => {
     session.destroy();
   });
 
-  test("that resets streams while their frames are on the way does no harm", async () => {
+  test("that resets streams while their frames are in flight does no harm", async () => {
     const { session, send, heard } = accepts({}, echo);
     send(
       open(1),
@@ -426,7 +426,7 @@ describe("a hostile opener", () => {
     expect(session.streamCount).toBe(1);
   });
 
-  test("cannot make the acceptor fail otherwise than by ending the tunnel", async () => {
+  test("cannot make the acceptor fail, except by ending the tunnel", async () => {
     const frame = fc.oneof(
       fc.integer({ min: 1, max: 4 }).map(open),
       fc.integer({ min: 1, max: 4 }).map(head),
@@ -479,7 +479,7 @@ describe("a hostile acceptor", () => {
     expect(await session.closed).toMatchObject({ code: TunnelCode.Protocol });
   });
 
-  test("that sends a head with a line break in a value ends that stream, and no other", async () => {
+  test("that sends a header value with a line break ends that stream only", async () => {
     const { session, send, heard, stream } = opens();
     const other = session.open(request);
     send(headFrame(1, JSON.stringify({ status: 200, headers: ["a", "b\r\nSet-Cookie: c"] })), head(2));
@@ -488,14 +488,14 @@ describe("a hostile acceptor", () => {
     await until(() => heard.some(([name, id]) => name === "reset" && id === 1));
   });
 
-  test("that says GOAWAY for streams it never took lets the opener ask elsewhere", async () => {
+  test("that sends GOAWAY for streams it never accepted lets the opener retry elsewhere", async () => {
     const { session, send, stream } = opens();
     send(goawayFrame(0, TunnelCode.Done, "restarting"));
     await expect(stream.head).rejects.toMatchObject({ code: TunnelCode.Refused, remote: true });
     expect(await session.closed).toBeUndefined();
   });
 
-  test("that throws random bytes never makes the opener fail otherwise than by ending the tunnel", async () => {
+  test("that sends random bytes cannot make the opener fail, except by ending the tunnel", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 }), async (chunks) => {
         const { session, peer, stream } = opens();

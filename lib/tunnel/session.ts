@@ -2,31 +2,24 @@ import type { Duplex } from "node:stream";
 import { ByteBudget } from "./budget.ts";
 import { type TunnelConfig, tunnelConfig } from "./config.ts";
 import { Decoder, type FrameSink } from "./decode.ts";
-import { encodeFrames, goawayFrame, openFrame, pingFrame, replicasFrame, resetFrame } from "./encode.ts";
+import { goawayFrame, openFrame, pingFrame, replicasFrame, resetFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
-import { ACK, type Frame, HEADER_BYTES, MAX_STREAM_ID } from "./frame.ts";
+import { type Frame, MAX_STREAM_ID } from "./frame.ts";
 import { parseReplicas, parseRequestHead, type RequestHead } from "./head.ts";
+import { KeepAlive } from "./keepalive.ts";
+import { Outbox } from "./outbox.ts";
 import { type Link, Stream } from "./stream.ts";
-
-/** Bytes gathered before they are written at once rather than at the end of the turn. */
-const FLUSH_BYTES = 64 * 1024;
-/** What a frame costs besides its bytes for as long as it waits: it is an object, and most are small. */
-const FRAME_BYTES = 200;
-const MAX_UNANSWERED_PINGS = 100;
-/** PINGs that a peer may send: so many at once, and then so many a second. We send one in ten seconds, and some to see who lives. */
-const PING_BURST = 100;
-const PINGS_PER_SECOND = 10;
 
 export interface SessionOptions {
   /** The proxy opens streams, the agent accepts them. */
   readonly role: "opener" | "acceptor";
-  /** Acceptor: called for each new stream, with `stream.request` set. What it throws resets that stream. */
+  /** Acceptor: called for each new stream, with `stream.request` set. If it throws, that stream is reset. */
   readonly onStream?: (stream: Stream) => void;
-  /** Acceptor: the proxy named all its replicas. */
+  /** Acceptor: the names of all proxy replicas, called whenever the proxy sends them. */
   readonly onReplicas?: (names: readonly string[]) => void;
-  /** The peer said GOAWAY: streams that are open go on, new ones need another tunnel. */
+  /** The peer sent GOAWAY: open streams go on, new ones need another tunnel. */
   readonly onDraining?: (reason: TunnelError) => void;
-  /** What all streams may hold together, shared with other tunnels of the process. Default: one of its own. */
+  /** Limits the bytes that all streams buffer together; shared with other tunnels of the process. Default: a budget for this tunnel alone. */
   readonly budget?: ByteBudget;
   readonly config?: Partial<TunnelConfig>;
 }
@@ -38,7 +31,7 @@ export class Session implements Link {
   readonly maxDataBytes: number;
   readonly maxHeadBytes: number;
   readonly budget: ByteBudget;
-  /** Resolves when the connection is gone: with undefined after a drained end, with the reason otherwise. Never rejects. */
+  /** Resolves when the connection is gone: with undefined after an orderly drain, otherwise with the reason. Never rejects. */
   readonly closed: Promise<TunnelError | undefined>;
 
   readonly #duplex: Duplex;
@@ -47,28 +40,13 @@ export class Session implements Link {
   readonly #decoder: Decoder;
   readonly #closed = Promise.withResolvers<TunnelError | undefined>();
   readonly #streams = new Map<number, Stream>();
+  readonly #outbox: Outbox;
+  readonly #keepAlive: KeepAlive;
   #lastId = 0;
-
-  // Sending: frames gathered for one write, and the streams that wait for room.
-  #outbox: Frame[] = [];
-  #outboxBytes = 0;
-  /** The answer to a PING waits until all else is written, and only that to the last. */
-  #pong: Buffer | undefined;
-  #flushing: NodeJS.Immediate | undefined;
-  #full = false;
-  readonly #waiting = new Set<Stream>();
-
-  // The state of the connection.
   #draining: TunnelError | undefined;
   #ended = false;
-  readonly #keepalive: NodeJS.Timeout;
-  #heard = true;
-  #silentMs = 0;
-  #lastPing = 0n;
-  readonly #pings = new Map<bigint, PromiseWithResolvers<void>>();
-  readonly #pingsAllowed = { left: PING_BURST, at: performance.now() };
 
-  /** `head`: bytes that arrived with the handshake, after its blank line. */
+  /** `head`: bytes that arrived after the blank line of the handshake. */
   constructor(duplex: Duplex, options: SessionOptions, head?: Buffer) {
     this.#duplex = duplex;
     this.#options = options;
@@ -80,15 +58,18 @@ export class Session implements Link {
     this.budget = options.budget ?? new ByteBudget(this.#config.maxUnreadBytes);
     this.closed = this.#closed.promise;
     this.#decoder = new Decoder(this.#sink(), this.#config);
-    this.#keepalive = setInterval(() => this.#keepAlive(), this.#config.pingIntervalMs);
-    this.#keepalive.unref();
+    this.#outbox = new Outbox(duplex, this.#config);
+    this.#keepAlive = new KeepAlive({
+      ...this.#config,
+      sendPing: (payload) => this.send(pingFrame(payload, 0)),
+      onSilent: () => this.destroy(new TunnelError(TunnelCode.Timeout, "the peer is silent")),
+    });
     if (head !== undefined && head.length > 0) duplex.unshift(head);
     duplex.on("data", (chunk: Buffer) => this.#receive(chunk));
-    duplex.on("drain", () => this.#drained());
     duplex.on("error", (error) => this.#end(new TunnelError(TunnelCode.ConnectionLost, error.message)));
     duplex.on("end", () => this.#end(this.#lost()));
     duplex.on("close", () => this.#end(this.#lost()));
-    // Listening for data does not start a stream that somebody paused, as handshakes do.
+    // A handshake leaves the connection paused; a listener for data does not resume it.
     duplex.resume();
   }
 
@@ -102,22 +83,22 @@ export class Session implements Link {
     return !this.#ended && this.#draining === undefined && this.#lastId < MAX_STREAM_ID;
   }
 
-  /** Bytes that this end holds: to be sent, and received but not read. */
+  /** Bytes that this end buffers: to be sent, and received but not read. */
   get bufferedBytes(): number {
     let unread = 0;
     for (const stream of this.#streams.values()) unread += stream.unreadBytes;
-    return unread + this.#outboxBytes + this.#duplex.writableLength;
+    return unread + this.#outbox.bufferedBytes;
   }
 
   /**
-   * Begins a request. Opener only. Throws a TunnelError with code Refused when the session cannot take one more stream,
-   * RangeError when the head is longer than a frame may be.
+   * Begins a request; opener only. Throws a TunnelError with code Refused when the session takes no more streams, and a
+   * RangeError when the head is longer than `maxHeadBytes`.
    */
   open(request: RequestHead): Stream {
     if (this.#options.role !== "opener") throw new Error("only the opener opens streams");
     if (!this.usable) throw new TunnelError(TunnelCode.Refused, "the tunnel takes no new streams");
     if (this.#streams.size >= this.#config.maxStreams)
-      throw new TunnelError(TunnelCode.Refused, "the tunnel has as many streams as it carries");
+      throw new TunnelError(TunnelCode.Refused, "the tunnel has as many open streams as it allows");
     const frame = openFrame(this.#lastId + 1, JSON.stringify(request));
     if (frame.bytes > this.maxHeadBytes)
       throw new RangeError(`the request's headers take ${frame.bytes} bytes, more than the tunnel carries`);
@@ -129,27 +110,19 @@ export class Session implements Link {
     return stream;
   }
 
-  /** Tells the acceptor all replicas of the proxy. */
+  /** Sends the names of all proxy replicas to the acceptor; opener only. */
   announce(replicas: readonly string[]): void {
     if (this.#options.role !== "opener") throw new Error("only the opener names replicas");
     this.send(replicasFrame(replicas));
   }
 
-  /** Measures the way there and back, in milliseconds. Rejects with a TunnelError when the tunnel ends first. */
+  /** The round trip in milliseconds. Rejects with a TunnelError when the tunnel ends first. */
   async ping(): Promise<number> {
     if (this.#ended) throw new TunnelError(TunnelCode.ConnectionLost, "the tunnel has ended");
-    const started = performance.now();
-    const pong = Promise.withResolvers<void>();
-    this.#lastPing++;
-    this.#pings.set(this.#lastPing, pong);
-    const payload = Buffer.alloc(8);
-    payload.writeBigUInt64BE(this.#lastPing);
-    this.send(pingFrame(payload, 0));
-    await pong.promise;
-    return performance.now() - started;
+    return await this.#keepAlive.ping();
   }
 
-  /** No new streams; the connection ends when those that are open are over. Idempotent. */
+  /** Drains: takes no new streams, and ends the connection when the open ones are over. Idempotent. */
   close(message = "closing"): void {
     if (this.#ended || this.#draining?.remote === false) return;
     this.#draining = new TunnelError(TunnelCode.Done, message);
@@ -157,7 +130,7 @@ export class Session implements Link {
     this.#endIfDrained();
   }
 
-  /** Ends everything now; every open stream fails with the error. Idempotent. */
+  /** Ends the tunnel now; every open stream fails with the error. Idempotent. */
   destroy(error: TunnelError = new TunnelError(TunnelCode.Cancelled, "the tunnel was ended")): void {
     if (this.#ended) return;
     this.send(goawayFrame(this.#lastId, error.code, error.message));
@@ -167,76 +140,28 @@ export class Session implements Link {
   // ── for streams ──
 
   get congested(): boolean {
-    return this.#full || this.#outboxBytes >= FLUSH_BYTES;
+    return this.#outbox.congested;
   }
 
   send(frame: Frame): void {
     if (this.#ended) return;
-    this.#outbox.push(frame);
-    this.#outboxBytes += HEADER_BYTES + frame.bytes;
-    if (this.#outboxBytes >= FLUSH_BYTES && !this.#full) this.#write();
-    if (this.#outboxBytes + this.#outbox.length * FRAME_BYTES + this.#duplex.writableLength > this.#config.maxBacklogBytes) {
-      this.#end(new TunnelError(TunnelCode.Timeout, "the peer does not read"));
-    } else {
-      this.#flushSoon();
-    }
+    if (!this.#outbox.send(frame)) this.#end(new TunnelError(TunnelCode.Timeout, "the peer does not read"));
   }
 
-  waitForRoom(stream: Stream): void {
-    this.#waiting.add(stream);
-    this.#flushSoon();
+  waitToSend(stream: Stream): void {
+    this.#outbox.waitToSend(stream);
   }
 
-  forget(stream: Stream): void {
+  release(stream: Stream): void {
     this.#streams.delete(stream.id);
-    this.#waiting.delete(stream);
+    this.#outbox.release(stream);
     this.#endIfDrained();
-  }
-
-  // ── sending ──
-
-  /** At the end of this turn of the event loop: what its other events add goes into the same write. */
-  #flushSoon(): void {
-    if (!this.#full) this.#flushing ??= setImmediate(() => this.#flush());
-  }
-
-  /** Writes what was gathered, then lets streams that wait send on, each one frame. While the connection is full, all is kept here. */
-  #flush(): void {
-    clearImmediate(this.#flushing);
-    this.#flushing = undefined;
-    if (this.#ended) return;
-    if (!this.#full) this.#write();
-    let turns = this.#waiting.size;
-    for (const stream of this.#waiting) {
-      if (this.congested || turns-- === 0) break;
-      this.#waiting.delete(stream);
-      stream.resumeSending();
-    }
-    if (this.#waiting.size > 0) this.#flushSoon();
-  }
-
-  #write(): void {
-    if (this.#pong !== undefined) this.#outbox.push(pingFrame(this.#pong, ACK));
-    this.#pong = undefined;
-    if (this.#outbox.length === 0) return;
-    const frames = this.#outbox;
-    this.#outbox = [];
-    this.#outboxBytes = 0;
-    this.#duplex.cork();
-    for (const buffer of encodeFrames(frames)) this.#duplex.write(buffer);
-    this.#duplex.uncork();
-    this.#full = this.#duplex.writableNeedDrain;
-  }
-
-  #drained(): void {
-    this.#full = false;
-    this.#flush();
   }
 
   // ── receiving ──
 
   #receive(chunk: Buffer): void {
-    this.#heard = true;
+    this.#keepAlive.received();
     try {
       this.#decoder.push(chunk);
     } catch (error) {
@@ -252,7 +177,7 @@ export class Session implements Link {
       end: (id) => this.#deliver(id, (stream) => stream.receiveEnd()),
       reset: (id, code, message) => this.#deliver(id, (stream) => stream.receiveReset(code, message)),
       window: (id, increment) => this.#deliver(id, (stream) => stream.receiveWindow(increment)),
-      ping: (payload, ack) => (ack ? this.#answered(payload.readBigUInt64BE()) : this.#answer(payload)),
+      ping: (payload, ack) => (ack ? this.#keepAlive.answered(payload.readBigUInt64BE()) : this.#answer(payload)),
       replicas: (payload) => this.#replicas(payload),
       goaway: (lastId, code, message) => this.#drain(lastId, new TunnelError(codeFromWire(code), message, true)),
     };
@@ -265,27 +190,13 @@ export class Session implements Link {
   }
 
   #answer(payload: Buffer): void {
-    const now = performance.now();
-    const allowed = this.#pingsAllowed;
-    allowed.left = Math.min(PING_BURST, allowed.left + ((now - allowed.at) / 1000) * PINGS_PER_SECOND) - 1;
-    allowed.at = now;
-    if (allowed.left < 0) throw new TunnelError(TunnelCode.Protocol, "the peer sent too many PINGs");
-    this.#pong = Buffer.from(payload);
-    this.#flushSoon();
-  }
-
-  /** The answer to one PING answers those before it. */
-  #answered(id: bigint): void {
-    for (const [sent, pong] of this.#pings) {
-      if (sent > id) return;
-      this.#pings.delete(sent);
-      pong.resolve();
-    }
+    if (!this.#keepAlive.allowsPing()) throw new TunnelError(TunnelCode.Protocol, "the peer sent too many PINGs");
+    this.#outbox.answerPing(payload);
   }
 
   /**
-   * Hands a frame to its stream. One that is over already is no fault (frames cross on the way), one that never was is.
-   * What a listener of the stream throws ends that stream, not the others.
+   * Hands a frame to its stream. A frame for a stream that is over is ignored, because frames cross on the way. A frame for a stream
+   * that never existed is an error. An exception in a listener of the stream ends that stream only.
    */
   #deliver(id: number, receive: (stream: Stream) => void): void {
     if (this.#ended) return;
@@ -315,7 +226,7 @@ export class Session implements Link {
     try {
       request = parseRequestHead(payload);
     } catch (error) {
-      // Of one request only: nobody else's may suffer for what came in its head.
+      // Only this stream is refused: its head may come from one client, and other requests must not suffer.
       this.send(resetFrame(id, TunnelCode.Protocol, error instanceof Error ? error.message : ""));
       return;
     }
@@ -324,7 +235,7 @@ export class Session implements Link {
     try {
       this.#options.onStream?.(stream);
     } catch {
-      stream.reset(TunnelCode.Internal, "the request could not be begun");
+      stream.reset(TunnelCode.Internal, "the request could not be started");
     }
   }
 
@@ -343,21 +254,11 @@ export class Session implements Link {
     this.#endIfDrained();
   }
 
-  // ── the connection's life ──
-
-  #keepAlive(): void {
-    this.#silentMs = this.#heard ? 0 : this.#silentMs + this.#config.pingIntervalMs;
-    this.#heard = false;
-    if (this.#silentMs >= this.#config.pingTimeoutMs || this.#pings.size > MAX_UNANSWERED_PINGS) {
-      this.destroy(new TunnelError(TunnelCode.Timeout, "the peer is silent"));
-    } else {
-      this.ping().catch(() => {});
-    }
-  }
+  // ── end of the connection ──
 
   #endIfDrained(): void {
     if (this.#ended || this.#draining === undefined || this.#streams.size > 0) return;
-    // The opener ends the connection: an acceptor that drains still owes answers to what is on its way.
+    // Only the opener ends the connection: requests may still be on their way to an acceptor that drains.
     if (this.#options.role === "opener") this.#end(undefined);
   }
 
@@ -367,22 +268,17 @@ export class Session implements Link {
       : new TunnelError(TunnelCode.ConnectionLost, "the connection is gone");
   }
 
-  /** Once: says its last, ends the connection, fails the streams. */
+  /** Once: writes what is gathered, ends the connection, fails the streams. */
   #end(error: TunnelError | undefined): void {
     if (this.#ended) return;
-    if (!this.#duplex.writableEnded && !this.#duplex.destroyed) {
-      this.#write();
-      this.#duplex.end();
-    }
+    this.#outbox.close();
     this.#ended = true;
-    clearInterval(this.#keepalive);
-    clearImmediate(this.#flushing);
+    this.#keepAlive.stop();
     const streams = [...this.#streams.values()];
     const reason = error ?? new TunnelError(TunnelCode.ConnectionLost, "the tunnel has ended");
     for (const stream of streams) stream.abort(reason);
-    for (const ping of this.#pings.values()) ping.reject(reason);
-    this.#waiting.clear();
-    // Give the last bytes a moment to leave, then be gone, whatever the peer does.
+    this.#keepAlive.fail(reason);
+    // The last bytes get a moment to be sent; then the connection is closed, whatever the peer does.
     if (error === undefined) setTimeout(() => this.#duplex.destroy(), 1_000).unref();
     else setImmediate(() => this.#duplex.destroy());
     this.#closed.resolve(error);

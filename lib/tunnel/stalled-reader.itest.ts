@@ -1,4 +1,4 @@
-// Two ends of a tunnel over TLS on loopback, as in earnest: one reader stalls in the middle of 500 MB.
+// Two ends of a tunnel over TLS on loopback; one reader stalls in the middle of 500 MB.
 
 import { setImmediate as turn } from "node:timers/promises";
 import { connect, createServer, type TLSSocket } from "node:tls";
@@ -28,7 +28,7 @@ let acceptor: Session;
 let produced = 0;
 const sockets: TLSSocket[] = [];
 
-/** Answers /bulk with 500 MB as fast as it may, anything else with 1 KB. */
+/** Answers /bulk with 500 MB as fast as backpressure allows, anything else with 1 KB. */
 function answer(stream: Stream): void {
   stream.resume();
   stream.sendHead({ status: 200, headers: [] });
@@ -88,7 +88,7 @@ async function small(): Promise<number> {
   return bytes;
 }
 
-test("a reader that stalls in 500 MB leaves others alive and makes both ends grow by less than 2 MB", async () => {
+test("a reader that stalls in 500 MB does not stop other requests, and makes both ends grow by less than 2 MB", async () => {
   for (let i = 0; i < 200; i++) await small();
   const before = memory();
   const bulk = opener.open(request("/bulk"));

@@ -1,12 +1,12 @@
 import { Duplex } from "node:stream";
-import type { ByteBudget, Holder } from "./budget.ts";
+import type { BudgetedStream, ByteBudget } from "./budget.ts";
 import { dataFrame, endFrame, headFrame, resetFrame, windowFrame } from "./encode.ts";
 import { codeFromWire, TunnelCode, TunnelError } from "./errors.ts";
 import { type Frame, MAX_WINDOW_BYTES } from "./frame.ts";
 import { parseResponseHead, type RequestHead, type ResponseHead } from "./head.ts";
 import { ByteQueue } from "./queue.ts";
 
-/** What a stream needs of the connection that carries it. */
+/** What a stream needs from the connection that carries it. */
 export interface Link {
   readonly initialWindowBytes: number;
   readonly windowBytes: number;
@@ -14,25 +14,25 @@ export interface Link {
   readonly budget: ByteBudget;
   readonly maxDataBytes: number;
   readonly maxHeadBytes: number;
-  /** Whether the connection holds as many bytes as it should; DATA then waits for its turn. */
+  /** The connection buffers enough bytes; DATA has to wait for its turn. */
   readonly congested: boolean;
   send(frame: Frame): void;
-  /** Calls `stream.resumeSending()` when there is room, in turn with the other streams that wait. */
-  waitForRoom(stream: Stream): void;
-  /** The stream is over in both directions, or was aborted: nothing more may come from or go to it. */
-  forget(stream: Stream): void;
+  /** Calls `stream.resumeSending()` when there is room, in turn with the other waiting streams. */
+  waitToSend(stream: Stream): void;
+  /** The stream is over in both directions, or was aborted: nothing more is sent or received for it. */
+  release(stream: Stream): void;
 }
 
 /**
- * One request and its answer. As a Duplex it carries the two bodies, with backpressure in both directions; errors arrive as
- * TunnelError, and a stream without an error listener ends quietly.
+ * One request and its response. As a Duplex it carries the two bodies, with backpressure in both directions. Errors arrive as
+ * TunnelError; a stream without an error listener ends without one being thrown.
  *
- * Events besides a Duplex's: "head" (ResponseHead), on the opener's side.
+ * Emits, besides the events of a Duplex: "head" (ResponseHead), on the opener's side.
  */
-export class Stream extends Duplex implements Holder {
+export class Stream extends Duplex implements BudgetedStream {
   readonly id: number;
   readonly request: RequestHead;
-  /** The answer's head, on the opener's side. Rejects with a TunnelError when the stream ends before it; may be left unawaited. */
+  /** The response head, on the opener's side. Rejects with a TunnelError when the stream ends before it; need not be awaited. */
   readonly head: Promise<ResponseHead>;
   /** Bytes of body sent and received so far. */
   bytesSent = 0;
@@ -43,24 +43,27 @@ export class Stream extends Duplex implements Holder {
   readonly #headPromise = Promise.withResolvers<ResponseHead>();
   #headDone = false;
 
-  // Receiving: the peer's credit, what was read but not yet granted again, what waits to be read.
+  // Receiving.
+  /** Bytes that the peer may still send. */
   #window: number;
-  /** What the peer may have sent that is unread; grows once. */
-  #target: number;
-  #owed = 0;
+  /** Bytes that the peer may have sent and that are unread; grows once. */
+  #targetWindow: number;
+  /** Bytes that were read since the last WINDOW. */
+  #ungranted = 0;
   readonly #received = new ByteQueue();
-  #wanted = false;
-  #peerEnded = false;
+  /** The reader asked for data, and has not got any since. */
+  #readRequested = false;
+  #remoteEnded = false;
 
-  // Sending: our credit, and the write that waits for it.
+  // Sending: the credit that the peer gave, and the write that waits for it.
   #credit: number;
   #unsent: Buffer | undefined;
   #written: ((error?: Error | null) => void) | undefined;
-  #weEnded = false;
+  #localEnded = false;
 
-  #forgotten = false;
-  /** Whether the budget knows of bytes that this stream holds. */
-  #holds = false;
+  #released = false;
+  /** Whether the budget counts bytes of this stream. */
+  #counted = false;
 
   constructor(link: Link, id: number, request: RequestHead, opener: boolean) {
     super({ readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024, allowHalfOpen: true, decodeStrings: true });
@@ -69,47 +72,47 @@ export class Stream extends Duplex implements Holder {
     this.request = request;
     this.#opener = opener;
     this.#window = link.initialWindowBytes;
-    this.#target = link.initialWindowBytes;
+    this.#targetWindow = link.initialWindowBytes;
     this.#credit = link.initialWindowBytes;
     this.head = this.#headPromise.promise;
     this.head.catch(ignore);
     this.on("error", ignore);
   }
 
-  /** Bytes received and not yet read by anybody; the peer's credit bounds it. */
+  /** Bytes received and not yet read; bounded by the credit given to the peer. */
   get unreadBytes(): number {
     return this.#received.length + this.readableLength;
   }
 
-  /** Answers the request: once, by the acceptor, before any byte of the body. Throws RangeError when longer than a head may be. */
+  /** Sends the response head: once, by the acceptor, before any byte of the body. Throws a RangeError when it is longer than `maxHeadBytes`. */
   sendHead(head: ResponseHead): void {
     if (this.#opener || this.#headDone) throw new Error("a head is sent once, by the acceptor");
-    if (this.#forgotten) return;
+    if (this.#released) return;
     const frame = headFrame(this.id, JSON.stringify(head));
     if (frame.bytes > this.#link.maxHeadBytes)
-      throw new RangeError(`the answer's headers take ${frame.bytes} bytes, more than the tunnel carries`);
+      throw new RangeError(`the response headers take ${frame.bytes} bytes, more than the tunnel carries`);
     this.#headDone = true;
     this.#link.send(frame);
   }
 
-  /** Ends the stream in both directions and tells the peer why. Idempotent. */
+  /** Ends the stream in both directions and sends the reason to the peer. Idempotent. */
   reset(code: TunnelCode, message = ""): void {
     this.destroy(new TunnelError(code, message));
   }
 
-  giveUp(): void {
-    this.reset(TunnelCode.Unread, "this was unread for longest when all that waits to be read took too much memory");
+  evict(): void {
+    this.reset(TunnelCode.Unread, "unread data took too much memory, and this stream was unread for longest");
   }
 
   // ── from the session ──
 
   receiveHead(payload: Buffer): void {
-    if (!this.#opener || this.#headDone) throw new TunnelError(TunnelCode.Protocol, "the peer sent a head that was not due");
+    if (!this.#opener || this.#headDone) throw new TunnelError(TunnelCode.Protocol, "the peer sent an unexpected HEAD");
     let head: ResponseHead;
     try {
       head = parseResponseHead(payload);
     } catch (error) {
-      // Of one answer only: it may be a pod's doing, and nobody else's answers may suffer for it.
+      // Only this stream ends: one pod may have sent the head, and other responses must not suffer.
       this.destroy(error as TunnelError);
       return;
     }
@@ -119,29 +122,28 @@ export class Stream extends Duplex implements Holder {
   }
 
   receiveData(piece: Buffer): void {
-    if (this.#peerEnded || (this.#opener && !this.#headDone))
-      throw new TunnelError(TunnelCode.Protocol, "the peer sent data that was not due");
+    if (this.#remoteEnded || (this.#opener && !this.#headDone)) throw new TunnelError(TunnelCode.Protocol, "the peer sent unexpected DATA");
     this.#window -= piece.length;
     if (this.#window < 0) throw new TunnelError(TunnelCode.FlowControl, "the peer sent more than it had credit for");
     this.bytesReceived += piece.length;
-    // Straight to a listener that keeps up; everything else waits in the queue, which holds no foreign memory.
+    // A reader that keeps up gets the piece directly; everything else is copied into the queue, which does not keep the socket's chunk.
     if (this.readableFlowing && this.readableLength === 0 && this.#received.length === 0) {
       this.push(piece);
       this.#grant(piece.length);
       return;
     }
     this.#received.push(piece);
-    if (this.#wanted) this.#deliver();
+    if (this.#readRequested) this.#deliver();
     this.#account(false);
   }
 
   receiveEnd(): void {
-    if (this.#peerEnded || (this.#opener && !this.#headDone))
-      throw new TunnelError(TunnelCode.Protocol, "the peer ended what it had not begun");
-    this.#peerEnded = true;
+    if (this.#remoteEnded || (this.#opener && !this.#headDone))
+      throw new TunnelError(TunnelCode.Protocol, "the peer sent an unexpected END");
+    this.#remoteEnded = true;
     if (this.#received.length === 0) this.push(null);
-    else if (this.#wanted) this.#deliver();
-    this.#forgetIfOver();
+    else if (this.#readRequested) this.#deliver();
+    this.#releaseIfOver();
   }
 
   receiveReset(code: number, message: string): void {
@@ -155,22 +157,22 @@ export class Stream extends Duplex implements Holder {
     this.resumeSending();
   }
 
-  /** Sends one frame of what waits, if there is credit and room. */
+  /** Sends at most one frame of the waiting write, if there is credit and room. */
   resumeSending(): void {
     const unsent = this.#unsent;
     if (unsent === undefined || this.#credit === 0) return;
     if (this.#link.congested) {
-      this.#link.waitForRoom(this);
+      this.#link.waitToSend(this);
       return;
     }
     const length = Math.min(unsent.length, this.#credit, this.#link.maxDataBytes);
-    const waited = this.#holds;
+    const waited = this.#counted;
     this.#credit -= length;
     this.bytesSent += length;
     this.#link.send(dataFrame(this.id, length === unsent.length ? unsent : unsent.subarray(0, length)));
     if (length < unsent.length) {
       this.#unsent = unsent.subarray(length);
-      this.#link.waitForRoom(this); // after the others that wait
+      this.#link.waitToSend(this); // behind the other waiting streams
     } else {
       this.#unsent = undefined;
       const written = this.#written;
@@ -180,22 +182,22 @@ export class Stream extends Duplex implements Holder {
     if (waited) this.#account(true);
   }
 
-  /** Ends the stream without telling the peer: it knows, or is gone. */
+  /** Ends the stream without a RESET, because the peer knows or is gone. */
   abort(error: TunnelError): void {
-    this.#forget();
+    this.#release();
     this.destroy(error);
   }
 
-  // ── a Duplex's own ──
+  // ── implementation of Duplex ──
 
   override _read(): void {
-    this.#wanted = true;
+    this.#readRequested = true;
     this.#deliver();
   }
 
   override read(size?: number): unknown {
     const piece: unknown = super.read(size);
-    if (this.#holds && piece !== null) this.#account(true);
+    if (this.#counted && piece !== null) this.#account(true);
     return piece;
   }
 
@@ -215,24 +217,25 @@ export class Stream extends Duplex implements Holder {
       callback(new Error("the head comes before the end"));
       return;
     }
-    this.#weEnded = true;
-    if (!this.#forgotten) this.#link.send(endFrame(this.id));
-    this.#forgetIfOver();
+    this.#localEnded = true;
+    if (!this.#released) this.#link.send(endFrame(this.id));
+    this.#releaseIfOver();
     callback();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.#forgotten) {
-      const over = this.#weEnded && this.#peerEnded;
+    if (!this.#released) {
+      const over = this.#localEnded && this.#remoteEnded;
       if (!over) {
-        const told = error instanceof TunnelError ? error : undefined;
-        this.#link.send(resetFrame(this.id, told?.code ?? (error ? TunnelCode.Internal : TunnelCode.Cancelled), told?.message ?? ""));
+        const cause = error instanceof TunnelError ? error : undefined;
+        this.#link.send(resetFrame(this.id, cause?.code ?? (error ? TunnelCode.Internal : TunnelCode.Cancelled), cause?.message ?? ""));
       }
-      this.#forget();
+      this.#release();
     }
-    if (this.#holds) this.#link.budget.hold(this, 0, false);
-    this.#holds = false;
-    if (!this.#headDone) this.#headPromise.reject(error ?? new TunnelError(TunnelCode.Cancelled, "the stream was ended before its answer"));
+    if (this.#counted) this.#link.budget.update(this, 0, false);
+    this.#counted = false;
+    if (!this.#headDone)
+      this.#headPromise.reject(error ?? new TunnelError(TunnelCode.Cancelled, "the stream was ended before its response"));
     this.#received.clear();
     const written = this.#written;
     this.#unsent = undefined;
@@ -242,50 +245,50 @@ export class Stream extends Duplex implements Holder {
   }
 
   #deliver(): void {
-    while (this.#wanted) {
+    while (this.#readRequested) {
       const piece = this.#received.shift();
       if (piece === undefined) {
-        if (this.#peerEnded) this.push(null);
+        if (this.#remoteEnded) this.push(null);
         return;
       }
-      this.#wanted = false; // before the push, which may call _read
-      if (this.push(piece)) this.#wanted = true;
+      this.#readRequested = false; // before the push, which may call _read
+      if (this.push(piece)) this.#readRequested = true;
       this.#grant(piece.length);
     }
   }
 
   /**
-   * Gives credit back in portions, not for every piece; a peer that has ended needs none. A stream that is read gets more of it than it
-   * began with, as long as there is memory.
+   * Gives credit back in portions, not for each piece; a peer that sent END needs none. A stream that is read gets more credit than it
+   * started with, unless memory is scarce.
    */
   #grant(length: number): void {
-    this.#owed += length;
-    if (this.#owed * 2 < this.#target || this.#peerEnded || this.#forgotten) return;
-    const target = this.#link.budget.scarce ? this.#target : Math.max(this.#target, this.#link.windowBytes);
-    const grant = this.#owed + target - this.#target;
+    this.#ungranted += length;
+    if (this.#ungranted * 2 < this.#targetWindow || this.#remoteEnded || this.#released) return;
+    const targetWindow = this.#link.budget.scarce ? this.#targetWindow : Math.max(this.#targetWindow, this.#link.windowBytes);
+    const grant = this.#ungranted + targetWindow - this.#targetWindow;
     this.#link.send(windowFrame(this.id, grant));
     this.#window += grant;
-    this.#target = target;
-    this.#owed = 0;
+    this.#targetWindow = targetWindow;
+    this.#ungranted = 0;
   }
 
-  /** Tells the budget what this stream holds: received and not read, and to be sent and not yet allowed. */
+  /** Reports to the budget how many bytes this stream buffers: received and not read, and waiting for credit. */
   #account(progress: boolean): void {
     if (this.destroyed) return;
-    // Whoever writes to a stream that waits fills its buffer first.
+    // A writer fills the buffer of a waiting stream, so it counts as full.
     const bytes = this.unreadBytes + (this.#unsent === undefined ? 0 : Math.max(this.writableLength, this.writableHighWaterMark));
-    this.#holds = bytes > 0;
-    this.#link.budget.hold(this, bytes, progress);
+    this.#counted = bytes > 0;
+    this.#link.budget.update(this, bytes, progress);
   }
 
-  #forgetIfOver(): void {
-    if (this.#weEnded && this.#peerEnded) this.#forget();
+  #releaseIfOver(): void {
+    if (this.#localEnded && this.#remoteEnded) this.#release();
   }
 
-  #forget(): void {
-    if (this.#forgotten) return;
-    this.#forgotten = true;
-    this.#link.forget(this);
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#link.release(this);
   }
 }
 
