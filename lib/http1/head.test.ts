@@ -35,7 +35,7 @@ describe("the head of a request", () => {
     ]);
   });
 
-  test("that asks for another protocol has no body", () => {
+  test("that asks for an upgrade has no body", () => {
     const upgrade = { upgrade: "websocket", headers: ["Sec-WebSocket-Version", "13"] };
     expect(headerLines(outgoing(upgrade), "h")).toEqual([
       ...["Host", "h", "Sec-WebSocket-Version", "13", "Connection", "Upgrade", "Upgrade", "websocket"],

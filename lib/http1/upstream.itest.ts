@@ -1,4 +1,4 @@
-// Requests that are written from parts, through a real outbound proxy.
+// Requests built from parts, sent through a real outbound proxy.
 import { once } from "node:events";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { createServer } from "node:https";
@@ -11,7 +11,7 @@ import { Upstream } from "./upstream.ts";
 
 const NAME = "api.drover.test";
 
-test("requests and upgrades go through the outbound proxy, and kept connections are used again", async () => {
+test("requests and upgrades go through the outbound proxy, and idle connections are reused", async () => {
   const squid = await startOutboundProxy([NAME]);
   if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
   const authority = Authority.create("behind the proxy");

@@ -1,5 +1,5 @@
-// Every HTTP/1.1 request that we make from parts goes through here. It holds the body against its framing: one byte more or fewer than
-// declared, and the connection is destroyed before a byte of it could be read as the next request.
+// Sends every HTTP/1.1 request that Drover builds from parts. It checks the body against its framing: with one byte more or fewer than
+// declared, the connection is destroyed before any byte could be read as the next request.
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, type AgentOptions, type RequestOptions, request } from "node:https";
 import type { Duplex, Readable } from "node:stream";
@@ -13,7 +13,7 @@ export interface UpstreamOptions {
   readonly server: string;
   readonly ca?: Route["ca"];
   readonly serverName?: Route["serverName"];
-  /** The outbound proxy to go through; absent: what HTTPS_PROXY and NO_PROXY say. */
+  /** The outbound proxy to use; absent: as HTTPS_PROXY and NO_PROXY say. */
   readonly proxyURL?: Route["proxyURL"];
   /** Connections that requests of one identity may use at once, and keep open while idle. */
   readonly socketsPerIdentity: number;
@@ -24,14 +24,14 @@ export interface UpstreamOptions {
 export type PendingRequest = Pick<ClientRequest, "on" | "once" | "destroy" | "destroyed" | "reusedSocket">;
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Below the 90 s after which an API server ends idle connections, so that we do not write into one that is being closed. */
+/** Below the 90 s after which an API server ends idle connections, so that no request is written to a connection that is being closed. */
 const IDLE_MS = 60_000;
 const MAX_ANSWER_HEADER_BYTES = 128 * 1024;
 
 export class Upstream {
   /** host[:port], as in the header Host. */
   readonly host: string;
-  /** The path at which the server has its "/"; "" when that is the root. */
+  /** The path prefix of the server; "" when there is none. */
   readonly prefix: string;
   readonly #url: URL;
   readonly #pools: Pools;
@@ -51,8 +51,8 @@ export class Upstream {
   }
 
   /**
-   * Begins a request. `identity`: whose it is; its connection was and will be used for requests of the same identity only. `body` is read
-   * when the framing says that there is one, and only then. Throws TypeError when it cannot be written as one request.
+   * Starts a request. `identity`: connections are used for requests of the same identity only. `body` is read only when the framing
+   * declares one. Throws a TypeError when it cannot be written as one request.
    */
   send(outgoing: OutgoingRequest, identity: string, body?: Readable | Buffer): PendingRequest {
     if (body === undefined ? outgoing.body !== "none" && outgoing.body !== 0 : outgoing.body === "none")
@@ -88,12 +88,12 @@ function writeWhole(req: ClientRequest, framing: Framing, body: Buffer): void {
   else req.destroy(new FramingError("the body has another length than it declares"));
 }
 
-/** Carries the body over with backpressure, and never a byte more than its framing allows. */
+/** Sends the body with backpressure, and never a byte more than its framing allows. */
 function writeBody(req: ClientRequest, framing: Framing, body: Readable): void {
   let left = typeof framing === "number" ? framing : Number.POSITIVE_INFINITY;
   let ended = false;
   body.on("data", (piece: Buffer) => {
-    // What still comes for a request that is over is read and dropped, so that the body can end.
+    // After the request is over, the rest of the body is read and dropped, so that the stream can end.
     if (req.destroyed) return;
     left -= piece.length;
     if (left < 0) req.destroy(new FramingError("the body is longer than it declares"));
@@ -105,22 +105,22 @@ function writeBody(req: ClientRequest, framing: Framing, body: Readable): void {
     if (Number.isFinite(left) && left !== 0) req.destroy(new FramingError("the body is shorter than it declares"));
     else req.end();
   });
-  body.once("close", () => ended || req.destroy(new FramingError("the body was broken off")));
+  body.once("close", () => ended || req.destroy(new FramingError("the body was aborted")));
   req.once("close", () => body.resume());
 }
 
-/** A body did not keep to its framing; the connection is gone. */
+/** A body did not match its framing; the connection is destroyed. */
 export class FramingError extends Error {
   override readonly name = "FramingError";
 }
 
-/** Opens connections. The authorities are asked for each one, and not for each request. */
+/** Opens connections. The trusted authorities are read for each connection, not for each request. */
 class Connector {
   readonly #server: URL;
   readonly #route: Route;
   readonly #proxy: URL | undefined;
   #ca: string | undefined;
-  /** Of the last connection: the next one resumes it, which spares both ends most of the handshake, the server's certificate included. */
+  /** The TLS session of the last connection. The next connection resumes it, which saves most of the handshake, the server's certificate included. */
   #session: Buffer | undefined;
 
   constructor(server: URL, route: Route) {
@@ -141,7 +141,7 @@ class Connector {
 
   #secure(options: RequestOptions, connect: (options: RequestOptions) => TLSSocket): TLSSocket {
     const tls = tlsOptions(this.#route);
-    // A session is resumed without another look at the certificate, so it ends with the authorities that verified it.
+    // Resuming a session does not verify the certificate again, so a session is dropped when the authorities change.
     if (tls.ca !== this.#ca) [this.#ca, this.#session] = [tls.ca, undefined];
     const socket = connect({ ...options, ...tls, session: this.#session } as RequestOptions);
     socket.on("session", (session: Buffer) => {
@@ -180,10 +180,10 @@ class Pools extends Agent {
   }
 }
 
-/** Bounds the time to connect, not the time to answer: watches may be silent for long. */
+/** Limits the time to connect, not the time to answer: a watch may be silent for a long time. */
 function limitConnect(req: ClientRequest): void {
   req.once("socket", (socket) => {
-    // Through an outbound proxy only TLS is still to come.
+    // Through an outbound proxy, TCP is connected already and only TLS remains.
     if (!socket.connecting && !(socket as TLSSocket & { readonly secureConnecting?: boolean }).secureConnecting) return;
     const timer = setTimeout(() => req.destroy(new Error("connecting took too long")), CONNECT_TIMEOUT_MS);
     const done = (): void => clearTimeout(timer);

@@ -12,7 +12,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const pem = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
 
-test("a file that changes is read again, and what is no certificate, or not there, leaves the last content in use", async () => {
+test("a changed file is read again; while it is missing or holds no certificate, the last content stays in use", async () => {
   const file = join(directory, "ca.crt");
   await writeFile(file, pem("one"));
   const ca = caFile(file);
@@ -27,7 +27,7 @@ test("a file that changes is read again, and what is no certificate, or not ther
   expect(ca()).toBe(pem("two"));
 });
 
-test("a file of a mounted ConfigMap changes with the link that the kubelet moves", async () => {
+test("a file of a mounted ConfigMap is read again when the kubelet moves the symbolic link", async () => {
   for (const version of ["1", "2"]) {
     await mkdir(join(directory, version));
     await writeFile(join(directory, version, "ca.crt"), pem(version));
@@ -41,7 +41,7 @@ test("a file of a mounted ConfigMap changes with the link that the kubelet moves
   expect(ca()).toBe(pem("2"));
 });
 
-test("a file without a certificate, or none at all, is refused at once with its name", async () => {
+test("a missing file, or one without a certificate, is refused at once with its name", async () => {
   const file = join(directory, "empty");
   await writeFile(file, "");
   expect(() => caFile(file)).toThrow(`${file} holds no certificate in PEM form`);

@@ -1,11 +1,11 @@
-// Authorities that stand in a file, and change there while the process runs.
+// Certificate authorities in a file that may change while the process runs.
 import { readFileSync, statSync } from "node:fs";
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
 /**
- * What the file holds, as a function to ask for each new connection: it looks whether the file changed, and reads it then. Throws an Error
- * at once when there is no certificate in it; later a file that is away, or is being written, leaves the last good content in use.
+ * Returns a function that gives the content of the file, to be called for each new connection. It reads the file again when it has changed.
+ * Throws an Error at once when the file has no certificate. Later, while the file is missing or half written, the last good content stays in use.
  */
 export function caFile(path: string): () => string {
   let last = read(path);
@@ -13,19 +13,19 @@ export function caFile(path: string): () => string {
     try {
       if (stampOf(path) !== last.stamp) last = read(path);
     } catch {
-      // Looked at again for the next connection.
+      // The next connection tries again.
     }
     return last.pem;
   };
 }
 
-/** Differs when the file was written, or replaced by another (which is how a ConfigMap in a pod changes). */
+/** Differs after the file was written, or replaced by another file (as the kubelet does for a ConfigMap in a pod). */
 function stampOf(path: string): string {
   const { mtimeNs, ctimeNs, size, ino } = statSync(path, { bigint: true });
   return `${mtimeNs} ${ctimeNs} ${size} ${ino}`;
 }
 
-/** The stamp is from before: what is written meanwhile has another, and is read again. */
+/** The stamp is taken before reading: content written in between has another stamp, and is read again. */
 function read(path: string): { readonly pem: string; readonly stamp: string } {
   let pem: string;
   let stamp: string;

@@ -1,4 +1,4 @@
-// Why a server's certificate was not accepted, in words: each reason has another remedy.
+// Explains why a server's certificate was refused. Each reason has a different remedy.
 
 const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired; whoever runs the server must renew it",
@@ -10,13 +10,13 @@ const REASONS: Readonly<Record<string, string>> = {
 const UNTRUSTED = "its certificate is not signed by an authority that is trusted here";
 const UNTRUSTED_CODE = /^(UNABLE_TO_(VERIFY|GET)_|SELF_SIGNED_|CERT_(UNTRUSTED|SIGNATURE_FAILURE|REJECTED)|INVALID_CA$)/;
 
-/** Whether a wrong list of trusted authorities can be the reason. */
+/** Whether a wrong list of trusted authorities can be the cause of the error. */
 export const isUntrusted = (error: unknown): boolean => {
   const code = codeOf(error);
   return code === "DEPTH_ZERO_SELF_SIGNED_CERT" || UNTRUSTED_CODE.test(code);
 };
 
-/** Undefined when the error is about something else. */
+/** One sentence that says what is wrong and what to do; undefined when the error is not about a certificate. */
 export function certificateProblem(error: unknown): string | undefined {
   const code = codeOf(error);
   return REASONS[code] ?? (UNTRUSTED_CODE.test(code) ? UNTRUSTED : undefined);

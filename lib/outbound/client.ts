@@ -1,19 +1,19 @@
-// Single HTTPS requests with their whole answer, for calls that are too few to keep connections open. Redirects are not followed: what is
-// sent goes to the host that was named, or nowhere.
+// Single HTTPS requests that return the whole response, for callers that make too few to keep connections open. Redirects are not followed:
+// a request is sent to the named host only.
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { httpsRequest, type Route } from "./connect.ts";
 
 export interface SingleRequest {
   /** Default: GET. */
   readonly method?: string;
-  /** In place of the path of the URL, byte for byte. */
+  /** Replaces the path of the URL, byte for byte. */
   readonly path?: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
-  /** For everything, from connecting to the last byte of the answer. Default: 30 s. */
+  /** Limits everything from connecting to the last byte of the response. Default: 30 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** The longest body of an answer that is taken. Default: 4 MiB. */
+  /** Longest accepted response body. Default: 4 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -26,7 +26,7 @@ export interface Answer {
 const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** The answer, whatever its status. Rejects when there is none, when it comes too late or is too long, and when the signal aborts. */
+/** The response, whatever its status. Rejects when there is none, when it comes too late or is too long, and when the signal aborts. */
 export function sendRequest(url: string, route: Route, request: SingleRequest = {}): Promise<Answer> {
   const { method = "GET", path, headers, body, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = request;
   const timeout = AbortSignal.timeout(timeoutMs);
@@ -47,7 +47,7 @@ export function sendRequest(url: string, route: Route, request: SingleRequest = 
       incoming.on("data", (piece: Buffer) => {
         size += piece.length;
         if (size <= maxBytes) return void pieces.push(piece);
-        // Rejected here: the end of the answer may have come along with this piece, and is reported in spite of the destruction.
+        // Rejects before destroying: the end of the response may have arrived with this piece, and is reported in spite of `destroy`.
         fail(new Error(`the answer is longer than ${maxBytes} bytes`));
         outgoing.destroy();
       });
@@ -65,7 +65,7 @@ export interface JSONAnswer extends Omit<Answer, "body"> {
   readonly body: unknown;
 }
 
-/** As `sendRequest`, with a value to send and a value that came back. */
+/** As `sendRequest`, with JSON values as bodies. */
 export async function sendJSON(
   url: string,
   route: Route,

@@ -1,4 +1,4 @@
-// Connections through a real outbound proxy, which asks for user and password and resolves names itself.
+// Connections through a real outbound proxy, which requires user and password and resolves host names itself.
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -50,7 +50,7 @@ const get = (url: string, proxyURL?: string): Promise<string> =>
     req.end();
   });
 
-/** Where squid is missing and cannot be installed there is nothing to test with: sudo apt-get install squid */
+/** Skipped where squid is missing and cannot be installed: sudo apt-get install squid */
 const throughSquid = (name: string, body: (proxy: OutboundProxy) => Promise<void>): void =>
   test(name, async () => {
     if (proxy !== undefined) await body(proxy);
@@ -102,7 +102,7 @@ throughSquid("what a proxy refuses is an error that names the proxy and what to 
   }
 });
 
-test("a proxy that never answers is left when the caller gives up, and its connection with it", async () => {
+test("when the caller aborts, the connection to a proxy that never answers is closed", async () => {
   const silent = createTCPServer();
   silent.listen(0, "127.0.0.1");
   await once(silent, "listening");
@@ -117,7 +117,7 @@ test("a proxy that never answers is left when the caller gives up, and its conne
   silent.close();
 });
 
-test("a server that takes the request and says nothing is left after the time that was set", async () => {
+test("a request to a server that never answers fails after the timeout", async () => {
   const silent = createServer(authority.certificate({ commonName: "s" }, ["server"], ["127.0.0.1"]), () => {});
   silent.listen(0, "127.0.0.1");
   await once(silent, "listening");
@@ -133,7 +133,7 @@ test("a server that takes the request and says nothing is left after the time th
   }
 });
 
-test("a certificate and a key that do not fit fail before anything is connected", async () => {
+test("a certificate and a key that do not match fail before a connection is opened", async () => {
   let connections = 0;
   server.on("connection", () => connections++);
   const [one, other] = [1, 2].map(() => authority.certificate({ commonName: "c" }, ["client"], []));

@@ -1,4 +1,4 @@
-// Connections to servers of https: directly, or through an outbound proxy by CONNECT. TLS is end to end: the proxy sees names and bytes.
+// Connections to HTTPS servers: direct, or through an outbound proxy with CONNECT. TLS is end to end: the proxy sees host names and encrypted bytes.
 import { type ClientRequest, request as plainRequest, type RequestOptions } from "node:http";
 import { request as secureRequest } from "node:https";
 import { connect as connectTCP, isIP, type Socket } from "node:net";
@@ -6,20 +6,20 @@ import { connect as connectTLS, createSecureContext, getCACertificates, type TLS
 import { parseProxy, proxyFor } from "./proxy-rule.ts";
 import { type Trust, tlsOptions } from "./trust.ts";
 
-/** How to reach a server: whom to trust, and which way to go. */
+/** How to reach a server: what to trust, and whether to use an outbound proxy. */
 export interface Route extends Trust {
-  /** The proxy to go through, whatever the environment says. Absent: what HTTPS_PROXY and NO_PROXY say. */
+  /** The outbound proxy to use, whatever the environment says. Absent: as HTTPS_PROXY and NO_PROXY say. */
   readonly proxyURL?: string | undefined;
 }
 
 const CONNECT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 
-/** The proxy on the way to the server; undefined: none. Throws an Error that names the variable, or the field, which is no proxy's URL. */
+/** The outbound proxy for the server; undefined: none. Throws an Error that names the variable or field when its value is not the URL of a proxy. */
 export const outboundProxy = (server: URL, { proxyURL }: Route): URL | undefined =>
   proxyURL === undefined ? proxyFor(server, process.env) : parseProxy(proxyURL, "proxy-url");
 
-/** A TCP connection that ends at the server: its own, or one through the proxy. Rejects after 10 s. */
+/** A TCP connection to the server, direct or through the proxy. Rejects after 10 s. */
 export async function openTCP(server: URL, proxy: URL | undefined, signal?: AbortSignal): Promise<Socket> {
   const limit = withTimeout(signal);
   const socket = proxy === undefined ? await directly(server, limit) : await throughProxy(server, proxy, limit);
@@ -28,10 +28,10 @@ export async function openTCP(server: URL, proxy: URL | undefined, signal?: Abor
   return socket;
 }
 
-/** A verified TLS connection to the server, speaking HTTP/1.1. Rejects after 10 s to the server, and as many to agree on TLS. */
+/** A verified TLS connection to the server for HTTP/1.1. Rejects after 10 s for TCP, and another 10 s for the TLS handshake. */
 export async function openTLS(server: URL, route: Route, signal?: AbortSignal): Promise<TLSSocket> {
   const options = tlsOptions(route);
-  // Made first: what cannot be used throws before there is a connection to be left open.
+  // Created first: unusable material throws before a connection exists that would stay open.
   const secureContext = createSecureContext(options);
   const host = hostOf(server);
   const socket = await openTCP(server, outboundProxy(server, route), signal);
@@ -41,7 +41,7 @@ export async function openTLS(server: URL, route: Route, signal?: AbortSignal): 
   return tls;
 }
 
-/** As `request` of node:https, on a connection of its own that goes the way. `timeout`: of silence once the connection is there. */
+/** As `request` of node:https, on a separate connection along the route. `timeout`: milliseconds of silence once it is connected. */
 export function httpsRequest(url: string, route: Route, options: RequestOptions): ClientRequest {
   const server = new URL(url);
   if (server.protocol !== "https:") throw new Error(`${server.protocol}//${server.host} is not reached over https`);
@@ -60,7 +60,7 @@ export function httpsRequest(url: string, route: Route, options: RequestOptions)
       return undefined;
     },
   });
-  // As an option node leaves it to the socket's maker, and no event would ever come.
+  // With `createConnection` node ignores the option `timeout`, so it is set here.
   return timeout === undefined ? req : req.setTimeout(timeout);
 }
 
@@ -70,13 +70,13 @@ async function directly(server: URL, signal: AbortSignal): Promise<Socket> {
   return socket;
 }
 
-/** The proxy's own TLS, when it has some, is verified against the system's authorities. */
+/** TLS to the proxy itself, if its URL is https, is verified against the authorities of the system. */
 function throughProxy(server: URL, proxy: URL, signal: AbortSignal): Promise<Socket> {
   const target = `${server.hostname}:${server.port || 443}`;
   const name = `the proxy ${proxy.host}`;
   return new Promise((resolve, reject) => {
     const req = connectRequest(proxy, target);
-    // Not the request's own `signal`: that would end the connection, too, when it aborts later.
+    // The option `signal` of the request would also end the established connection when it aborts later.
     const end = (): void => void req.destroy(reasonOf(signal));
     if (signal.aborted) end();
     signal.addEventListener("abort", end, { once: true });
@@ -115,7 +115,7 @@ function credentialsOf({ username, password }: URL): { "proxy-authorization"?: s
 const withTimeout = (signal: AbortSignal | undefined): AbortSignal =>
   AbortSignal.any([AbortSignal.timeout(CONNECT_MS), ...(signal === undefined ? [] : [signal])]);
 
-/** Resolves with the event; rejects with the socket's error. When the signal aborts first the socket is destroyed. */
+/** Resolves at the event, and rejects with the socket's error. If the signal aborts first, the socket is destroyed. */
 function eventOf(socket: Socket, event: "connect" | "secureConnect", signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => void socket.destroy(reasonOf(signal));

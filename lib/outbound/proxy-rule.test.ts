@@ -5,7 +5,7 @@ import { type Environment, parseProxy, proxyFor } from "./proxy-rule.ts";
 const P = "http://proxy.example:3128";
 const goes = (server: string, environment: Environment): string | undefined => proxyFor(new URL(server), environment)?.origin;
 
-// Cases of Go's golang.org/x/net/http/httpproxy, proxy_test.go, and those around them.
+// The cases of proxy_test.go in Go's golang.org/x/net/http/httpproxy, and further ones.
 test.each<[server: string, environment: Environment, through: string | undefined]>([
   ["https://a.example", {}, undefined],
   ["https://a.example", { HTTPS_PROXY: P }, P],
@@ -88,7 +88,7 @@ test.each(["socks5://u:secret@p", "ftp://u:secret@p", "http://", "http://u:secre
   },
 );
 
-test("whatever NO_PROXY holds, there is an answer: the proxy or none", () => {
+test("any text in NO_PROXY leads to a decision: the proxy or none", () => {
   const text = fc.oneof(fc.string(), fc.stringMatching(/^[[\]:.*/a-f0-9, -]{0,40}$/));
   fc.assert(
     fc.property(text, fc.webUrl({ validSchemes: ["https"] }), (exceptions, server) => {

@@ -1,5 +1,5 @@
-// Which outbound proxy a connection goes through, by the variables HTTPS_PROXY and NO_PROXY; the rules are those of Go's httpproxy, so that
-// kubectl, other agents and Drover go the same way. A function of its arguments alone.
+// Decides which outbound proxy a connection uses, from the variables HTTPS_PROXY and NO_PROXY. The rules are those of Go's httpproxy, so that
+// Drover uses the same proxies as kubectl. Pure.
 import { BlockList, isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const LOOPBACK = blockListOf("127.0.0.0/8", "::1/128");
 
-/** The proxy for a server of https; undefined: none. Throws an Error that names the variable when there is no making sense of it. */
+/** The outbound proxy for an HTTPS server; undefined: none. Throws an Error that names the variable when its value is not the URL of a proxy. */
 export function proxyFor(server: URL, environment: Environment): URL | undefined {
   const [name, text] = firstOf(environment, "HTTPS_PROXY", "https_proxy");
   if (text === "") return undefined;
@@ -19,7 +19,7 @@ export function proxyFor(server: URL, environment: Environment): URL | undefined
   return parseProxy(text, name);
 }
 
-/** A proxy's URL; without a scheme it is http. `from` says where it stands, for the error, which never shows the URL: it may hold a password. */
+/** Parses the URL of a proxy; without a scheme it is http. `from` names the source in the error, which never shows the URL, because it may hold a password. */
 export function parseProxy(text: string, from: string): URL {
   const whole = text.includes("://") ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
@@ -28,7 +28,7 @@ export function parseProxy(text: string, from: string): URL {
   return url;
 }
 
-/** Whether every percent sign begins an escape, and what they stand for is text. */
+/** Whether every percent sign begins an escape, and the escapes decode to UTF-8. */
 function isEscaped(text: string): boolean {
   try {
     decodeURIComponent(text);
@@ -39,8 +39,8 @@ function isEscaped(text: string): boolean {
 }
 
 /**
- * One entry of NO_PROXY: `*`; an address or a network; a name, which means its subdomains too; `.name` or `*.name`, which mean only those.
- * Addresses and names may have a port.
+ * Whether one entry of NO_PROXY matches. An entry is `*`, an address, a network, a name (which includes its subdomains), or `.name` or `*.name`
+ * (only the subdomains). Addresses and names may have a port.
  */
 function matches(exception: string, host: string, port: string): boolean {
   if (exception === "*") return true;
@@ -77,10 +77,10 @@ function blockListOf(...networks: readonly string[]): BlockList {
   return list;
 }
 
-/** An IPv4 address written as an IPv6 one is in the networks of IPv4. */
+/** An IPv4-mapped IPv6 address is in the IPv4 networks. */
 const inList = (list: BlockList, host: string): boolean => isIP(host) !== 0 && list.check(host, isIP(host) === 4 ? "ipv4" : "ipv6");
 
-/** As Go does: the capitals win, and an empty variable counts as unset. */
+/** As Go does: upper case wins, and an empty variable counts as unset. */
 function firstOf(environment: Environment, ...names: readonly string[]): [name: string, value: string] {
   const name = names.find((one) => (environment[one] ?? "") !== "");
   return name === undefined ? [names[0] ?? "", ""] : [name, environment[name] ?? ""];

@@ -1,9 +1,9 @@
-// The one place that makes the TLS options of outgoing connections: whom they trust, as whom they show themselves.
+// The one place that creates the TLS options of outgoing connections: what they trust, and which client certificate they present.
 
-/** PEM, any number of certificates in one text; or a function that gives what is trusted now, asked for each new connection. */
+/** Trusted certificate authorities: PEM with any number of certificates, or a function that returns them, called for each new connection. */
 export type Authorities = string | (() => string);
 
-/** What a connection trusts, and what it shows. PEM throughout. */
+/** What a connection trusts, and the client certificate that it presents. All in PEM. */
 export interface Trust {
   /** Absent: the authorities of the system. */
   readonly ca?: Authorities | undefined;
@@ -14,7 +14,7 @@ export interface Trust {
   readonly key?: string | undefined;
 }
 
-/** Fits `tls.connect`, `https.request`, `https.Agent` and undici's connectors. */
+/** Options for `tls.connect`, `https.request`, `https.Agent` and undici's connectors. */
 export interface TLSOptions {
   readonly ca?: string;
   readonly servername?: string;
@@ -25,8 +25,8 @@ export interface TLSOptions {
 }
 
 /**
- * The server is always verified. Every certificate in `ca` is a trust anchor, an intermediate one too, as with kubectl and curl: OpenSSL by
- * itself would go on to a self-signed root, which a bundle need not hold.
+ * The server is always verified. Every certificate in `ca` is a trust anchor, including intermediate ones, as with kubectl and curl. OpenSSL
+ * by default requires a self-signed root, which a bundle need not contain.
  */
 export function tlsOptions({ ca, serverName, cert, key }: Trust): TLSOptions {
   return {
