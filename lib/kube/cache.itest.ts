@@ -1,4 +1,4 @@
-// The watched cache against a real API server that is killed, compacted, frozen and cut off.
+// The cache against a real API server that is killed, compacted, frozen and disconnected.
 import { once } from "node:events";
 import { cp, rename, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
@@ -11,7 +11,7 @@ import { Cache, type CacheOptions } from "./cache.ts";
 import { KubeClient } from "./client.ts";
 import { ConfigMap, Namespace } from "./core.ts";
 
-// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+// Generous: it usually takes milliseconds, but a busy machine may be slow.
 jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
@@ -43,7 +43,7 @@ const configMap = (name: string, value: string): ConfigMap => ({
 });
 const write = (name: string, value: string): Promise<ConfigMap> => admin.apply(ConfigMap, configMap(name, value), { fieldManager: "test" });
 
-/** A started, synced cache of this test's ConfigMaps, with what it told its listeners and how often it listed anew. */
+/** A started, synced cache of this test's ConfigMaps, with the calls of its listeners and the number of new lists. */
 async function started(client: KubeClient, more: CacheOptions<ConfigMap> = {}) {
   const told: string[] = [];
   const counts = { relists: 0, restarts: 0 };
@@ -62,7 +62,7 @@ async function started(client: KubeClient, more: CacheOptions<ConfigMap> = {}) {
   return { cache, told, counts, value: (name: string) => cache.get({ name, namespace })?.data?.value };
 }
 
-test("a cache tells of what is there, of each change and of each deletion, and keeps its indexes", async () => {
+test("a cache notifies of existing objects, of each change and of each deletion, and keeps its indexes", async () => {
   await write("a", "1");
   const { cache, told } = await started(admin, { indexes: { value: (object) => [object.data?.value ?? ""] } });
   await write("b", "1");
@@ -77,7 +77,7 @@ test("a cache tells of what is there, of each change and of each deletion, and k
   expect(cache.staleForMs()).toBeLessThan(30_000);
 });
 
-test("a watch survives the API server being killed in the middle: changes made after it arrive, and nothing is told twice", async () => {
+test("a watch survives the API server being killed: later changes arrive, and no change is notified twice", async () => {
   await write("a", "1");
   const { told, counts, value } = await started(admin);
   await plane.kill("apiserver");
@@ -88,7 +88,7 @@ test("a watch survives the API server being killed in the middle: changes made a
   expect(counts.restarts).toBeGreaterThan(0);
 });
 
-test("what was deleted, changed and made during a gap, behind a compaction, is told as such after a new list", async () => {
+test("objects deleted, changed and created during a gap, with a compaction, are notified as such after a new list", async () => {
   await throughRelay(async (relay, client) => {
     for (const name of ["changed", "deleted", "kept"]) await write(name, "1");
     const { told, counts, value } = await started(client);
@@ -97,7 +97,7 @@ test("what was deleted, changed and made during a gap, behind a compaction, is t
     await write("changed", "2");
     await write("new", "1");
     await plane.compact();
-    // A new API server knows only what etcd still has: the version at which the watch stopped is gone.
+    // A new API server has only what etcd still has: the version at which the watch stopped is compacted.
     await plane.kill("apiserver");
     await plane.start("apiserver");
     relay.open();
@@ -109,7 +109,7 @@ test("what was deleted, changed and made during a gap, behind a compaction, is t
   });
 });
 
-test("a watch that falls silent is given up and goes on where it was, without a new list", async () => {
+test("a silent watch is restarted at its last version, without a new list", async () => {
   await throughRelay(async (relay, client) => {
     await write("a", "1");
     const { cache, told, counts, value } = await started(client, { inactivityMs: 1_000 });
@@ -125,7 +125,7 @@ test("a watch that falls silent is given up and goes on where it was, without a 
   });
 });
 
-test("a watch whose head came and in which nothing happens lives on, however long a request may take", async () => {
+test("a watch without events outlives the time limit of requests", async () => {
   await throughRelay(async (relay) => {
     const hasty = new KubeClient({ ...plane.adminConnection(), server: relay.url }, { timeoutMs: 1_000 });
     try {
@@ -147,7 +147,7 @@ test("a watch whose head came and in which nothing happens lives on, however lon
   });
 });
 
-test("a frozen API server is noticed, its silence shows, and work goes on when it thaws", async () => {
+test("a frozen API server is noticed by its silence, and the watch continues when the server does", async () => {
   await write("a", "1");
   const { cache, value } = await started(admin, { inactivityMs: 1_000 });
   await plane.kill("apiserver", "SIGSTOP");
@@ -174,14 +174,14 @@ test("no change is lost while connections break again and again", async () => {
     const truth = await admin.list(ConfigMap, { namespace });
     const content = (objects: readonly ConfigMap[]) => objects.map(({ metadata, data }) => `${metadata.name}=${data?.value}`).sort();
     await until(() => content(cache.list()).join() === content(truth.items).join(), "the cache equals the server");
-    // What listeners were told adds up to the same as what the cache holds.
+    // The notifications add up to the content of the cache.
     const toldSo = [...seen].filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value}`);
     expect(toldSo.sort()).toEqual(content(truth.items));
     expect(told.length).toBeGreaterThan(20);
   });
 });
 
-test("a server that was restored from a backup is listed anew, instead of being watched from its future", async () => {
+test("a server that was restored from a backup is listed again, instead of being watched from a version that it has not reached", async () => {
   const data = join(plane.directory, "etcd");
   const restart = async (between: () => Promise<void>): Promise<void> => {
     await plane.kill("apiserver");
@@ -206,7 +206,7 @@ test("a server that was restored from a backup is listed anew, instead of being 
   await until(() => value("a") === "3", "the watch goes on from there");
 });
 
-test("objects outside the cache's selection are not covered, those in it are", async () => {
+test("a cache covers the objects of its selection, and no others", async () => {
   const { cache } = await started(admin, { name: "a" });
   await write("b", "1");
   await write("a", "1");
@@ -217,7 +217,7 @@ test("objects outside the cache's selection are not covered, those in it are", a
   expect(cache.covers({ name: "a", namespace: "elsewhere" })).toBe(false);
 });
 
-/** A client whose connections all go through a relay. */
+/** A client whose connections go through a relay. */
 async function throughRelay(body: (relay: Relay, client: KubeClient) => Promise<void>): Promise<void> {
   const relay = await Relay.to(plane.server);
   const client = new KubeClient({ ...plane.adminConnection(), server: relay.url });

@@ -12,11 +12,11 @@ export interface CacheOptions<T extends KubeObject> {
   readonly name?: string;
   readonly labelSelector?: string;
   readonly indexes?: Indexes<T>;
-  /** Applied before storing: to drop what nobody reads. */
+  /** Applied before storing, to drop fields that are not read. */
   readonly transform?: (object: T) => T;
-  /** Default 90 s: servers send a bookmark about every minute. */
+  /** A watch silent for so many milliseconds is restarted. Default 90 s: servers send a bookmark about every minute. */
   readonly inactivityMs?: number;
-  /** Default 0–250 ms at first, up to 15 s. */
+  /** Default: 0–250 ms at first, up to 15 s. */
   readonly backoff?: BackoffLimits;
   readonly log?: Log;
   readonly onRelist?: () => void;
@@ -25,10 +25,10 @@ export interface CacheOptions<T extends KubeObject> {
 
 type Listener<T> = (now: T | undefined, before: T | undefined) => void;
 
-/** What the server has of one kind, kept up to date by a list and a watch. Objects in it are shared: never change one. */
+/** A copy of the server's objects of one kind, kept current by a list and a watch. The objects are shared: never modify one. */
 export class Cache<T extends KubeObject> {
   readonly kind: Kind<T>;
-  /** Resolves with the first complete list; rejects when the cache is stopped before that. */
+  /** Resolves after the first complete list; rejects when the cache is stopped before that. */
   readonly synced: Promise<void>;
   readonly #options: CacheOptions<T>;
   readonly #log: Log;
@@ -37,7 +37,7 @@ export class Cache<T extends KubeObject> {
   readonly #store: Store<T>;
   readonly #settle: { resolve: () => void; reject: (reason: unknown) => void };
   #resourceVersion: string | undefined;
-  #spokenAt: number | undefined;
+  #lastContactAt: number | undefined;
   #lastError: string | undefined;
 
   constructor(client: KubeClient, kind: Kind<T>, options: CacheOptions<T> = {}) {
@@ -48,7 +48,7 @@ export class Cache<T extends KubeObject> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#settle = { resolve, reject };
-    // Whoever waits sees the rejection; a cache that nobody waits for must not end the process.
+    // A waiting caller sees the rejection. Without one, it must not end the process as unhandled.
     promise.catch(() => {});
     this.#reflector = new Reflector(client, kind, this.#sink(), {
       namespace: options.namespace,
@@ -65,7 +65,7 @@ export class Cache<T extends KubeObject> {
     });
   }
 
-  /** Begins to list and watch, until the signal aborts. Once. */
+  /** Lists and watches until the signal aborts. Call it once. */
   start(signal: AbortSignal): void {
     this.#reflector
       .run(signal)
@@ -77,12 +77,12 @@ export class Cache<T extends KubeObject> {
     return this.#resourceVersion !== undefined;
   }
 
-  /** Why the cache is not (or may not be) up to date: the last error since the server last spoke. */
+  /** Why the cache may be outdated: the last error since the last contact with the server. */
   get lastError(): string | undefined {
     return this.#lastError;
   }
 
-  /** The version up to which the server's changes are in. */
+  /** The resource version up to which the cache contains the server's changes. */
   get resourceVersion(): string | undefined {
     return this.#resourceVersion;
   }
@@ -91,7 +91,7 @@ export class Cache<T extends KubeObject> {
     return this.#store.size;
   }
 
-  /** True when an object of this key, if it exists, is in here: false for what the cache's selection leaves out (or may leave out). */
+  /** True when an object of this key, if it exists, is in the cache; false when the cache's selection may exclude it. */
   covers(key: Key): boolean {
     const { namespace, name, labelSelector } = this.#options;
     return (
@@ -113,20 +113,20 @@ export class Cache<T extends KubeObject> {
     return this.#store.byIndex(index, value);
   }
 
-  /** Whether an object, which need not be in here, would be found under this value of the index. */
+  /** Whether the index has this value for the object, which need not be in the cache. */
   hasIndexValue(index: string, value: string, object: T): boolean {
     return this.#store.hasIndexValue(index, value, object);
   }
 
-  /** Called after the store has changed, synchronously, also for what the first list brought. Returns how to stop. */
+  /** Calls the listener synchronously after each change, objects of the first list included. Returns a function that removes the listener. */
   onChange(listener: Listener<T>): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Milliseconds since the server last spoke (list, event, bookmark), by the monotonic clock; Infinity before the first list. */
+  /** Milliseconds since the last list, event or bookmark, by the monotonic clock; Infinity before the first list. */
   staleForMs(): number {
-    return this.#spokenAt === undefined ? Number.POSITIVE_INFINITY : performance.now() - this.#spokenAt;
+    return this.#lastContactAt === undefined ? Number.POSITIVE_INFINITY : performance.now() - this.#lastContactAt;
   }
 
   #sink() {
@@ -136,7 +136,7 @@ export class Cache<T extends KubeObject> {
     };
   }
 
-  /** A list tells what is there now: what is missing from it was deleted while nobody watched. Listeners hear of it when all of it is in. */
+  /** Objects missing from the list were deleted between two watches. Listeners are called when the whole list is stored. */
   #replace(items: readonly T[], resourceVersion: string): void {
     const listed = new Set(items.map((item) => keyString(keyOf(item))));
     const gone = this.#store.list().filter((old) => !listed.has(keyString(keyOf(old))));
@@ -146,21 +146,21 @@ export class Cache<T extends KubeObject> {
       const now = this.#transformed(item);
       changes.push([now, this.#store.set(now)]);
     }
-    this.#spoke(resourceVersion);
+    this.#recordContact(resourceVersion);
     this.#settle.resolve();
-    for (const [now, before] of changes) this.#tell(now, before);
+    for (const [now, before] of changes) this.#notify(now, before);
   }
 
   #change({ type, object }: WatchEvent<T>): void {
-    this.#spoke(object.metadata.resourceVersion);
+    this.#recordContact(object.metadata.resourceVersion);
     if (type === "BOOKMARK") return;
     const now = type === "DELETED" ? undefined : this.#transformed(object);
     const before = now === undefined ? this.#store.delete(keyOf(object)) : this.#store.set(now);
-    if (now !== undefined || before !== undefined) this.#tell(now, before);
+    if (now !== undefined || before !== undefined) this.#notify(now, before);
   }
 
-  #spoke(resourceVersion: string | undefined): void {
-    this.#spokenAt = performance.now();
+  #recordContact(resourceVersion: string | undefined): void {
+    this.#lastContactAt = performance.now();
     this.#lastError = undefined;
     this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
   }
@@ -169,7 +169,7 @@ export class Cache<T extends KubeObject> {
     return this.#options.transform === undefined ? object : this.#options.transform(object);
   }
 
-  #tell(now: T | undefined, old: T | undefined): void {
+  #notify(now: T | undefined, old: T | undefined): void {
     for (const listener of [...this.#listeners]) {
       try {
         listener(now, old);
@@ -183,7 +183,7 @@ export class Cache<T extends KubeObject> {
 const isSame = (a: KubeObject, b: KubeObject | undefined): boolean =>
   b !== undefined && a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion;
 
-/** True when `object` as the server returned it is not yet (and may still come to be) in the cache. */
+/** True when `object`, as the server returned it, is newer than what the cache contains. */
 export function isNewerThanCache(object: KubeObject, cache: { readonly resourceVersion: string | undefined }): boolean {
   const { resourceVersion } = object.metadata;
   return (

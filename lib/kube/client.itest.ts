@@ -1,4 +1,4 @@
-// The client and its ways to connect, against a real API server.
+// The client, and every way to connect, against a real API server.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
@@ -24,7 +24,7 @@ import {
 import { connectionFromKubeconfig } from "./connection.ts";
 import { ConfigMap, Namespace, ServiceAccount } from "./core.ts";
 
-// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+// Generous: it usually takes milliseconds, but a busy machine may be slow.
 jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
@@ -53,7 +53,7 @@ const failure = async (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test("create, get, replace, patch, apply, delete do what they say, and errors say what was wrong", async () => {
+test("create, get, replace, patch, apply and delete work, and errors say what was wrong", async () => {
   const key = { name: "a", namespace };
   expect(await admin.find(ConfigMap, key)).toBeUndefined();
   expect(isNotFound(await failure(admin.get(ConfigMap, key)))).toBe(true);
@@ -75,7 +75,7 @@ test("create, get, replace, patch, apply, delete do what they say, and errors sa
   expect(isNotFound(await failure(admin.delete(ConfigMap, key)))).toBe(true);
 });
 
-test("applying with a uid means that very object: it neither touches another of the same name nor makes one", async () => {
+test("applying with a uid means exactly that object: it neither changes another one of the same name nor creates one", async () => {
   const key = { name: "by-uid", namespace };
   const of = (uid: string): ConfigMap => ({ ...configMap("by-uid", { x: "1" }), metadata: { ...key, uid } });
   const foreign = "0b5e7a3e-0000-0000-0000-000000000000";
@@ -86,7 +86,7 @@ test("applying with a uid means that very object: it neither touches another of 
   expect((await admin.apply(ConfigMap, of(metadata.uid ?? ""), { fieldManager: "one" })).data).toEqual({ x: "1" });
 });
 
-test("find says undefined only for an object that is not there, not for a kind that is not served", async () => {
+test("find returns undefined only for an object that does not exist, not for a kind that is not served", async () => {
   const Unserved = { apiVersion: "nowhere.drover.dev/v1", kind: "Thing", plural: "things", namespaced: false };
   expect(await failure(admin.find(Unserved, { name: "a" }))).toBeInstanceOf(ApiError);
 });
@@ -131,7 +131,7 @@ test("a fenced client reads, but does not write when the fence is closed or abou
   await fenced.create(ConfigMap, configMap("fenced"));
 });
 
-test("a server that does not answer is a TimeoutError, one that is not there a ConnectionError, one with a foreign certificate too", async () => {
+test("a server that does not answer is a TimeoutError, one that is not there a ConnectionError, and so is one with an untrusted certificate", async () => {
   const hasty = new KubeClient(plane.adminConnection(), { timeoutMs: 500 });
   await plane.kill("apiserver", "SIGSTOP");
   try {
@@ -162,7 +162,7 @@ test("an abort ends a request at once, with the caller's reason", async () => {
   }
 });
 
-test("a hundred watches leave requests their connections", async () => {
+test("a hundred watches do not delay requests", async () => {
   const stop = new AbortController();
   const { resourceVersion } = await admin.list(Namespace);
   const watches = Array.from({ length: 100 }, async () => {
@@ -174,7 +174,7 @@ test("a hundred watches leave requests their connections", async () => {
   stop.abort();
 });
 
-test("every way to say who one is in a kubeconfig works", async () => {
+test("every kind of credential in a kubeconfig works", async () => {
   const account = { name: "robot", namespace };
   await admin.create(ServiceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: account });
   const whoAmI = async (user: object): Promise<string> => {
@@ -213,7 +213,7 @@ test("every way to say who one is in a kubeconfig works", async () => {
   expect(await whoAmI(await plugin("exec-cert", { clientCertificateData: alice.cert, clientKeyData: alice.key }))).toBe("alice");
 });
 
-test("a client certificate that was replaced on disk is shown on the next new connection", async () => {
+test("a client certificate that was replaced on disk is presented on the next new connection", async () => {
   const pairs = { alice: plane.clientCertificate("alice"), bob: plane.clientCertificate("bob") };
   const put = async ({ cert, key }: { cert: string; key: string }) => {
     await writeFile(join(plane.directory, "rotating.crt"), cert);
@@ -231,7 +231,7 @@ test("a client certificate that was replaced on disk is shown on the next new co
 });
 
 test("an API server below a path prefix is reached, with watches", async () => {
-  // kubectl's own proxy speaks plain HTTP; a TLS end in front of it makes it what a client may use.
+  // kubectl proxy speaks plain HTTP, so the test puts a TLS server in front of it.
   const proxy = spawn(join(plane.binaries, "kubectl"), [
     "proxy",
     "--port=0",
@@ -264,7 +264,7 @@ test("an API server below a path prefix is reached, with watches", async () => {
   }
 });
 
-/** Who the API server takes this client for. */
+/** The user that the API server sees. */
 async function userOf(client: KubeClient): Promise<string> {
   const body = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
   const answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body });

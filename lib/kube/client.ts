@@ -20,7 +20,7 @@ export {
 } from "./errors.ts";
 export type { Connection } from "./transport.ts";
 
-/** Who may write, and for how long still: leader election gives one out, and a fenced client asks it before each write. */
+/** Whether this process may write, and for how long. Leader election provides it, and a fenced client checks it before each write. */
 export interface Fence {
   mayWrite(): boolean;
   /** Milliseconds for which writing is still allowed; 0 when it is not. */
@@ -29,7 +29,7 @@ export interface Fence {
 
 export interface WatchEvent<T extends KubeObject> {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
-  /** For a bookmark only `metadata.resourceVersion` means something. */
+  /** For a bookmark, only `metadata.resourceVersion` is meaningful. */
   readonly object: T;
 }
 
@@ -49,10 +49,10 @@ interface Writing extends Cancel {
 
 const APPLY = "application/apply-patch+yaml";
 const PATCH = { merge: "application/merge-patch+json", json: "application/json-patch+json" } as const;
-const READS = new Set(["GET", "HEAD"]);
+const READ_METHODS = new Set(["GET", "HEAD"]);
 const PAGE = 500;
-/** A write is not begun when less than this is left of the lease: it could hardly be answered in time. */
-const LEAST_MS_TO_WRITE = 250;
+/** A write is not sent when less time than this is left of the lease: its response would hardly arrive in time. */
+const MIN_WRITE_MS = 250;
 
 /** A typed client for one API server. Safe to share; all methods may run concurrently. Errors: ApiError, ConnectionError, TimeoutError, FencedError. */
 export class KubeClient {
@@ -67,7 +67,7 @@ export class KubeClient {
     this.#userAgent = options.userAgent ?? "drover";
   }
 
-  /** The same client over the same connections, but every write first asks the fence and must be answered while it still allows writing. */
+  /** The same client on the same connections, but each write first checks the fence, and its time limit ends with the lease. */
   fenced(fence: Fence): KubeClient {
     const client = new KubeClient(this.#transport, { userAgent: this.#userAgent, timeoutMs: this.#timeoutMs });
     client.#fence = fence;
@@ -88,7 +88,7 @@ export class KubeClient {
     }
   }
 
-  /** The whole list in pages; all pages show one moment, the returned resourceVersion, from which a watch can go on. */
+  /** The whole list, fetched in pages. All pages show the state at the returned resourceVersion, from which a watch can continue. */
   async list<T extends KubeObject>(
     kind: Kind<T>,
     o: Selection & Cancel & { pageSize?: number } = {},
@@ -101,7 +101,7 @@ export class KubeClient {
         metadata: { resourceVersion: string; continue?: string };
         items: T[] | null;
       };
-      // Items of a list carry neither apiVersion nor kind; everything downstream relies on both.
+      // Items of a list have neither apiVersion nor kind; callers rely on both.
       for (const item of page.items ?? []) items.push({ ...item, apiVersion: kind.apiVersion, kind: kind.kind });
       next = page.metadata.continue || undefined;
       if (next === undefined) return { items, resourceVersion: page.metadata.resourceVersion };
@@ -109,8 +109,8 @@ export class KubeClient {
   }
 
   /**
-   * Changes after `resourceVersion`, bookmarks included, until the server ends the watch (the iteration ends) or the signal aborts.
-   * An ERROR event is thrown as ApiError, 410 when the version is too old.
+   * Yields changes after `resourceVersion`, bookmarks included. The iteration ends when the server ends the watch; an abort throws.
+   * An ERROR event is thrown as ApiError, with code 410 when the version is too old.
    */
   async *watch<T extends KubeObject>(
     kind: Kind<T>,
@@ -145,7 +145,7 @@ export class KubeClient {
     return (await this.request("POST", path, { body: object, signal: o.signal })) as T;
   }
 
-  /** PUT. With a resourceVersion in the object it succeeds only if that is still the current one. */
+  /** PUT. With a resourceVersion in the object it succeeds only while that is the current one. */
   async replace<T extends KubeObject>(kind: Kind<T>, object: T, o: Writing & { subresource?: string } = {}): Promise<T> {
     const path = withQuery(objectPath(kind, keyOf(object), o.subresource), writeQuery(o));
     return (await this.request("PUT", path, { body: object, signal: o.signal })) as T;
@@ -171,7 +171,7 @@ export class KubeClient {
     return (await this.request("PATCH", path, { body: patch, contentType: PATCH[o.type], signal: o.signal })) as T;
   }
 
-  /** With a uid or resourceVersion: deletes only that very object in that very state (otherwise a conflict). */
+  /** With a uid or resourceVersion it deletes only exactly that object in that state, and otherwise fails with a conflict. */
   async delete(
     kind: Kind<KubeObject>,
     key: Key,
@@ -193,7 +193,7 @@ export class KubeClient {
     await this.request("DELETE", objectPath(kind, key), { body, signal: o.signal });
   }
 
-  /** A token of a ServiceAccount (TokenRequest), and for whom it is: without `audiences`, the API server itself. */
+  /** A token of a ServiceAccount (TokenRequest), with its audiences. Without `audiences` it is for the API server itself. */
   async requestToken(
     serviceAccount: Key,
     o: Cancel & { audiences?: readonly string[]; expirationSeconds?: number } = {},
@@ -213,8 +213,8 @@ export class KubeClient {
   }
 
   /**
-   * Any request; the path begins with "/api…" and is sent as it is. Gives the parsed JSON body, or the text when it is none.
-   * A 429 (or 503) that names a Retry-After was not processed: it is asked again after that time, as long as the time limit allows.
+   * Any request; the path begins with "/api…" and is sent unchanged. Returns the parsed JSON body, or the text when it is not JSON.
+   * A 429 or 503 with Retry-After was not processed: the request is retried after that time, as long as the time limit allows.
    */
   async request(
     method: string,
@@ -236,12 +236,12 @@ export class KubeClient {
       const error = errorOf(answer, `${method} ${path}`);
       const waitMs = retryMs(error);
       if (waitMs === undefined || performance.now() + waitMs >= end) throw error;
-      await pause(waitMs, o.signal ?? NEVER);
+      await pause(waitMs, o.signal ?? NEVER_ABORTED);
       o.signal?.throwIfAborted();
     }
   }
 
-  /** Requests from now on use new connections: for when one of the present ones proved to be dead. */
+  /** Later requests use new connections. Call it when a connection proved to be dead. */
   renewConnections(): void {
     this.#transport.renew();
   }
@@ -250,29 +250,29 @@ export class KubeClient {
     await this.#transport.close();
   }
 
-  /** The time a request may take; for a write no longer than the fence still allows. */
+  /** The time limit of a request in milliseconds; for a write, no longer than the fence allows. */
   #limitMs(method: string, path: string, wantedMs: number): number {
-    if (this.#fence === undefined || READS.has(method)) return wantedMs;
+    if (this.#fence === undefined || READ_METHODS.has(method)) return wantedMs;
     const remainingMs = this.#fence.mayWrite() ? this.#fence.remainingMs() : 0;
-    if (remainingMs < LEAST_MS_TO_WRITE) throw new FencedError(`${method} ${path}: not sent, this process does not hold its lease`);
+    if (remainingMs < MIN_WRITE_MS) throw new FencedError(`${method} ${path}: not sent, this process does not hold its lease`);
     return Math.min(wantedMs, remainingMs);
   }
 
   #headers(contentType?: string): Record<string, string> {
-    // As client-go asks: some paths, such as the keys of the token issuer, have a type of their own.
+    // As client-go does: some paths, such as the keys of the token issuer, have a different content type.
     const headers = { accept: "application/json, */*", "user-agent": this.#userAgent };
     return contentType === undefined ? headers : { ...headers, "content-type": contentType };
   }
 }
 
-const NEVER = new AbortController().signal;
+const NEVER_ABORTED = new AbortController().signal;
 
 const writeQuery = (o: { fieldManager?: string | undefined; dryRun?: boolean | undefined }): Query => ({
   fieldManager: o.fieldManager,
   dryRun: o.dryRun ? "All" : undefined,
 });
 
-/** Only answers by which the server says "not now" are asked again; a little jitter keeps the refused from coming back all at once. */
+/** The delay before a retry; undefined: no retry. Jitter spreads clients that were refused at the same time. */
 function retryMs(error: ApiError): number | undefined {
   if ((error.code !== 429 && error.code !== 503) || error.retryAfterSeconds === undefined) return undefined;
   return error.retryAfterSeconds * 1000 + Math.random() * 250;

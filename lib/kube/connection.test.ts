@@ -26,21 +26,21 @@ const kubeconfig = (cluster: object, user: object = {}, name = "x") => ({
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 const server = "https://hub.example:6443/clusters/east";
 
-test("server with its path prefix, authority, server name, static token and impersonation are taken over", async () => {
+test("server with path prefix, authority, server name, static token and impersonation are used", async () => {
   const cluster = { server, "certificate-authority-data": Buffer.from(PEM).toString("base64"), "tls-server-name": "hub" };
   const connection = await connectionFromKubeconfig(await file("whole", kubeconfig(cluster, { token: "secret", as: "alice" })));
   expect(connection).toMatchObject({ server, ca: PEM, serverName: "hub", headers: { "impersonate-user": "alice" } });
   expect(await connection.token?.()).toBe("secret");
 });
 
-test("the place of a server is the whole way to it, its outbound proxy included, and nobody's credentials", async () => {
+test("the endpoint of a connection includes its outbound proxy, and no credentials", async () => {
   const cluster = { server, "certificate-authority-data": Buffer.from(PEM).toString("base64"), "tls-server-name": "hub" };
   const whole = kubeconfig({ ...cluster, "proxy-url": "http://proxy.example:3128" }, { token: "secret", as: "alice" });
   const place = endpointOf(await connectionFromKubeconfig(await file("place", whole)));
   expect(place).toEqual({ server, ca: PEM, serverName: "hub", proxyURL: expect.stringMatching(/^http:\/\/proxy\.example:3128/) });
 });
 
-test("a server whose certificate would not be verified, or that has none, is refused", async () => {
+test("a server whose certificate would not be verified, or without TLS, is refused", async () => {
   const use = async (cluster: object) => connectionFromKubeconfig(await file("refused", kubeconfig(cluster)));
   await expect(use({ server, "insecure-skip-tls-verify": true })).rejects.toThrow("insecure-skip-tls-verify");
   await expect(use({ server: "http://hub.example" })).rejects.toThrow("https");
@@ -61,7 +61,7 @@ test("a context can be named, and one that does not exist is an error that names
   await expect(connectionFromKubeconfig(path, "three")).rejects.toThrow('"three"');
 });
 
-test("of several files in KUBECONFIG the first that names something wins, and missing ones are left out", async () => {
+test("of several files in KUBECONFIG the first that defines a name wins, and missing files are ignored", async () => {
   const before = process.env.KUBECONFIG;
   const first = await file("first", kubeconfig({ server: "https://first.example" }));
   const second = await file("second", { ...kubeconfig({ server: "https://second.example" }), "current-context": "other" });
@@ -74,7 +74,7 @@ test("of several files in KUBECONFIG the first that names something wins, and mi
   }
 });
 
-test("a token file is named relative to its kubeconfig", async () => {
+test("the path of a token file is relative to its kubeconfig", async () => {
   await file("robot.token", "from-file\n");
   const connection = await connectionFromKubeconfig(await file("with-file", kubeconfig({ server }, { tokenFile: "robot.token" })));
   expect(await connection.token?.()).toBe("from-file");

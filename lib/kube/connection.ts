@@ -1,4 +1,4 @@
-// From a kubeconfig, or from the pod's ServiceAccount, to a connection: reads the files, and reads them again as they rotate.
+// Makes a Connection from a kubeconfig, or from the pod's ServiceAccount. Files are read again as they rotate.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -17,7 +17,7 @@ import type { Connection } from "./transport.ts";
 
 export type { Connection } from "./transport.ts";
 
-/** Where the API server is and the way to it, without anything by which somebody proves who they are. */
+/** The address of the API server and the route to it, without credentials. */
 export function endpointOf({
   server,
   ca,
@@ -38,8 +38,8 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
  * The connection that a kubeconfig describes. Without a path: $KUBECONFIG (several files are merged, the first one wins), then
- * ~/.kube/config, then the ServiceAccount of the pod. Files of authorities, certificates and tokens are read again as they rotate. Throws an
- * Error with one readable line when there is nothing usable, or when something in it cannot be honoured.
+ * ~/.kube/config, then the ServiceAccount of the pod. Files with authorities, certificates and tokens are read again as they rotate. Throws an
+ * Error with a one-line message when there is nothing usable, or when a field is not supported.
  */
 export async function connectionFromKubeconfig(path?: string, context?: string): Promise<Connection> {
   const files = path !== undefined ? [path] : defaultFiles();
@@ -85,7 +85,7 @@ function connectionOf(resolved: ResolvedContext): Connection {
   };
 }
 
-/** Impersonate-Group and each Impersonate-Extra are headers of their own for every value; values are bytes of UTF-8. */
+/** Impersonate-Group and Impersonate-Extra are repeated for each value; values are the bytes of UTF-8. */
 function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Record<string, string | string[]> {
   const bytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
   const name = (key: string): string => [...Buffer.from(key, "utf8")].map((byte) => escaped(String.fromCharCode(byte), byte)).join("");
@@ -98,7 +98,7 @@ function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Reco
   };
 }
 
-/** What a header's name may not hold, and the percent sign itself, in the way that API servers read it back. */
+/** Percent-encodes what a header name may not contain, and the percent sign, as API servers decode it. */
 const escaped = (character: string, byte: number): string =>
   /[-!#$&'*+.^_`|~0-9A-Za-z]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 
@@ -127,11 +127,11 @@ function inCluster(): Connection {
 function defaultFiles(): string[] {
   const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter((file) => file !== "");
   if (named.length > 0) return [...new Set(named)].filter((file) => existsSync(file));
-  const own = join(homedir(), ".kube", "config");
-  return existsSync(own) ? [own] : [];
+  const file = join(homedir(), ".kube", "config");
+  return existsSync(file) ? [file] : [];
 }
 
-/** A file that cannot be read for a moment (it is being replaced) leaves the last token in use; `first` is that until it was read once. */
+/** Returns a function that gives the token of the file. While the file cannot be read (it is being replaced), the last token stays in use; at first, `first`. */
 export function tokenFromFile(file: string, first?: string, now: () => number = () => performance.now()): () => Promise<string> {
   let last: { token: string; at: number } | undefined = first === undefined ? undefined : { token: first, at: Number.NEGATIVE_INFINITY };
   return async () => {

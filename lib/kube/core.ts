@@ -64,7 +64,7 @@ export const Role: Kind<Role> = { apiVersion: RBAC, kind: "Role", plural: "roles
 
 export interface ClusterRole extends KubeObject {
   readonly rules?: readonly PolicyRule[] | null;
-  /** Present: a controller overwrites `rules` with those of the selected roles. */
+  /** When present, a controller overwrites `rules` with those of the selected roles. */
   readonly aggregationRule?: { readonly clusterRoleSelectors?: readonly LabelSelector[] };
 }
 export const ClusterRole: Kind<ClusterRole> = { apiVersion: RBAC, kind: "ClusterRole", plural: "clusterroles", namespaced: false };

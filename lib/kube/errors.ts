@@ -1,9 +1,9 @@
-/** The API server answered, and the answer was not a success. `code` is the HTTP status, or the code of a watch's ERROR event. */
+/** The API server answered with an error. `code` is the HTTP status, or the code of an ERROR event of a watch. */
 export class ApiError extends Error {
   readonly code: number;
-  /** The Status' machine-readable reason ("NotFound", "Conflict", "Expired", …); "" when the body was no Status. */
+  /** The machine-readable reason of the Status ("NotFound", "Conflict", "Expired", …); "" when the body was not a Status. */
   readonly reason: string;
-  /** What the server asked for in Retry-After (or in the Status' details), in seconds. */
+  /** Retry-After, or the value in the details of the Status, in seconds. */
   readonly retryAfterSeconds?: number;
   readonly details?: unknown;
 
@@ -17,7 +17,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer: refused, reset, a name that does not resolve, a certificate that does not verify. `cause` is the underlying error. */
+/** No response: connection refused or reset, name not resolved, certificate not verified. `cause` is the underlying error. */
 export class ConnectionError extends Error {
   constructor(message: string, cause: unknown) {
     super(message, { cause });
@@ -25,7 +25,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** No answer in time. Whether a write took effect is unknown. */
+/** No response in time. Whether a write took effect is unknown. */
 export class TimeoutError extends Error {
   constructor(message: string) {
     super(message);
@@ -33,7 +33,7 @@ export class TimeoutError extends Error {
   }
 }
 
-/** A write that was not sent, because the lease under which it was to be made may have passed to somebody else. */
+/** A write was not sent, because another process may hold the lease by now. */
 export class FencedError extends Error {
   constructor(message: string) {
     super(message);
@@ -50,23 +50,23 @@ export const isConflict = (error: unknown): boolean => hasCode(error, 409) && !i
 export const isAlreadyExists = (error: unknown): boolean => hasCode(error, 409, "AlreadyExists");
 export const isForbidden = (error: unknown): boolean => hasCode(error, 403);
 export const isInvalid = (error: unknown): boolean => hasCode(error, 422);
-/** The resourceVersion is no longer (or not yet) known to the server: only a new list helps. */
+/** The server does not have the resourceVersion any more, or not yet: a new list is needed. */
 export const isGone = (error: unknown): boolean => hasCode(error, 410) || isTooLargeResourceVersion(error);
 
-/** Errors that pass by themselves: nothing in what was asked is wrong. */
+/** Temporary errors: a retry of the same request can succeed. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ConnectionError || error instanceof TimeoutError || error instanceof FencedError) return true;
   return error instanceof ApiError && (error.code >= 500 || error.code === 429 || error.code === 408 || isConflict(error));
 }
 
-/** A server whose storage was restored from a backup (or that lags behind) refuses versions from its future this way. */
+/** How a server that lags behind, or whose storage was restored from a backup, refuses a version that it has not reached. */
 function isTooLargeResourceVersion(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
   const causes = (error.details as { causes?: { reason?: string }[] } | undefined)?.causes ?? [];
   return causes.some((cause) => cause.reason === "ResourceVersionTooLarge");
 }
 
-/** The error for an answer whose body may be a Status. */
+/** The error for a response whose body may be a Status. `request` begins the message. */
 export function errorFromStatus(code: number, body: unknown, request: string, retryAfterHeader?: string): ApiError {
   const status = (typeof body === "object" && body !== null ? body : {}) as {
     reason?: string;

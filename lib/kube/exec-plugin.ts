@@ -1,8 +1,8 @@
-// Credentials from a plugin (ExecCredential), as kubectl asks for them: run when needed, kept until they expire or the server refuses them.
+// Credentials from an exec plugin (ExecCredential), as kubectl uses them: run when needed, cached until they expire or the server refuses them.
 import { spawn } from "node:child_process";
 import type { ExecConfig } from "./kubeconfig.ts";
 
-/** What a plugin with `provideClusterInfo` is told of the cluster; `Cluster` of client.authentication.k8s.io. */
+/** What a plugin with `provideClusterInfo` gets about the cluster: `Cluster` of client.authentication.k8s.io. */
 export interface ExecCluster {
   readonly server: string;
   readonly "tls-server-name"?: string;
@@ -23,7 +23,7 @@ const LONGEST_OUTPUT = 1024 * 1024;
 export class ExecPlugin {
   readonly #config: ExecConfig;
   readonly #cluster: () => ExecCluster;
-  #kept: { readonly credential: Credential; readonly until: number } | undefined;
+  #cached: { readonly credential: Credential; readonly until: number } | undefined;
   #running: Promise<Credential> | undefined;
 
   constructor(config: ExecConfig, cluster: () => ExecCluster) {
@@ -31,18 +31,18 @@ export class ExecPlugin {
     this.#cluster = cluster;
   }
 
-  /** Throws an Error that names the plugin when it gives no credential. */
+  /** Throws an Error that names the plugin when it returns no credential. */
   async credential(): Promise<Credential> {
-    if (this.#kept !== undefined && Date.now() < this.#kept.until) return this.#kept.credential;
+    if (this.#cached !== undefined && Date.now() < this.#cached.until) return this.#cached.credential;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
     return await this.#running;
   }
 
-  /** The server refused what the plugin gave: the next caller runs it again. */
+  /** The server refused the credential: the next call runs the plugin again. */
   reject(): void {
-    this.#kept = undefined;
+    this.#cached = undefined;
   }
 
   async #run(): Promise<Credential> {
@@ -53,7 +53,7 @@ export class ExecPlugin {
     if (Boolean(cert) !== Boolean(key)) throw new Error(`exec plugin ${command} gave only one of certificate and key`);
     if (!token && !cert) throw new Error(`exec plugin ${command} gave neither a token nor a certificate`);
     const credential = { ...(token && { token }), ...(cert && key && { certificate: { cert, key } }) };
-    if (!Number.isNaN(expires)) this.#kept = { credential, until: expires };
+    if (!Number.isNaN(expires)) this.#cached = { credential, until: expires };
     return credential;
   }
 
@@ -63,11 +63,11 @@ export class ExecPlugin {
     const extension = this.#config.clusterExtension;
     const cluster = provideClusterInfo ? { ...this.#cluster(), ...(extension === undefined ? {} : { config: extension }) } : undefined;
     const info = { apiVersion, kind: "ExecCredential", spec: { interactive, ...(cluster && { cluster }) } };
-    const own = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const pluginEnv = Object.fromEntries(env.map(({ name, value }) => [name, value]));
     return new Promise((resolve, reject) => {
       const child = spawn(command, args, {
-        env: { ...process.env, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-        // What the plugin has to say to a person, such as where to log in, goes where ours goes.
+        env: { ...process.env, ...pluginEnv, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+        // Messages of the plugin to the user, such as where to log in, go to standard error.
         stdio: [interactive ? "inherit" : "ignore", "pipe", "inherit"],
       });
       let text = "";
@@ -75,7 +75,7 @@ export class ExecPlugin {
         text += piece.toString("utf8");
         if (text.length > LONGEST_OUTPUT) child.kill();
       });
-      child.on("error", (error) => reject(this.#notRun(error)));
+      child.on("error", (error) => reject(this.#startError(error)));
       child.on("close", (code, signal) => {
         if (code === 0) resolve(text);
         else reject(new Error(`exec plugin ${command} ended with ${signal ?? `exit code ${code}`}`));
@@ -91,16 +91,16 @@ export class ExecPlugin {
     return interactiveMode !== "Never" && possible;
   }
 
-  #notRun(error: Error & { code?: string }): Error {
+  #startError(error: Error & { code?: string }): Error {
     const { command, installHint } = this.#config;
     if (error.code !== "ENOENT") return new Error(`exec plugin ${command} cannot be run: ${error.message}`);
-    // One line, and nothing that a terminal would act on.
+    // One line, without control characters that a terminal would interpret.
     const hint = installHint.replace(/[\p{Cc}\s]+/gu, " ").trim();
     return new Error(`exec plugin ${command} is not installed${hint === "" ? "" : `: ${hint}`}`);
   }
 }
 
-/** The output is never quoted: it holds the credential. */
+/** Errors never quote the output, because it contains the credential. */
 function statusOf(output: string, apiVersion: string, command: string): Readonly<Record<string, unknown>> {
   let answer: unknown;
   try {

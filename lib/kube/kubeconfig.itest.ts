@@ -1,4 +1,4 @@
-// Kubeconfigs as people have them, against a real API server, and kubectl with the same file beside it.
+// Kubeconfigs as users have them, against a real API server, compared with kubectl on the same file.
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -63,7 +63,7 @@ interface Who {
 }
 const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
-/** What the API server takes kubectl for; undefined when kubectl gets no answer. */
+/** The user that the API server sees for kubectl; undefined when kubectl gets no answer. */
 const kubectlIs = (config: string): Promise<Who | undefined> =>
   new Promise((resolve) => {
     const env = { KUBECONFIG: config, HOME: "/nonexistent", PATH: "/usr/bin:/bin" };
@@ -98,7 +98,7 @@ const plugin = async (name: string, script: string, more: Fields = {}): Promise<
   },
 });
 
-/** Each: the fields that it is about, the kubeconfig, and who one is with it. */
+/** For each: the fields under test, the kubeconfig, and the resulting user. */
 type Case = readonly [fields: string, make: () => Promise<{ user: Fields; cluster?: Fields; context?: Fields }>, wanted: Who];
 const robot = { username: "system:serviceaccount:default:robot" };
 const honoured: readonly Case[] = [
@@ -183,7 +183,7 @@ const honoured: readonly Case[] = [
   ],
 ];
 
-test.each(honoured)("%s: the API server takes Drover for whom it takes kubectl", async (_, make, wanted) => {
+test.each(honoured)("%s: the API server sees the same user for Drover as for kubectl", async (_, make, wanted) => {
   const { user, cluster, context } = await make();
   const config = await kubeconfig(user, cluster, context);
   const kubectl = await kubectlIs(config);
@@ -191,14 +191,14 @@ test.each(honoured)("%s: the API server takes Drover for whom it takes kubectl",
   expect(await droverIs(config)).toEqual(kubectl);
 });
 
-test("whoever is only in an impersonated group may do what the group may: with the same kubeconfig as kubectl", async () => {
+test("an impersonated group gives its permissions, with the same kubeconfig as kubectl", async () => {
   const user = { ...adminUser, as: "somebody", "as-groups": ["system:masters"] };
   const client = new KubeClient(await connectionFromKubeconfig(await kubeconfig(user)));
   expect((await client.list(Namespace)).items.length).toBeGreaterThan(0);
   await client.close();
 });
 
-test("a plugin with provideClusterInfo is told of the cluster what kubectl tells it, and one without is not", async () => {
+test("a plugin with provideClusterInfo gets the same cluster information as from kubectl, and one without gets none", async () => {
   const cluster = {
     "tls-server-name": "kubernetes",
     extensions: [{ name: "client.authentication.k8s.io/exec", extension: { audience: "a" } }],
@@ -212,7 +212,7 @@ test("a plugin with provideClusterInfo is told of the cluster what kubectl tells
   for (const provide of [true, false]) expect(await told(provide, droverIs)).toEqual(await told(provide, kubectlIs));
 });
 
-test("a plugin is asked again once the server refuses what it gave, or that has expired, and not before", async () => {
+test("a plugin runs again once the server refuses its credential, or the credential expires, and not before", async () => {
   const runs = await file("runs", "");
   const answer = await file("answer", credential({ token: robotToken }));
   const user = await plugin("counting", `echo run >> ${runs}; cat ${answer}`);
@@ -233,7 +233,7 @@ test("a plugin is asked again once the server refuses what it gave, or that has 
   await refused.close();
 });
 
-test("proxy-url is gone through, whatever the environment says, by Drover as by kubectl; the password is in no error", async () => {
+test("proxy-url is used, whatever the environment says, by Drover as by kubectl; no error contains the password", async () => {
   const squid = await startOutboundProxy([]);
   if (squid === undefined) return void process.stderr.write("not tested without squid: sudo apt-get install squid\n");
   try {

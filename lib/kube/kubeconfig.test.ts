@@ -34,7 +34,7 @@ const FIELDS = {
 const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "login", interactiveMode: "Never" };
 const certificate = { "client-certificate-data": data, "client-key-data": data };
 
-/** For each field: what it becomes, or the words of the refusal. Nothing at all: it says nothing about how to reach the server. */
+/** For each field: what it becomes, or the message of the refusal. Empty: it does not affect how the server is reached. */
 const becomes: Readonly<
   Record<string, { readonly given: readonly [user: object, cluster?: object, context?: object]; to: object | RegExp }>
 > = {
@@ -87,13 +87,13 @@ const becomes: Readonly<
   },
   "exec.interactiveMode": { given: [{ exec: { ...exec, interactiveMode: undefined } }], to: /interactiveMode/ },
   "context.cluster": { given: [{}, {}, { cluster: "other" }], to: /names no cluster/ },
-  "context.user": { given: [{}, {}, { user: "other" }], to: /"other", who is not there/ },
+  "context.user": { given: [{}, {}, { user: "other" }], to: /"other", which does not exist/ },
   "context.namespace": { given: [{}, {}, { namespace: "shop" }], to: {} },
   "context.extensions": { given: [{}, {}, { extensions: [] }], to: {} },
 };
 const fields = Object.entries(FIELDS).flatMap(([type, names]) => names.map((name) => `${type}.${name}`));
 
-test.each(fields)("the field %s is taken over, or refused by its name", (field) => {
+test.each(fields)("the field %s is supported, or refused by name", (field) => {
   const found = becomes[field];
   expect(found).toBeDefined();
   const { given, to } = found as NonNullable<typeof found>;
@@ -133,12 +133,12 @@ test("null and empty texts count as absent, as with kubectl", () => {
   expect(resolveContext(config(user, { "certificate-authority": "", "proxy-url": "" }))).toEqual({ server, token: "t" });
 });
 
-test("data wins over the file, and a plugin is asked only when nothing else says who one is", () => {
+test("data has precedence over a file, and a plugin is used only when there is no other credential", () => {
   const both = { ...certificate, "client-certificate": "a.crt", "client-key": "a.key" };
   expect(resolveContext(config({ ...both, exec }))).toEqual({ server, certificate: { cert: { pem: PEM }, key: { pem: PEM } } });
 });
 
-test("of several files the first that names something wins, and paths stay relative to their own file", () => {
+test("of several files the first that defines a name wins, and paths stay relative to their own file", () => {
   const merged = mergeKubeconfigs([
     config({ tokenFile: "t" }, {}, {}, "/a/config"),
     config({ token: "second" }, { server: "https://second.example" }, {}, "/b/config"),

@@ -1,5 +1,5 @@
-// What kubeconfig files say, without reading anything but their text. Every field of clientcmd's Cluster, AuthInfo and Context is either
-// taken over or refused by name: one that is dropped could be the one that makes somebody a lesser user.
+// Interprets the text of kubeconfig files; reads no other file. Every field of clientcmd's Cluster, AuthInfo and Context is either
+// supported or refused by name: ignoring a field could give a user more permissions than intended, for example without `as`.
 import { dirname, resolve } from "node:path";
 import { load } from "js-yaml";
 
@@ -16,7 +16,7 @@ export interface Kubeconfig {
   readonly currentContext: string;
 }
 
-/** PEM that stands in the kubeconfig, or the absolute path of a file with it. */
+/** PEM in the kubeconfig itself, or the absolute path of a file with PEM. */
 export type PemSource = { readonly pem: string } | { readonly file: string };
 
 export interface ExecConfig {
@@ -28,11 +28,11 @@ export interface ExecConfig {
   readonly installHint: string;
   readonly provideClusterInfo: boolean;
   readonly interactiveMode: string;
-  /** What the cluster's extension for exec plugins holds. */
+  /** Content of the cluster's extension for exec plugins. */
   readonly clusterExtension: unknown;
 }
 
-/** All that a context says about how to reach a server and as whom. */
+/** How to reach the server of a context, and with which credentials. */
 export interface ResolvedContext {
   readonly server: string;
   readonly serverName?: string;
@@ -62,7 +62,7 @@ const CLUSTER: Readonly<Record<string, Shape>> = {
   "certificate-authority": "string",
   "certificate-authority-data": "string",
   "proxy-url": "string",
-  // Compressed answers are never asked for.
+  // Has no effect: compressed responses are never requested.
   "disable-compression": "boolean",
   extensions: "objects",
 };
@@ -96,13 +96,13 @@ const EXEC: Readonly<Record<string, Shape>> = {
 
 const EXEC_EXTENSION = "client.authentication.k8s.io/exec";
 
-/** Throws an Error that names the file when the text is no kubeconfig. */
+/** Throws an Error that names the file when the text is not a kubeconfig. */
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
   let root: unknown;
   try {
     root = text.trim() === "" ? {} : load(text);
   } catch (error) {
-    // The rest of the message quotes the file, which may hold secrets.
+    // The rest of the message quotes the file, which may contain secrets.
     throw new Error(`${file} is not YAML: ${(error as Error).message.split("\n")[0]}`);
   }
   if (root !== undefined && root !== null && !isObject(root)) throw new Error(`${file} is not a kubeconfig`);
@@ -116,7 +116,7 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
   };
 }
 
-/** As kubectl does it: the first file that names something wins. */
+/** As kubectl does: the first file that defines a name wins. */
 export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
   const merged = (of: (config: Kubeconfig) => ReadonlyMap<string, Entry>): Map<string, Entry> =>
     new Map([...configs].reverse().flatMap((config) => [...of(config)]));
@@ -128,20 +128,20 @@ export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
   };
 }
 
-/** What the named context (or else the current one) says. Throws an Error with one line when it cannot be honoured as it stands. */
+/** Resolves the named context, or the current one. Throws an Error with a one-line message when something in it is missing or not supported. */
 export function resolveContext(config: Kubeconfig, context?: string): ResolvedContext {
   const name = context ?? config.currentContext;
   const resolved = config.contexts.get(name);
   if (resolved === undefined) throw new Error(name === "" ? "there is no current context" : `there is no context "${name}"`);
   const { cluster = "", user = "" } = checked(resolved.fields, CONTEXT, `context "${name}"`) as { cluster?: string; user?: string };
-  const place = config.clusters.get(cluster);
-  if (place === undefined) throw new Error(`context "${name}" names no cluster with a server`);
-  const person = config.users.get(user);
-  if (person === undefined && user !== "") throw new Error(`context "${name}" names the user "${user}", who is not there`);
-  const fields = checked(place.fields, CLUSTER, `cluster "${cluster}"`);
+  const clusterEntry = config.clusters.get(cluster);
+  if (clusterEntry === undefined) throw new Error(`context "${name}" names no cluster with a server`);
+  const userEntry = config.users.get(user);
+  if (userEntry === undefined && user !== "") throw new Error(`context "${name}" names the user "${user}", which does not exist`);
+  const fields = checked(clusterEntry.fields, CLUSTER, `cluster "${cluster}"`);
   return {
-    ...clusterFields(fields, place.file, `cluster "${cluster}"`),
-    ...(person === undefined ? {} : userFields(person, `user "${user}"`, extensionOf(fields))),
+    ...clusterFields(fields, clusterEntry.file, `cluster "${cluster}"`),
+    ...(userEntry === undefined ? {} : userFields(userEntry, `user "${user}"`, extensionOf(fields))),
   };
 }
 
@@ -177,7 +177,7 @@ function userFields(entry: Entry, where: string, clusterExtension: unknown): Omi
   if ((cert === undefined) !== (key === undefined)) throw new Error(`${where} has only one of client-certificate and client-key`);
   const exec = fields.exec == null ? undefined : execOf(fields.exec as Fields, { file, where }, clusterExtension);
   const impersonate = impersonationOf(fields, where);
-  // As kubectl does: a plugin is asked only when nothing else says who one is.
+  // As kubectl does: a plugin is used only when there is no other credential.
   const asks = exec !== undefined && token === "" && tokenFile === "" && cert === undefined;
   return {
     ...(token && { token }),
@@ -228,7 +228,7 @@ interface Location {
 }
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `<name>-data`, which wins as with kubectl, or the file that `<name>` names. */
+/** `<name>-data`, which has precedence as with kubectl, or the file that `<name>` names. */
 function pemSource(fields: Fields, name: string, { file, where }: Location): PemSource | undefined {
   const data = string(fields, `${name}-data`);
   if (data !== "") {
@@ -267,7 +267,7 @@ const SHAPE_NAMES: Readonly<Record<Shape, string>> = {
   objects: "a list of objects",
 };
 
-/** Fields are known and of the right shape; `null` counts as absent. The value is never quoted: it may be a secret. */
+/** Throws unless every field is supported and has the right type; `null` counts as absent. Errors never quote a value, because it may be a secret. */
 function checked(fields: Fields, shapes: Readonly<Record<string, Shape>>, where: string): Fields {
   for (const [name, value] of Object.entries(fields)) {
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;

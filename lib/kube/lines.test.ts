@@ -15,7 +15,7 @@ const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<string[]> => 
   return found;
 };
 
-test("the same lines come out wherever the bytes are cut, also inside a character", async () => {
+test("the lines are the same wherever the bytes are split, also inside a character", async () => {
   const line = fc.string({ unit: "grapheme", minLength: 1 }).map((text) => text.replaceAll("\n", " "));
   await fc.assert(
     fc.asyncProperty(fc.array(line), fc.array(fc.nat(500)), async (texts, cuts) => {
@@ -26,6 +26,6 @@ test("the same lines come out wherever the bytes are cut, also inside a characte
   );
 });
 
-test("a last line that was cut off is dropped, and empty lines mean nothing", async () => {
+test("an incomplete last line is dropped, and empty lines are ignored", async () => {
   expect(await collect(chunked(Buffer.from('{"a":1}\n\n{"b":'), [3]))).toEqual(['{"a":1}']);
 });

@@ -1,8 +1,8 @@
 const NEWLINE = 0x0a;
 
 /**
- * Cuts a stream of bytes into lines, as the API server frames watch events. It works on bytes, so that a chunk may end inside a
- * multi-byte character, and yields text only for whole lines; a last line without a newline was cut off and is dropped.
+ * Splits a stream of bytes into lines, as the API server frames watch events. It works on bytes, because a chunk may end inside a
+ * multi-byte character, and yields only complete lines. A last line without a newline is incomplete and is dropped.
  */
 export async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let held: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 import { certificateProblem } from "../outbound/certificate.ts";
 
-/** What this library needs of a logger; winston's loggers fit. `fields` are structured, never interpolated. */
+/** The logger that this library needs; winston's loggers fit. `fields` are structured, never interpolated. */
 export interface Log {
   debug(message: string, fields?: object): unknown;
   info(message: string, fields?: object): unknown;
@@ -11,7 +11,7 @@ export interface Log {
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** One line that a person can act on, with the chain of causes: undici hides the interesting part in `cause`. */
+/** The error in one line, with its chain of causes, because undici has the useful part in `cause`. Says what to do about a certificate. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error || types.isNativeError(error))) return String(error);
   const problem = certificateProblem(error);

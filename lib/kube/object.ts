@@ -1,4 +1,4 @@
-/** What every Kubernetes object carries; times are RFC 3339 strings as the API server sent them, never Dates. */
+/** Metadata of every Kubernetes object. Times are RFC 3339 strings as the API server sent them, never Dates. */
 export interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
@@ -48,7 +48,7 @@ export interface Condition {
   readonly observedGeneration?: number;
 }
 
-/** A kind of object: what is needed to build its URLs. T is the shape of its objects. */
+/** A kind of object, with what is needed to build its URLs. T is the type of its objects. */
 export interface Kind<T extends KubeObject> {
   /** "v1" or "<group>/<version>" */
   readonly apiVersion: string;
@@ -57,7 +57,7 @@ export interface Kind<T extends KubeObject> {
   readonly namespaced: boolean;
   /** Of kinds with condition Ready: what it sums up. */
   readonly ready?: ReadySummary;
-  /** Never present at run time; ties the kind to its shape. */
+  /** Never set; carries the type of the objects. */
   readonly shape?: T;
 }
 
@@ -69,13 +69,13 @@ export interface ReadySummary {
   readonly intended: readonly string[];
 }
 
-/** Names one object of a kind known from elsewhere. */
+/** Names one object of a given kind. */
 export interface Key {
   readonly name: string;
   readonly namespace?: string;
 }
 
-/** Names one object completely. With a uid it means that very object, not a later one of the same name. */
+/** Names one object with its kind. With a uid it means exactly that object, not a later one of the same name. */
 export interface ObjectRef extends Key {
   readonly apiVersion: string;
   readonly kind: string;

@@ -9,7 +9,7 @@ test("paths of the core group, of other groups, with and without namespace, with
   expect(objectPath(ClusterRole, { name: "drover:viewer" })).toBe("/apis/rbac.authorization.k8s.io/v1/clusterroles/drover%3Aviewer");
 });
 
-test("a name can never lead out of its place, and an empty one never means the collection", () => {
+test("a name cannot change the path around it, and an empty name never addresses the collection", () => {
   expect(objectPath(ConfigMap, { name: "../secrets/s?x=1", namespace: "a/b" })).toBe(
     "/api/v1/namespaces/a%2Fb/configmaps/..%2Fsecrets%2Fs%3Fx%3D1",
   );
@@ -18,7 +18,7 @@ test("a name can never lead out of its place, and an empty one never means the c
   expect(() => objectPath(Namespace, { name: "a", namespace: "x" })).toThrow("not namespaced");
 });
 
-test("a query holds what is defined, encoded", () => {
+test("a query contains the defined values, encoded", () => {
   expect(withQuery("/x", { a: undefined })).toBe("/x");
   expect(withQuery("/x", { labelSelector: "a=b,c in (d)", limit: 500 })).toBe("/x?labelSelector=a%3Db%2Cc+in+%28d%29&limit=500");
 });

@@ -12,7 +12,7 @@ export function collectionPath(kind: Kind<KubeObject>, namespace?: string): stri
 
 /** The path of one object, or of one of its subresources. */
 export function objectPath(kind: Kind<KubeObject>, key: Key, subresource?: string): string {
-  // An empty name would address the whole collection: a DELETE of that must never leave this process.
+  // An empty name would address the whole collection, and a DELETE would then delete all of it.
   if (key.name === "") throw new Error(`a ${kind.kind} needs a name`);
   if (kind.namespaced && !key.namespace) throw new Error(`${kind.kind} ${key.name} needs a namespace`);
   const path = `${collectionPath(kind, key.namespace)}/${encodeURIComponent(key.name)}`;

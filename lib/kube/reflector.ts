@@ -5,42 +5,42 @@ import { describe, type Log } from "./log.ts";
 import type { Kind, KubeObject } from "./object.ts";
 import { compareResourceVersions } from "./resource-version.ts";
 
-/** Receives what the server has: first everything, then each change, after a gap everything again. */
+/** Receives the state of the server: first the whole list, then each change; after a gap the whole list again. */
 export interface Sink<T extends KubeObject> {
   replace(items: readonly T[], resourceVersion: string): void;
   change(event: WatchEvent<T>): void;
 }
 
 export interface ReflectorOptions extends Selection {
-  /** A watch that says nothing for so long (not even a bookmark, which come every minute) is taken for dead. */
+  /** A watch that is silent for so many milliseconds counts as dead. Servers send a bookmark every minute. */
   readonly inactivityMs: number;
   readonly backoff: BackoffLimits;
   readonly log: Log;
-  /** Called for each watch that begins after the first one, and for each list after the first one. */
+  /** Called for each watch after the first one, and for each list after the first one. */
   readonly onRestart: () => void;
   readonly onRelist: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** A watch that lived so long was healthy, however it ended. */
+/** A watch that lasted so long counts as healthy, however it ended. */
 const HEALTHY_MS = 10_000;
 
-/** Restoring a backup takes longer than this. */
+/** Restoring a backup takes longer than this, so after a shorter break the server is still the same. */
 const LONG_BREAK_MS = 30_000;
 
-/** A look is one small request: a server that needs longer is not well. */
-const LOOK_MS = 10_000;
+/** Time limit of the small request that checks the server's version. */
+const CHECK_MS = 10_000;
 
-/** Keeps the sink equal to the server until the signal aborts. Never rejects: every error ends in a wait and another try. */
+/** Keeps the sink equal to the server until the signal aborts. Never rejects: after an error it backs off and retries. */
 export class Reflector<T extends KubeObject> {
   readonly #client: KubeClient;
   readonly #kind: Kind<T>;
   readonly #sink: Sink<T>;
   readonly #options: ReflectorOptions;
-  /** Where to go on; undefined: only a list helps. */
+  /** The version to watch from; undefined: a list is needed. */
   #resourceVersion: string | undefined;
-  /** Since when the connection is broken. The server may have become another one meanwhile, with older storage. */
-  #lostAt: number | undefined;
+  /** When the connection broke. The server may have been replaced since, with older storage. */
+  #brokenAt: number | undefined;
   #failures = 0;
   #lists = 0;
   #watches = 0;
@@ -63,7 +63,7 @@ export class Reflector<T extends KubeObject> {
         if (signal.aborted) return;
         if (performance.now() - began >= HEALTHY_MS) this.#failures = 0;
         this.#failures += 1;
-        this.#note(error);
+        this.#recordFailure(error);
       }
       if (this.#failures > 0) await pause(this.#delayMs(), signal);
     }
@@ -77,14 +77,14 @@ export class Reflector<T extends KubeObject> {
     return ms;
   }
 
-  #note(error: unknown): void {
+  #recordFailure(error: unknown): void {
     const { log, onError } = this.#options;
     if (isGone(error)) this.#resourceVersion = undefined;
-    else if (!(error instanceof ApiError)) this.#lostAt ??= performance.now();
+    else if (!(error instanceof ApiError)) this.#brokenAt ??= performance.now();
     if (error instanceof ApiError && error.retryAfterSeconds !== undefined) this.#retryAfterMs = error.retryAfterSeconds * 1000;
     onError(error);
-    // Where nothing changes for long an API server sends no bookmarks either: then silence is how things are, not a fault.
-    log[error instanceof SilentWatch ? "debug" : "warn"]("watch interrupted", {
+    // Where nothing changes for a long time, an API server sends no bookmarks either, so silence is no fault.
+    log[error instanceof InactiveWatch ? "debug" : "warn"]("watch interrupted", {
       kind: this.#kind.kind,
       failures: this.#failures,
       relist: this.#resourceVersion === undefined,
@@ -96,8 +96,9 @@ export class Reflector<T extends KubeObject> {
   async #once(signal: AbortSignal): Promise<void> {
     const { namespace, labelSelector, fieldSelector } = this.#options;
     const selection = { namespace, labelSelector, fieldSelector };
-    if (this.#lostAt !== undefined && this.#resourceVersion !== undefined) await this.#look(this.#resourceVersion, this.#lostAt, signal);
-    this.#lostAt = undefined;
+    if (this.#brokenAt !== undefined && this.#resourceVersion !== undefined)
+      await this.#checkServerVersion(this.#resourceVersion, this.#brokenAt, signal);
+    this.#brokenAt = undefined;
     if (this.#resourceVersion === undefined) {
       if (this.#lists++ > 0) this.#options.onRelist();
       const { items, resourceVersion } = await this.#client.list(this.#kind, { ...selection, signal });
@@ -109,31 +110,36 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #watch(resourceVersion: string, selection: Selection, signal: AbortSignal): Promise<void> {
-    const silence = new Silence(this.#options.inactivityMs, signal);
-    // The server ends each watch after a time of its own choice unless told; spread, so that they do not all return at once.
+    const inactivity = new InactivityTimer(this.#options.inactivityMs, signal);
+    // Random timeouts spread the watches, so that they do not all restart at once.
     const timeoutSeconds = 300 + Math.floor(Math.random() * 300);
     try {
-      for await (const event of this.#client.watch(this.#kind, { ...selection, resourceVersion, signal: silence.signal, timeoutSeconds })) {
-        silence.broken();
+      for await (const event of this.#client.watch(this.#kind, {
+        ...selection,
+        resourceVersion,
+        signal: inactivity.signal,
+        timeoutSeconds,
+      })) {
+        inactivity.reset();
         this.#sink.change(event);
         this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
         this.#failures = 0;
       }
     } catch (error) {
-      if (silence.tooLong) this.#client.renewConnections();
-      throw silence.tooLong ? new SilentWatch(`the watch was silent for ${this.#options.inactivityMs} ms`) : error;
+      if (inactivity.expired) this.#client.renewConnections();
+      throw inactivity.expired ? new InactiveWatch(`the watch was silent for ${this.#options.inactivityMs} ms`) : error;
     } finally {
-      silence.end();
+      inactivity.end();
     }
   }
 
   /**
-   * A server restored from a backup counts from an older version on. A watch from a version in its future would stay silent until the
-   * server got there again, and everything in between would be lost: so a list of one item shows first where the server is.
-   * After a long break it may even have got there already, and only a whole list is safe.
+   * A server that was restored from a backup continues at an older version. A watch from a version that it has not reached would stay silent
+   * until the server reaches it, and miss every change before. So a list of one item first shows the server's version.
+   * After a long break the server may have passed that version already, and only a whole list is safe.
    */
-  async #look(resourceVersion: string, lostAt: number, signal: AbortSignal): Promise<void> {
-    if (performance.now() - lostAt > LONG_BREAK_MS) {
+  async #checkServerVersion(resourceVersion: string, brokenAt: number, signal: AbortSignal): Promise<void> {
+    if (performance.now() - brokenAt > LONG_BREAK_MS) {
       this.#resourceVersion = undefined;
       return;
     }
@@ -144,12 +150,12 @@ export class Reflector<T extends KubeObject> {
       this.#options.fieldSelector === undefined ? "" : `&fieldSelector=${encodeURIComponent(this.#options.fieldSelector)}`;
     const page = (await this.#client.request("GET", `${path}${scope}/${this.#kind.plural}?limit=1${fieldSelector}`, {
       signal,
-      timeoutMs: LOOK_MS,
+      timeoutMs: CHECK_MS,
     })) as {
       metadata: { resourceVersion: string };
     };
     if (compareResourceVersions(page.metadata.resourceVersion, resourceVersion) < 0) {
-      this.#options.log.warn("the server went back in time, listing again", {
+      this.#options.log.warn("the server has an older resource version than before, listing again", {
         kind: this.#kind.kind,
         was: resourceVersion,
         is: page.metadata.resourceVersion,
@@ -159,19 +165,19 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
-class SilentWatch extends Error {}
+class InactiveWatch extends Error {}
 
-/** Aborts its signal when nothing broke the silence for `ms`, or when the outer signal aborts. */
-class Silence {
+/** Aborts its signal when `reset` was not called for `ms` milliseconds, or when the outer signal aborts. */
+class InactivityTimer {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #outer: AbortSignal;
-  tooLong = false;
+  expired = false;
 
   constructor(ms: number, outer: AbortSignal) {
     this.#outer = outer;
     this.#timer = setTimeout(() => {
-      this.tooLong = true;
+      this.expired = true;
       this.#controller.abort();
     }, ms);
     if (outer.aborted) this.#controller.abort();
@@ -184,7 +190,7 @@ class Silence {
 
   readonly #forward = (): void => this.#controller.abort();
 
-  broken(): void {
+  reset(): void {
     this.#timer.refresh();
   }
 

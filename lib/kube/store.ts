@@ -1,6 +1,6 @@
 import { type Key, type KubeObject, keyOf, keyString } from "./object.ts";
 
-/** For each index the values under which an object is found. */
+/** For each index, a function that returns the index values of an object. */
 export type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>;
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -9,11 +9,11 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 export const byName = (a: KubeObject, b: KubeObject): number =>
   compareText(a.metadata.namespace ?? "", b.metadata.namespace ?? "") || compareText(a.metadata.name, b.metadata.name);
 
-/** Objects of one kind by key, with sorted lists and indexes that are kept as they are until something in them changes. */
+/** Objects of one kind by key, with indexes and with sorted lists that are cached until they change. */
 export class Store<T extends KubeObject> {
   /** By namespace ("" for cluster-scoped objects), then by name. */
   readonly #objects = new Map<string, Map<string, T>>();
-  /** By namespace; and all of them. Made when asked for. */
+  /** Sorted lists, by namespace and of all objects; created when first requested. */
   readonly #sorted = new Map<string, readonly T[]>();
   #all: readonly T[] | undefined;
   readonly #indexes: ReadonlyMap<string, { readonly keys: (object: T) => readonly string[]; readonly found: Map<string, Map<string, T>> }>;
@@ -32,7 +32,7 @@ export class Store<T extends KubeObject> {
     return this.#objects.get(namespace)?.get(name);
   }
 
-  /** Returns what was there before. */
+  /** Returns the previous object. */
   set(object: T): T | undefined {
     const { namespace = "", name } = object.metadata;
     const before = this.get(object.metadata);
@@ -42,7 +42,7 @@ export class Store<T extends KubeObject> {
     return before;
   }
 
-  /** Returns what was there before. */
+  /** Returns the deleted object. */
   delete(key: Key): T | undefined {
     const namespace = key.namespace ?? "";
     const before = this.get(key);
@@ -54,7 +54,7 @@ export class Store<T extends KubeObject> {
     return before;
   }
 
-  /** Sorted by namespace and name; of all namespaces when none is given. */
+  /** Sorted by namespace and name; objects of all namespaces when none is given. */
   list(namespace?: string): readonly T[] {
     if (namespace !== undefined) return this.#within(namespace);
     this.#all ??= [...this.#objects.keys()].sort(compareText).flatMap((one) => this.#within(one));
@@ -66,7 +66,7 @@ export class Store<T extends KubeObject> {
     return [...(this.#index(index).found.get(value)?.values() ?? [])].sort(byName);
   }
 
-  /** Whether an object, which need not be in here, would be found under this value of the index. */
+  /** Whether the index has this value for the object, which need not be in the store. */
   hasIndexValue(index: string, value: string, object: T): boolean {
     return this.#index(index).keys(object).includes(value);
   }
@@ -75,7 +75,7 @@ export class Store<T extends KubeObject> {
     const known = this.#sorted.get(namespace);
     if (known !== undefined) return known;
     const objects = this.#objects.get(namespace);
-    // A namespace that holds nothing is not remembered: anybody may ask for any name.
+    // No entry for an empty namespace: callers may ask for any number of names.
     if (objects === undefined) return [];
     const sorted = [...objects.values()].sort(byName);
     this.#sorted.set(namespace, sorted);

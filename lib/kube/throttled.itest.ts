@@ -1,4 +1,4 @@
-// The client against a real API server that handles one request at a time and refuses every other with 429 and Retry-After.
+// The client against a real API server that handles one request at a time and refuses further ones with 429 and Retry-After.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { startControlPlane, type TestControlPlane } from "../../test/controlplane.ts";
@@ -7,7 +7,7 @@ import { Cache } from "./cache.ts";
 import { ApiError, KubeClient, TimeoutError } from "./client.ts";
 import { ClusterRoleBinding, ConfigMap, Namespace } from "./core.ts";
 
-// Generous: what is waited for usually takes milliseconds, but a busy machine may take its time.
+// Generous: it usually takes milliseconds, but a busy machine may be slow.
 jest.setTimeout(120_000);
 
 let plane: TestControlPlane;
@@ -45,7 +45,7 @@ const refused = (verb: string): number =>
 
 const configMap = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } });
 
-test("writes that are refused with 429 are asked again after the time that the server names, and all succeed", async () => {
+test("writes that are refused with 429 are retried after Retry-After, and all succeed", async () => {
   const began = performance.now();
   const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
   await Promise.all(names.map((name) => client.create(ConfigMap, configMap(name))));
@@ -53,14 +53,14 @@ test("writes that are refused with 429 are asked again after the time that the s
   const refusals = refused("create");
   expect(refusals).toBeGreaterThan(0);
   expect(performance.now() - began).toBeGreaterThan(1_000);
-  // Waiting pays: far fewer refusals than asking again at once would collect in these seconds.
+  // Far fewer refusals than immediate retries would collect in these seconds.
   expect(refusals).toBeLessThan(400);
 });
 
-test("a refusal surfaces with its Retry-After when the time limit leaves no room to wait for it", async () => {
+test("a refusal is thrown with its Retry-After when the time limit is too short to wait for it", async () => {
   const hasty = new KubeClient({ server: plane.server, ca: plane.ca, ...plane.clientCertificate("busy") }, { timeoutMs: 900 });
   const wave = () => Promise.allSettled(Array.from({ length: 60 }, () => hasty.list(ConfigMap, { namespace })));
-  // Making connections may take a busy machine longer than the limit allows; a later wave finds them made.
+  // On a busy machine, opening connections may take longer than the limit; a later wave of requests uses the open ones.
   let results: PromiseSettledResult<unknown>[] = [];
   const isLate = (result: PromiseSettledResult<unknown>): boolean => result.status === "rejected" && result.reason instanceof TimeoutError;
   await until(async () => {
@@ -76,7 +76,7 @@ test("a refusal surfaces with its Retry-After when the time limit leaves no room
   await hasty.close();
 });
 
-test("many caches that start at once on such a server all come to hold what is there, and follow it", async () => {
+test("many caches that start at once on such a server all become complete, and follow changes", async () => {
   const stop = new AbortController();
   const caches = Array.from({ length: 12 }, () => new Cache(client, ConfigMap, { namespace }));
   for (const cache of caches) cache.start(stop.signal);

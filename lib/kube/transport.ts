@@ -7,7 +7,7 @@ import { describe } from "./log.ts";
 
 const RENEW_AT_MOST_EVERY_MS = 5_000;
 
-/** Where an API server is and how to speak to it. TLS is always verified, against `ca` or else the system's roots. */
+/** The address of an API server, and how to connect to it. TLS is always verified, against `ca` or the authorities of the system. */
 export interface Connection {
   /** Base URL, https only; may have a path prefix. */
   readonly server: string;
@@ -15,17 +15,17 @@ export interface Connection {
   /** PEM. */
   readonly cert?: string;
   readonly key?: string;
-  /** Read before each request: rotating tokens come from here. */
+  /** Called before each request, so that tokens can rotate. */
   readonly token?: () => Promise<string | undefined>;
-  /** Read for each new TCP connection, for client certificates that rotate; wins over `cert` and `key`. */
+  /** Called for each new TCP connection, so that client certificates can rotate. Has precedence over `cert` and `key`. */
   readonly certificate?: () => Promise<{ readonly cert: string; readonly key: string } | undefined>;
   /** The name that the server's certificate must carry, when it is not the host of `server`. */
   readonly serverName?: string;
-  /** Sent with every request (impersonation from a kubeconfig). */
+  /** Sent with each request (impersonation from a kubeconfig). */
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** The outbound proxy to go through; may hold a user and a password. Absent: what HTTPS_PROXY and NO_PROXY say. */
+  /** The outbound proxy to use; may contain a user and a password. Absent: as HTTPS_PROXY and NO_PROXY say. */
   readonly proxyURL?: string;
-  /** The server refused token or certificate (401): what is remembered of them is not to be used again. */
+  /** The server refused the token or certificate (401): cached credentials must not be used again. */
   readonly onUnauthorized?: () => void;
 }
 
@@ -45,12 +45,12 @@ export interface TransportRequest {
   readonly timeoutMs: number;
 }
 
-/** What a client sends its requests with. */
+/** How a client sends its requests. */
 export type ClientTransport = Pick<Transport, "send" | "stream" | "renew" | "close">;
 
 /**
- * HTTP to one API server. Watches have connections of their own, so that any number of them never keeps a unary request waiting;
- * unary requests share a bounded number of kept-alive connections, which also bounds what one process asks of a server at once.
+ * HTTP to one API server. Watches use separate connections, so that any number of them never delays a unary request. Unary requests share
+ * a limited number of keep-alive connections, which also limits the requests that one process makes at once.
  */
 export class Transport {
   readonly #connection: Connection;
@@ -67,7 +67,7 @@ export class Transport {
     this.#connection = connection;
     this.#prefix = url.pathname.replace(/\/+$/, "");
     this.#origin = url.origin;
-    // An API server keeps an idle connection for 90 s; staying below that avoids writing into one that is being closed.
+    // An API server keeps an idle connection for 90 s; a shorter time avoids writing to one that is being closed.
     this.#options = { connect: connector(connection), pipelining: 1, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 80_000 };
     [this.#unary, this.#streams] = this.#pools();
   }
@@ -77,8 +77,8 @@ export class Transport {
   }
 
   /**
-   * Requests from now on use new connections; what is under way ends as it may. For when a connection proved to be dead without having
-   * been closed: its siblings, idle in the pool, most likely are too. Several callers at once cause one renewal.
+   * Later requests use new connections; open requests are not touched. Call it when a connection proved to be dead without having
+   * been closed, because the idle connections of the pool are probably dead too. Several calls in a short time have the effect of one.
    */
   renew(): void {
     if (performance.now() - this.#renewedAt < RENEW_AT_MOST_EVERY_MS) return;
@@ -87,7 +87,7 @@ export class Transport {
     [this.#unary, this.#streams] = this.#pools();
   }
 
-  /** One request with its whole answer. `timeoutMs` bounds everything from the queue for a connection to the last byte. */
+  /** One request with its whole response. `timeoutMs` limits everything from waiting for a connection to the last byte. */
   async send(request: TransportRequest): Promise<TransportResponse> {
     const limit = new Limit(request.signal, request.timeoutMs);
     try {
@@ -105,13 +105,13 @@ export class Transport {
     }
   }
 
-  /** One request whose answer has no end of its own; only the signal ends it. `timeoutMs` bounds the wait for the answer's head. */
+  /** One request whose response has no end; the signal ends it. `timeoutMs` limits the wait for the response head. */
   async stream(
     request: TransportRequest & { readonly signal: AbortSignal },
   ): Promise<{ head: Omit<TransportResponse, "text">; body: Dispatcher.ResponseData["body"] }> {
     try {
       const answer = await this.#request(this.#streams, request, request.signal, 0);
-      // Whoever reads the body gets its error; when it breaks while nobody reads, that must not end the process.
+      // The reader of the body gets its error. Without a reader, the error must not end the process as unhandled.
       answer.body.on("error", () => {});
       return { head: { status: answer.statusCode, headers: answer.headers }, body: answer.body };
     } catch (error) {
@@ -135,7 +135,7 @@ export class Transport {
     return await answer;
   }
 
-  /** A kept connection goes on showing the client certificate with which it began, also when that has expired or was replaced. */
+  /** A keep-alive connection keeps the client certificate with which it was opened, even when that expired or was replaced. */
   #refused(): void {
     this.#connection.onUnauthorized?.();
     if (this.#connection.certificate !== undefined) this.renew();
@@ -146,13 +146,13 @@ export class Transport {
     return new ConnectionError(`${request.method} ${this.#connection.server}${request.path}: ${describe(error)}`, error);
   }
 
-  /** Ends everything that is under way. */
+  /** Ends all open requests. */
   async close(): Promise<void> {
     await Promise.all([this.#unary.destroy(), this.#streams.destroy()]);
   }
 }
 
-/** The promise, or a rejection as soon as the signal aborts: undici itself notices an abort only once a connection is there. */
+/** The promise, or a rejection as soon as the signal aborts: undici notices an abort only once a connection exists. */
 async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -168,7 +168,7 @@ async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T
   }
 }
 
-/** A time limit joined with a caller's signal; both are let go of when done, so that long-lived signals collect no listeners. */
+/** Combines a time limit with a caller's signal. `done` removes both, so that long-lived signals collect no listeners. */
 class Limit {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -197,7 +197,7 @@ class Limit {
   }
 }
 
-/** Each new connection looks anew at what is trusted, what is shown, and which way to go. */
+/** Reads the trusted authorities, the client certificate and the proxy variables for each new connection. */
 function connector(connection: Connection): buildConnector.connector {
   const server = new URL(connection.server);
   let last: { readonly key: string; readonly connect: buildConnector.connector } | undefined;
@@ -205,7 +205,7 @@ function connector(connection: Connection): buildConnector.connector {
     const pair = await connection.certificate?.();
     const tls = tlsOptions({ ...connection, ...pair });
     const key = JSON.stringify(tls);
-    // Sessions are resumed only with the same authorities and the same certificate: what is resumed is not verified again.
+    // A resumed TLS session is not verified again, so it is resumed only with the same authorities and certificate.
     if (last?.key !== key) last = { key, connect: connectorWith(tls) };
     const proxy = outboundProxy(server, connection);
     return { connect: last.connect, ...(proxy === undefined ? {} : { httpSocket: await openTCP(server, proxy) }) };
@@ -216,7 +216,7 @@ function connector(connection: Connection): buildConnector.connector {
         try {
           connect({ ...options, ...(httpSocket === undefined ? {} : { httpSocket }) }, callback);
         } catch (error) {
-          // What cannot be used at all, such as the new certificate beside the old key while both are being replaced.
+          // Unusable material, such as the new certificate with the old key while both are being replaced.
           httpSocket?.destroy();
           failed(callback, error);
         }

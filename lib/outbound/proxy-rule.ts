@@ -1,5 +1,5 @@
 // Decides which outbound proxy a connection uses, from the variables HTTPS_PROXY and NO_PROXY. The rules are those of Go's httpproxy, so that
-// Drover uses the same proxies as kubectl. Pure.
+// Drover uses the same proxies as kubectl. The result depends on the arguments only.
 import { BlockList, isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
