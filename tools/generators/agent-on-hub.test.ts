@@ -34,6 +34,7 @@ test.each([
 ])("the proxy follows it: %s %s", (method, path, maxBytes) => {
   expect(agentPermission("east", method, path, table)?.patch?.maxBytes).toBe(maxBytes);
   expect(agentPermission("east", method, path)).toBeUndefined();
+  expect(agentPermission("north", method, path, table)).toBeUndefined();
 });
 
 test("the guard follows it: the object by its writer, its status by the agent of that namespace too, under that name", () => {
@@ -53,6 +54,7 @@ test.each([
   ["/apis/coordination.k8s.io/v1/namespaces/cluster-east/leases/agent", 4 * 1024],
 ])("of %s an agent sends so many bytes at once", (path, maxBytes) => {
   expect(agentPermission("east", "PATCH", path)?.patch?.maxBytes).toBe(maxBytes);
+  expect(agentPermission("north", "PATCH", path)).toBeUndefined();
 });
 
 test("the writer of a named row creates the object in each cluster's namespace, because the agent may not", () => {
