@@ -1,7 +1,8 @@
 // Puts the agent together: one connection to its own cluster, one to the hub, and between them the loops, each in its folder.
 import { Gauge, type Registry } from "prom-client";
 import { clusterNamespace } from "../lib/access/names.ts";
-import { GUARD_PROBE, IMPERSONATOR, userAgent } from "../lib/components/components.ts";
+import { IMPERSONATOR, userAgent } from "../lib/components/components.ts";
+import { probeClient } from "../lib/guards/probe.ts";
 import { pause } from "../lib/kube/backoff.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import { type Connection, connectionFromKubeconfig, endpointOf } from "../lib/kube/connection.ts";
@@ -14,7 +15,7 @@ import pkg from "../package.json" with { type: "json" };
 import { AccessLoop } from "./access/loop.ts";
 import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
-import { GuardKeeper } from "./guards/keeper.ts";
+import { GuardLoop } from "./guards/loop.ts";
 import { serviceAccountToken } from "./hub/serviceaccount-token.ts";
 import { TokenSource } from "./hub/token.ts";
 import { HubTransport } from "./hub/transport.ts";
@@ -47,12 +48,11 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const tokens = hubTokens(config, ca, key, log, (fresh) => access.setClock(fresh.hubAheadMs));
   const hub = new KubeClient(new HubTransport(hubConnections(config, ca, tokens)), { userAgent: userAgent("agent") });
   const impersonator = serviceAccountToken(managed, config.namespace, IMPERSONATOR, log);
-  const probeToken = serviceAccountToken(managed, config.namespace, GUARD_PROBE, log);
-  const probe = new KubeClient({ ...endpointOf(connection), token: async () => probeToken.get() }, { userAgent: userAgent(GUARD_PROBE) });
+  const probe = probeClient(connection, managed);
 
   const streams = new StreamTable({ review: reviewAt(managed), signal });
   const teardown = Promise.withResolvers<void>();
-  const guards: GuardKeeper = new GuardKeeper({
+  const guards: GuardLoop = new GuardLoop({
     managed,
     probe,
     log,
@@ -60,7 +60,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
       access.wake();
       reporter.wake();
     },
-    onHealed: (count) => access.addHealed(count),
+    onCorrected: (count) => access.addHealed(count),
   });
   const access: AccessLoop = new AccessLoop({
     cluster: config.cluster,
@@ -116,8 +116,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const loops = [
     tokens.run(signal),
     impersonator.run(signal),
-    probeToken.run(signal),
-    probeToken.ready.then(() => guards.run(signal)),
+    guards.run(signal),
     access.run(signal),
     reporter.run(signal),
     tokens.ready.then(() => beat(beats, signal)),

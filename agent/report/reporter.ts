@@ -14,7 +14,7 @@ import { mergeConditions } from "../../lib/reconcile/conditions.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
 import { observedGeneration } from "../../lib/reconcile/ready.ts";
 import type { AccessReport } from "../access/loop.ts";
-import type { GuardReport } from "../guards/keeper.ts";
+import type { GuardReport } from "../guards/loop.ts";
 import { boundedAccess } from "./bounded.ts";
 
 export interface ReporterOptions {

@@ -10,11 +10,11 @@ const first = seenInForce(NO_HISTORY, "guards", at(100), "a");
 describe("when the guards were not in force is remembered", () => {
   test("before they were ever seen nothing is held: whoever installs Drover writes bindings first", () => {
     expect(first).toEqual({ guards: "guards", confirmedAt: text(100), gaps: [] });
-    expect(seenMissing(NO_HISTORY, at(50))).toEqual(NO_HISTORY);
+    expect(seenMissing(NO_HISTORY, at(50), true)).toEqual(NO_HISTORY);
   });
 
   test("from a moment before it was noticed until they are back", () => {
-    const missing = seenMissing(seenMissing(first, at(200)), at(210));
+    const missing = seenMissing(seenMissing(first, at(200), true), at(210), true);
     expect(missing.gaps).toEqual([{ from: text(198) }]);
     expect(seenInForce(missing, "guards", at(220), "b").gaps).toEqual([{ from: text(198), until: text(220), id: "b" }]);
   });
@@ -22,6 +22,11 @@ describe("when the guards were not in force is remembered", () => {
   test("also when nobody looked: guards that are other objects now, or were changed, were away since they were last seen", () => {
     expect(seenInForce(first, "others", at(500), "b").gaps).toEqual([{ from: text(100), until: text(500), id: "b" }]);
     expect(seenInForce(first, "guards", at(500), "b").gaps).toEqual([]);
+  });
+
+  test("guards that are away when a process first looks were away since they were last seen", () => {
+    expect(seenMissing(first, at(500), false).gaps).toEqual([{ from: text(100) }]);
+    expect(seenMissing(NO_HISTORY, at(500), false).gaps).toEqual([]);
   });
 
   test("what cannot be read is no empty history", () => {
@@ -35,7 +40,7 @@ describe("when the guards were not in force is remembered", () => {
       fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 1200 }), (looks) => {
         let history: GuardHistory = first;
         for (const [n, inForce] of looks.entries())
-          history = inForce ? seenInForce(history, "guards", at(110 + n * 10), `g${n}`) : seenMissing(history, at(110 + n * 10));
+          history = inForce ? seenInForce(history, "guards", at(110 + n * 10), `g${n}`) : seenMissing(history, at(110 + n * 10), true);
         expect(history.gaps.length).toBeLessThanOrEqual(501);
         for (const [n, inForce] of looks.entries()) if (!inForce) expect(unguarded(written(110 + n * 10), history.gaps)).toBeDefined();
       }),

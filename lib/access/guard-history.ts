@@ -36,12 +36,16 @@ export function seenInForce(history: GuardHistory, guards: string, now: Date, id
   return { guards, confirmedAt, gaps: gaps.length > MAX_GAPS ? joined(gaps) : gaps };
 }
 
-/** The guards were seen not to be in force. */
-export function seenMissing(history: GuardHistory, now: Date): GuardHistory {
+/**
+ * The guards were seen not to be in force. `watched`: whether this process has seen them in force before, and would have noticed at once.
+ * Otherwise they may have been away since they were last confirmed.
+ */
+export function seenMissing(history: GuardHistory, now: Date, watched: boolean): GuardHistory {
   const isOpen = history.gaps.some(({ until }) => until === undefined);
   if (isOpen || history.guards === undefined) return history;
   const noticed = timeOf(new Date(now.getTime() - MARGIN_MS));
-  return { ...history, gaps: [...history.gaps, { from: noticed }] };
+  const from = watched ? noticed : (history.confirmedAt ?? noticed);
+  return { ...history, gaps: [...history.gaps, { from }] };
 }
 
 /** The gap in which a binding was made or changed, unless somebody confirmed it since. */

@@ -1,5 +1,6 @@
 // The two bundles of guards: the one that an agent keeps in its managed cluster, and the one that deploy/ applies on the hub.
 import type { KubeObject } from "../kube/object.ts";
+import { type Attempt, HUB_ATTEMPTS, MANAGED_CLUSTER_ATTEMPTS } from "./attempts.ts";
 import {
   agentLeases,
   backingNamespaces,
@@ -27,14 +28,21 @@ const HUB = [
   restoreAcceptance,
 ];
 
-/** Names of the policies, and of their bindings, that must be in force in every managed cluster before anything is granted there. */
-export const GUARD_NAMES: readonly string[] = MANAGED_CLUSTER.map((guard) => guard.name);
+export interface GuardBundle {
+  /** ValidatingAdmissionPolicies and their bindings, in the order in which they are applied. */
+  readonly objects: readonly KubeObject[];
+  /** What a probe tries in order to learn whether they are in force. */
+  readonly attempts: readonly Attempt[];
+}
 
-/** Likewise on the hub. */
+/** What must be in force in every managed cluster before anything is granted there. The agent applies it, the hub's own agent as well. */
+export const MANAGED_CLUSTER_GUARDS: GuardBundle = {
+  objects: MANAGED_CLUSTER.flatMap(guardObjects),
+  attempts: MANAGED_CLUSTER_ATTEMPTS,
+};
+
+/** Likewise on the hub, those of a managed cluster included. deploy/ applies it. */
+export const HUB_GUARDS: GuardBundle = { objects: HUB.flatMap(guardObjects), attempts: HUB_ATTEMPTS };
+
+/** Names of the hub's policies, and of their bindings. */
 export const HUB_GUARD_NAMES: readonly string[] = HUB.map((guard) => guard.name);
-
-/** ValidatingAdmissionPolicies and their bindings for a managed cluster; the hub's own agent keeps them there as well. */
-export const managedClusterGuards = (): readonly KubeObject[] => MANAGED_CLUSTER.flatMap(guardObjects);
-
-/** All that the hub needs, those of a managed cluster included. */
-export const hubGuards = (): readonly KubeObject[] => HUB.flatMap(guardObjects);

@@ -45,7 +45,7 @@ const account = async (name: string, namespace: string): Promise<KubeClient> => 
   return connect({ token: async () => token });
 };
 
-/** A person as the agent impersonates him. */
+/** A person as the agent impersonates them. */
 const person = (name: string): KubeClient => connect(plane.clientCertificate(`drover:user:${name}`, ["drover:authenticated"]));
 
 /** Grants rules cluster-wide, as an administrator would. */
@@ -196,7 +196,7 @@ test("the policies type-check against the real types", async () => {
   expect(policies.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
 });
 
-describe("attack 20: a namespace claimed into a project without the right on that project is refused", () => {
+describe("a namespace claimed into a project without the right on that project is refused", () => {
   const says = "needs the right to use /drover.dev/projects/web/namespaces";
   beforeAll(async () => void (await admin.create(Namespace, namespace("a20"))));
 
@@ -247,9 +247,9 @@ describe("a project owner, who may make namespaces and change those of his proje
   });
   test("makes none without a label, and is told which label", () =>
     refused(owner.create(Namespace, namespace("loose")), "drover-namespaces", "label it drover.dev/project: <project>"));
-  test("attack 21: takes over no existing namespace", () =>
+  test("takes over no existing namespace", () =>
     refused(patchLabels(owner, "foreign", { [LABEL.project]: "web" }), "drover-namespaces", PATH.claimNamespaces));
-  test("attack 21: takes over no namespace of another project", () =>
+  test("takes over no namespace of another project", () =>
     refused(patchLabels(owner, "of-shop", { [LABEL.project]: "web" }), "drover-namespaces", "taking a namespace out of project shop"));
   test("does not release a namespace from the project, where its policies would end", () =>
     refused(patchLabels(owner, "web-1", { [LABEL.project]: null }), "drover-namespaces", PATH.claimNamespaces));
@@ -270,7 +270,7 @@ describe("a project owner, who may make namespaces and change those of his proje
     await patchLabels(owner, "web-1", { team: "blue" });
   });
 
-  describe("attack 55: binds nobody in a way that outlives his membership:", () => {
+  describe("binds nobody in a way that outlives their membership:", () => {
     const says = "only Drover's agent writes bindings whose subjects begin with drover:";
     const friend = { kind: "User", apiGroup: RBAC, name: "drover:user:friend" };
     const team = { kind: "Group", apiGroup: RBAC, name: "drover:group:corp:team" };
@@ -333,7 +333,7 @@ test("a namespace with Drover's bindings in it can be deleted, by the namespace 
   await kubectl("wait", "--for=delete", "namespace/going", "--timeout=60s");
 }, 90_000);
 
-describe("attack 51: labels of a namespace are guarded on its subresources too", () => {
+describe("labels of a namespace are guarded on its subresources too", () => {
   const level = { "pod-security.kubernetes.io/enforce": "baseline" };
   beforeAll(async () => void (await admin.create(Namespace, namespace("a51", { [LABEL.project]: "web", ...level }))));
 
@@ -358,7 +358,7 @@ describe("attack 51: labels of a namespace are guarded on its subresources too",
   });
 });
 
-describe("attack 52: what backs clusters and projects is a namespace of no project, for no one", () => {
+describe("what backs clusters and projects is a namespace of no project, for no one", () => {
   test.each(["kube-system", "drover-system", "kube-public"])("%s", (name) =>
     refused(patchLabels(admin, name, { [LABEL.project]: "web" }), "drover-namespaces", `namespace ${name} can be in no project`),
   );
@@ -379,7 +379,7 @@ describe("attack 52: what backs clusters and projects is a namespace of no proje
   });
 });
 
-describe("attack 53: the holder of */*/* holds none of Drover's own powers by it:", () => {
+describe("the holder of */*/* holds none of Drover's own powers by it:", () => {
   test.each([
     ["AccessSets", AccessSet, accessSet],
     ["ClusterMembers", ClusterMembers, clusterMembers],
@@ -489,7 +489,7 @@ describe("what is found out about Users and templates is written by the operator
   });
 });
 
-test("attack 48: an agent, whatever RBAC it were given, writes its own cluster's report and no other's, and never what it is to apply", async () => {
+test("an agent, whatever RBAC it were given, writes its own cluster's report and no other's, and never what it is to apply", async () => {
   for (const name of ["cluster-a", "cluster-b"]) {
     await admin.create(Namespace, namespace(name));
     const metadata = { name: "agent", namespace: name };
@@ -516,7 +516,7 @@ test("attack 48: an agent, whatever RBAC it were given, writes its own cluster's
   await refused(set("cluster-a", { spec: { epoch: 2 } }), "drover-compiled-kinds", "accesssets are written by Drover itself");
 });
 
-describe("attack 60: nobody prepares the namespace of a project that does not exist yet", () => {
+describe("nobody prepares the namespace of a project that does not exist yet", () => {
   test.each(["project-east--x", "cluster-x"])("%s", async (name) => {
     await grant("test:maker", [{ apiGroups: [""], resources: ["namespaces"], verbs: ["*"] }], accountSubject("maker"));
     const maker = await account("maker", "default");

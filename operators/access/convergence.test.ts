@@ -59,7 +59,11 @@ const COMPLETE = [
 ];
 
 function rehearsal() {
-  return new InMemoryWorld({ reconcilers: reconcilersWith(() => ({ is: "Enforced" })), cacheOptions, now: () => NOW });
+  return new InMemoryWorld({
+    reconcilers: reconcilersWith(() => ({ state: "Enforced", message: "", gaps: [] })),
+    cacheOptions,
+    now: () => NOW,
+  });
 }
 
 const grantsIn = (world: InMemoryWorld): string[] =>

@@ -4,13 +4,13 @@ import { clusterBindingStatus, projectBindingStatus } from "./binding-status/rec
 import { clusterAccess } from "./cluster-access/reconciler.ts";
 import { globalRoleStatus } from "./globalrole-status/reconciler.ts";
 import { globalRoleBindingStatus } from "./globalrolebinding-status/reconciler.ts";
-import { type GuardState, guardPermissions } from "./guard-watch.ts";
+import { guardPermissions, type HubGuardStatus } from "./hub-guards.ts";
 import { templateFlatten } from "./template-flatten/reconciler.ts";
 
 export { cacheOptions } from "./watches.ts";
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
-export const reconcilersWith = (guards: () => GuardState): readonly AnyReconciler[] =>
+export const reconcilersWith = (guards: () => HubGuardStatus): readonly AnyReconciler[] =>
   [
     templateFlatten,
     clusterBindingStatus(guards),
@@ -21,7 +21,7 @@ export const reconcilersWith = (guards: () => GuardState): readonly AnyReconcile
   ] as unknown as AnyReconciler[];
 
 /** What Roles are generated from; the process runs the same ones, with guards that it watches. */
-export const reconcilers = reconcilersWith(() => ({ is: "Unknown", because: "not asked yet" }));
+export const reconcilers = reconcilersWith(() => ({ state: "Unknown", message: "not asked yet", gaps: [] }));
 
-/** What watching the guards needs beside that. */
+/** What the process needs besides, to know whether the guards are in force. */
 export const { cluster: permissions, namespaced: namespacedPermissions } = guardPermissions;

@@ -17,7 +17,7 @@ export function statusOf(type: string, evaluation: Evaluation, now: Date, gaps: 
   return { conditions: [{ type, status: "True", reason: "Accepted", message: "" }], finalizer: "none", ...requeue };
 }
 
-/** How soon what waits for the guards is looked at again. That they are back wakes everything (guard-watch.ts); why they are not may change. */
+/** How soon what waits for the guards is looked at again. That they are back wakes everything (hub-guards.ts); why they are not may change. */
 export const GUARDS_RETRY_MS = 30_000;
 
 /** When to look again for something that happens by the passing of time alone. */

@@ -2,14 +2,14 @@
 
 import { AccessLoop } from "../../agent/access/loop.ts";
 import { StateStore } from "../../agent/access/state.ts";
-import { GuardKeeper } from "../../agent/guards/keeper.ts";
+import { GuardLoop } from "../../agent/guards/loop.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import type { Connection } from "../../lib/kube/connection.ts";
 import { silent } from "../../lib/kube/log.ts";
 
 /** The agent's access part, as agent.ts puts it together. */
 export class TestAgent {
-  readonly guards: GuardKeeper;
+  readonly guards: GuardLoop;
   readonly access: AccessLoop;
   readonly client: KubeClient;
   withdrawn = 0;
@@ -25,12 +25,12 @@ export class TestAgent {
     this.#probe = new KubeClient(connection.probe);
     this.#hub = new KubeClient(connection.hub);
     const log = { ...silent, info: (message: string) => void this.said.push(message) };
-    this.guards = new GuardKeeper({
+    this.guards = new GuardLoop({
       managed: this.client,
       probe: this.#probe,
       log,
       onChange: () => this.access.wake(),
-      onHealed: (count) => this.access.addHealed(count),
+      onCorrected: (count) => this.access.addHealed(count),
     });
     this.access = new AccessLoop({
       cluster: "east",

@@ -1,7 +1,7 @@
 // deploy/bases/guards: the hub's admission policies as YAML, and the account that tests whether they refuse.
 import { guardProbe } from "../../deploy/agent/manifest.ts";
 import { GUARD_HISTORY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
-import { hubGuards } from "../../lib/guards/bundle.ts";
+import { HUB_GUARDS } from "../../lib/guards/bundle.ts";
 import { type Generator, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/guards";
@@ -9,7 +9,7 @@ const FOLDER = "deploy/bases/guards";
 export const guards: Generator = {
   owns: [FOLDER],
   files: () => [
-    yamlFile(`${FOLDER}/guards.yaml`, "lib/guards", hubGuards()),
+    yamlFile(`${FOLDER}/guards.yaml`, "lib/guards", HUB_GUARDS.objects),
     // Without data, which the access operator writes: applying this again keeps that data.
     yamlFile(`${FOLDER}/history.yaml`, "tools/generators/guards.ts", [
       {

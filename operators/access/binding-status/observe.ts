@@ -7,7 +7,7 @@ import { clusterNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import type { Kind, KubeObject } from "../../../lib/kube/object.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
-import type { GuardState } from "../guard-state.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { NO_SOURCES, peopleIn, templatesIn } from "../sources.ts";
 
 export interface Observed {
@@ -18,7 +18,7 @@ export interface Observed {
   readonly sources: Sources;
 }
 
-export async function observeClusterBinding(binding: ClusterRoleTemplateBinding, read: Reader, guards: GuardState): Promise<Observed> {
+export async function observeClusterBinding(binding: ClusterRoleTemplateBinding, read: Reader, guards: HubGuardStatus): Promise<Observed> {
   const namespace = binding.metadata.namespace ?? "";
   const scope = scopeOfNamespace(namespace);
   const outOfScope =
@@ -29,11 +29,11 @@ export async function observeClusterBinding(binding: ClusterRoleTemplateBinding,
     context: "Cluster",
     outOfScope,
     beyondLimit: beyondLimit(read.list(ClusterRoleTemplateBinding, { namespace })).has(binding.metadata.name),
-    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read), gaps: guards.gaps ?? [] },
+    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read), gaps: guards.gaps },
   };
 }
 
-export async function observeProjectBinding(binding: ProjectRoleTemplateBinding, read: Reader, guards: GuardState): Promise<Observed> {
+export async function observeProjectBinding(binding: ProjectRoleTemplateBinding, read: Reader, guards: HubGuardStatus): Promise<Observed> {
   const namespace = binding.metadata.namespace ?? "";
   const scope = scopeOfNamespace(namespace);
   const outOfScope =
@@ -48,7 +48,7 @@ export async function observeProjectBinding(binding: ProjectRoleTemplateBinding,
     context: "Project",
     outOfScope,
     beyondLimit: beyondLimit(read.list(ProjectRoleTemplateBinding, { namespace })).has(binding.metadata.name),
-    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read), gaps: guards.gaps ?? [] },
+    sources: { ...NO_SOURCES, ...peopleIn([binding.spec.subject], read), ...templatesIn(read), gaps: guards.gaps },
   };
 }
 

@@ -8,7 +8,7 @@ import { ProjectRoleTemplateBinding } from "../../../crds/v1alpha1/projectrolete
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
-import type { GuardState } from "../guard-state.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { bindingWatches, clusterBindingsOf, predicates, projectBindingsOf, projectBindingWatch } from "../watches.ts";
 import { type Observed, observeClusterBinding, observeProjectBinding } from "./observe.ts";
 import { plan } from "./plan.ts";
@@ -16,7 +16,7 @@ import { plan } from "./plan.ts";
 const reads = [Cluster.plural, Project.plural, "clusterroletemplates", "users", "authproviders"];
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
-export const clusterBindingStatus = (guards: () => GuardState): Reconciler<ClusterRoleTemplateBinding, Observed, never> => ({
+export const clusterBindingStatus = (guards: () => HubGuardStatus): Reconciler<ClusterRoleTemplateBinding, Observed, never> => ({
   name: "clusterroletemplatebinding-status",
   subject: ClusterRoleTemplateBinding,
   watches: bindingWatches(ClusterRoleTemplateBinding, clusterBindingsOf),
@@ -27,7 +27,7 @@ export const clusterBindingStatus = (guards: () => GuardState): Reconciler<Clust
   plan,
 });
 
-export const projectBindingStatus = (guards: () => GuardState): Reconciler<ProjectRoleTemplateBinding, Observed, never> => ({
+export const projectBindingStatus = (guards: () => HubGuardStatus): Reconciler<ProjectRoleTemplateBinding, Observed, never> => ({
   name: "projectroletemplatebinding-status",
   subject: ProjectRoleTemplateBinding,
   watches: [...bindingWatches(ProjectRoleTemplateBinding, projectBindingsOf), projectBindingWatch],

@@ -7,7 +7,7 @@ import type { Sources, SubjectSource } from "../../../lib/access/compile-binding
 import type { CompileInput } from "../../../lib/access/compile-cluster.ts";
 import { clusterNamespace } from "../../../lib/access/names.ts";
 import type { Reader } from "../../../lib/reconcile/contract.ts";
-import type { GuardState } from "../guard-watch.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { globalRolesIn, peopleIn, restoreAcceptedAt, templatesIn } from "../sources.ts";
 import { clusterBindingsOf, projectBindingsOf } from "../watches.ts";
 
@@ -15,10 +15,10 @@ export interface Observed extends Omit<CompileInput, "cluster" | "facts" | "mayG
   readonly previous: readonly AccessSet[];
   readonly sources: Sources;
   readonly previousMembers: readonly ClusterMembers[];
-  readonly guards: GuardState;
+  readonly guards: HubGuardStatus;
 }
 
-export function observe(cluster: Cluster, read: Reader, guards: GuardState): Observed {
+export function observe(cluster: Cluster, read: Reader, guards: HubGuardStatus): Observed {
   const namespace = clusterNamespace(cluster.metadata.name);
   const clusterBindings = clusterBindingsOf(cluster.metadata.name, read);
   const projectBindings = projectBindingsOf(cluster.metadata.name, read);
@@ -35,7 +35,7 @@ export function observe(cluster: Cluster, read: Reader, guards: GuardState): Obs
       ...peopleIn(subjectsOf([...clusterBindings, ...projectBindings, ...globalBindings]), read),
       ...templatesIn(read),
       ...globalRolesIn(read),
-      gaps: guards.gaps ?? [],
+      gaps: guards.gaps,
     },
     guards,
   };

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
-import type { GuardState } from "../guard-state.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { GUARDS_RETRY_MS } from "../status.ts";
 import type { Observed } from "./observe.ts";
 import { plan } from "./plan.ts";
@@ -50,12 +50,12 @@ const observed = (more: Partial<Observed> = {}): Observed => ({
     globalRole: () => undefined,
     gaps: [],
   },
-  guards: { is: "Enforced" },
+  guards: { state: "Enforced", message: "", gaps: [] },
   ...more,
 });
 const names = (of: Cluster, seen: Observed) => (plan(of, seen, NOW).apply ?? []).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
 const reason = (of: Cluster, seen: Observed) => plan(of, seen, NOW).conditions[0]?.reason;
-const missing: GuardState = { is: "Missing", because: "policy x does not exist" };
+const missing: HubGuardStatus = { state: "Missing", message: "policy x does not exist", gaps: [] };
 
 test("members come before sets, so that whoever is granted something is let in when it arrives", () => {
   expect(names(cluster(), observed())).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);

@@ -20,7 +20,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     ...observed,
     cluster,
     facts: factsOf(sources, now),
-    mayGrant: guards.is === "Enforced" && !isPaused(cluster),
+    mayGrant: guards.state === "Enforced" && !isPaused(cluster),
   });
   const members = memberParts(result.members, observed.previousMembers);
   const intents = objectsOf(cluster, result, members, observed);
@@ -85,7 +85,7 @@ const tooMany = ({ leftOut }: MemberParts): readonly string[] => (leftOut > 0 ? 
 const isPaused = (cluster: Cluster): boolean => cluster.spec.paused === true;
 
 function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): ConditionIntent {
-  if (withheld > 0 && guards.is !== "Enforced") return compiled("False", "GuardsNotEnforced", guards.because);
+  if (withheld > 0 && guards.state !== "Enforced") return compiled("False", "GuardsNotEnforced", guards.message);
   if (withheld > 0) return compiled("False", "Paused", `the cluster is paused: ${withheld} grants wait`);
   if (leftOut.length > 0) return compiled("False", "TooLarge", leftOut.join("; "));
   return compiled("True", "Compiled", "");

@@ -6,7 +6,7 @@ import { AccessCompiled, Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";
-import type { GuardState } from "../guard-watch.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { clusterWatches, predicates } from "../watches.ts";
 import { type Observed, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
@@ -17,7 +17,7 @@ const reads = [
 ];
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
-export function clusterAccess(guards: () => GuardState): Reconciler<Cluster, Observed, never> {
+export function clusterAccess(guards: () => HubGuardStatus): Reconciler<Cluster, Observed, never> {
   return {
     name: "cluster-access",
     subject: Cluster,

@@ -4,7 +4,7 @@ import { Accepted, GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebi
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
-import type { GuardState } from "../guard-state.ts";
+import type { HubGuardStatus } from "../hub-guards.ts";
 import { globalRolesIn, peopleIn, templatesIn } from "../sources.ts";
 import { globalBindingWatches, predicates } from "../watches.ts";
 import { type Observed, plan } from "./plan.ts";
@@ -12,7 +12,7 @@ import { type Observed, plan } from "./plan.ts";
 const reads = ["globalrolebindings", "globalroles", "clusterroletemplates", "users", "authproviders"];
 
 /** `guards`: what is known about the hub's own admission policies at the moment of asking. */
-export const globalRoleBindingStatus = (guards: () => GuardState): Reconciler<GlobalRoleBinding, Observed, never> => ({
+export const globalRoleBindingStatus = (guards: () => HubGuardStatus): Reconciler<GlobalRoleBinding, Observed, never> => ({
   name: "globalrolebinding-status",
   subject: GlobalRoleBinding,
   watches: globalBindingWatches,
@@ -23,7 +23,7 @@ export const globalRoleBindingStatus = (guards: () => GuardState): Reconciler<Gl
     { apiGroups: [GROUP], resources: ["globalrolebindings/status"], verbs: ["get", "patch"] },
   ],
   observe: async (binding, read: Reader) => ({
-    sources: { ...peopleIn([binding.spec.subject], read), ...templatesIn(read), ...globalRolesIn(read), gaps: guards().gaps ?? [] },
+    sources: { ...peopleIn([binding.spec.subject], read), ...templatesIn(read), ...globalRolesIn(read), gaps: guards().gaps },
   }),
   plan,
 });

@@ -1,4 +1,5 @@
-// What nobody may do on the hub, whatever his rights: delete the Cluster `hub`. All of it is tried as the administrator of everything.
+// The guards that only the hub has, tried as the administrator of everything: nobody deletes the Cluster `hub`, and nobody accepts a restore without
+// the permission. And that the API server returns guards as they were written, which lib/guards/difference.ts relies on.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +13,10 @@ import { until } from "../../test/until.ts";
 import { HUB, LABEL } from "../access/names.ts";
 import { AGENT_ON_HUB, type AgentPermission, agentRules, reportedKinds } from "../components/agent-on-hub.ts";
 import { type ApiError, KubeClient } from "../kube/client.ts";
+import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../kube/core.ts";
 import type { Kind, KubeObject } from "../kube/object.ts";
+import { HUB_GUARDS } from "./bundle.ts";
+import { differences } from "./difference.ts";
 import { compiledKindsWith } from "./hub.ts";
 import { guardObjects } from "./policy.ts";
 
@@ -140,6 +144,56 @@ describe("what lets agents give back rights that were withdrawn after a backup",
   test("stands on the hub only", async () => {
     await apply(Cluster, object(Cluster, "north", { import: {} }));
     await expect(accept(hub.admin, "north")).rejects.toMatchObject({ code: 422 });
+  });
+});
+
+describe("whether guards are as they were written, told from what the API server returns", () => {
+  const live = async (): Promise<readonly KubeObject[]> =>
+    (
+      await Promise.all([ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding].map((kind) => hub.admin.list<KubeObject>(kind)))
+    ).flatMap(({ items }) => items);
+
+  test("those that deploy/ applies are: no default comes on top", async () => {
+    expect(differences(HUB_GUARDS.objects, await live())).toEqual([]);
+  });
+
+  test("a binding that audits beside is, and one that only audits is not", async () => {
+    const name = "drover-namespaces";
+    const withActions = async (...validationActions: string[]) => {
+      const changed = await hub.admin.patch<KubeObject>(
+        ValidatingAdmissionPolicyBinding,
+        { name },
+        { spec: { validationActions } },
+        { type: "merge", dryRun: true },
+      );
+      return differences(HUB_GUARDS.objects, [...(await live()).filter(({ metadata }) => metadata.name !== name), changed]);
+    };
+    const told = (found: ReturnType<typeof differences>) =>
+      found.filter(({ wanted }) => wanted.kind === "ValidatingAdmissionPolicyBinding");
+    expect(told(await withActions("Deny", "Audit"))).toEqual([]);
+    expect(told(await withActions("Audit")).map(({ is }) => is)).toEqual(["changed"]);
+  });
+
+  test("one with a condition more is not, also when whoever added it removed all trace of it from managedFields", async () => {
+    const written = HUB_GUARDS.objects.find(({ metadata }) => metadata.name === "drover-managed-objects") as Written;
+    // A copy without a binding, so that the guards themselves stay in force.
+    const copy = { ...written, metadata: { name: "copy" } };
+    await hub.admin.apply<KubeObject>(ValidatingAdmissionPolicy, copy, { fieldManager: "agent-guards" });
+    const patch = (operations: object[]) =>
+      hub.admin.patch<KubeObject>(ValidatingAdmissionPolicy, { name: "copy" }, operations, { type: "json" });
+    const never = { name: "never", expression: "false" };
+    const { metadata } = await patch([{ op: "add", path: "/spec/matchConditions/-", value: never }]);
+    const own = metadata.managedFields?.findIndex(({ manager }) => manager === "agent-guards") ?? -1;
+    await patch([{ op: "replace", path: "/metadata/managedFields", value: [metadata.managedFields?.[own]] }]);
+    // Applied again, as an agent would.
+    const applied = await hub.admin.apply<KubeObject>(ValidatingAdmissionPolicy, copy, { fieldManager: "agent-guards" });
+    const writers = applied.metadata.managedFields?.filter(({ subresource }) => subresource === undefined).map(({ manager }) => manager);
+    expect(writers).toEqual(["agent-guards"]);
+    expect(JSON.stringify(applied.metadata.managedFields)).not.toContain("never");
+    expect(differences([copy], [applied]).map(({ is, message }) => [is, message])).toEqual([
+      ["extended", "ValidatingAdmissionPolicy copy was changed: spec.matchConditions.never"],
+    ]);
+    await hub.admin.delete(ValidatingAdmissionPolicy, { name: "copy" });
   });
 });
 
