@@ -1,4 +1,4 @@
-// What only the hub has to guard: the namespaces that back clusters and projects, and the kinds that machines write.
+// Guards that only the hub has: for the namespaces that back clusters and projects, and for the kinds that Drover's own processes write.
 
 import { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import { ClusterRegistration } from "../../crds/v1alpha1/clusterregistration.ts";
@@ -10,17 +10,17 @@ import type { ComponentName } from "../components/components.ts";
 import type { Kind, KubeObject } from "../kube/object.ts";
 import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
 
-/** Not labelled as managed: these come with deploy/, and the hub's agent must not take them for its own. */
+/** Not labelled as managed: these are part of deploy/, and the hub's agent must not treat them as its own objects. */
 const labels = { "app.kubernetes.io/part-of": "drover" };
 
-/** CEL: whoever asks is this component of Drover's. */
+/** CEL: the request comes from this component of Drover. */
 const account = (name: ComponentName): string => `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`)}`;
 const isAgentOfNamespace = `${USER} == 'system:serviceaccount:' + request.?namespace.orValue('') + ':agent'`;
 const mayManage = mayUse(text(PATH.managedObjects));
 
 const BACKING_NAME = "object.metadata.name.startsWith('cluster-') || object.metadata.name.startsWith('project-')";
 
-/** Nobody prepares such a namespace, with RBAC of his own inside, before the cluster or project exists. */
+/** Otherwise somebody could create such a namespace, with their own RBAC in it, before the cluster or project exists. */
 export const backingNamespaces: Guard = {
   name: "drover-backing-namespaces",
   labels,
@@ -51,9 +51,9 @@ const LABELS = "oldObject.metadata.?labels.orValue({})";
 const BACKS = [LABEL.backsCluster, LABEL.backsProject] as const;
 
 /**
- * With such a namespace would go everybody's access to the cluster or project, and for the hub the way in to mend it. As with the Cluster `hub`
- * the garbage collector is not exempt. A policy cannot see whether the Cluster still stands; the label can be taken off a namespace
- * that backs nothing any more, and the operator puts it back where it does.
+ * Deleting such a namespace would end all access to the cluster or project; for the hub, also the access that is needed to repair it. The garbage
+ * collector is not exempt, as for the Cluster `hub`. A policy cannot see whether the Cluster still exists: when a namespace backs nothing any
+ * more, its label can be removed; where it does back something, the operator sets the label again.
  */
 export const namespaceDeletion: Guard = {
   name: "drover-backing-namespace-deletion",
@@ -91,13 +91,13 @@ const LEASE_FIELDS = [
   "preferredHolder",
 ];
 
-/** CEL about one `fields`, a fieldsV1: below f:metadata, the entries of `of` are all among those that the condition about `key` allows. */
+/** CEL about `fields`, a fieldsV1: below f:metadata, all entries of `of` meet the condition about `key`. */
 const within = (of: string, condition: string): string =>
   `fields[?'f:metadata'][?${text(`f:${of}`)}].orValue({}).all(key, key == '.' || ${condition})`;
 
 /**
- * RBAC knows no right to a Lease's spec alone. With its metadata an agent would keep its cluster's namespace from ever being deleted, or fill
- * the hub's etcd; so it would with managedFields of its own making, which the API server takes from whoever sends some.
+ * RBAC has no permission for the spec of a Lease alone. Through the metadata an agent could prevent the deletion of its cluster's namespace, or fill
+ * the hub's etcd. It could do the latter with invented managedFields too, because the API server accepts those that a client sends.
  */
 export const agentLeases: Guard = {
   name: "drover-agent-leases",
@@ -140,7 +140,7 @@ export const agentLeases: Guard = {
   ],
 };
 
-/** Whoever makes a Token or an Identity is whom he likes. No right opens this, not even the administrator's. */
+/** Whoever could create a Token or an Identity could act as any user. No permission allows it, not even an administrator's. */
 export const credentials: Guard = {
   name: "drover-credentials",
   labels,
@@ -156,7 +156,7 @@ export const credentials: Guard = {
 /** CEL: the fields of the status as a map, whatever the kind. */
 const statusOf = (object: string): string => `${object} == null ? {} : dyn(${object}).?status.orValue({})`;
 
-/** CEL, of a field's name `key` in the status of a User. */
+/** CEL about `key`, the name of a field in the status of a User: auth writes it. */
 const OF_AUTH = "key in ['lastLoginTime', 'credential', 'loginGeneration']";
 
 const WRITERS = "what is compiled and reported has one writer each";
@@ -166,7 +166,7 @@ interface Written {
   readonly kind: Kind<KubeObject>;
   readonly parts: readonly ("object" | "status")[];
   readonly by: string;
-  /** Who writes the status too. Through it Kubernetes takes no metadata, so that this writer gives no object finalizers or owners. */
+  /** Who writes the status too. The API server ignores metadata in a change of a status, so this writer can set no finalizers or owners. */
   readonly status?: string;
 }
 
@@ -187,7 +187,7 @@ const reported = ({ kind, name, writer }: ReportedKind): Written => ({
 const resourcesOf = ({ kind, parts }: Written): readonly string[] =>
   parts.map((part) => (part === "object" ? kind.plural : `${kind.plural}/status`));
 
-/** CEL of a map's entry: whether whoever asks is a writer of that resource. */
+/** An entry of a CEL map: whether the request comes from a writer of that kind. */
 const writersOf = ({ kind, by, status }: Written): string =>
   `${text(kind.plural)}: ${status === undefined ? by : `${by} || (variables.status && ${status})`}`;
 
@@ -212,8 +212,8 @@ export function compiledKindsWith(reports: readonly ReportedKind[]): Guard {
       status: "request.?subResource.orValue('') == 'status'",
       before: statusOf("oldObject"),
       now: statusOf("object"),
-      // Groups are rights: auth notes when and with which password somebody logged in, and that all logins ended, and nothing else. A generation
-      // that went back would give ended logins back.
+      // Groups give access. Auth therefore writes only when and with which password a user logged in, and that all logins ended. A lower
+      // generation would make ended logins valid again.
       onlyLogin:
         `variables.now.all(key, ${OF_AUTH} || (key in variables.before && variables.before[key] == variables.now[key])) && ` +
         `variables.before.all(key, ${OF_AUTH} || key in variables.now) && ` +
@@ -245,8 +245,8 @@ export const hubLabel: Guard = {
 };
 
 /**
- * With it would go everybody's access to the hub, the administrators' included. The garbage collector is not exempt: whoever may write an
- * owner onto the Cluster would have it deleted. Deleting the kind itself, its CRD, asks no guard, so Drover can be taken away.
+ * Deleting this Cluster would end all access to the hub, also that of administrators. The garbage collector is not exempt: otherwise whoever may set an
+ * owner on the Cluster could have it deleted. The deletion of the kind, its CRD, passes no guard, so Drover can be uninstalled.
  */
 export const hubCluster: Guard = {
   name: "drover-hub-cluster",
@@ -263,7 +263,7 @@ export const hubCluster: Guard = {
   ],
 };
 
-/** What agents hold back after a restore of the hub they grant once this time is later: withdrawn rights come back with it. */
+/** After a restore of the hub, agents grant what they held back once this time is later. Grants that were revoked after the backup come back with it. */
 export const restoreAcceptance: Guard = {
   name: "drover-restore-acceptance",
   labels,
