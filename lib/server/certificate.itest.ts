@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test("a renewed certificate is served without a restart; a certificate without its key is not, and the one in use stays", async () => {
+test("a renewed certificate is served without a restart; while the files are broken, the one in use stays", async () => {
   const files = { certFile: join(folder, "tls.crt"), keyFile: join(folder, "tls.key") };
   const write = async ({ cert, key }: { cert: string; key: string }): Promise<void> => {
     await writeFile(files.certFile, cert);
@@ -39,9 +39,15 @@ test("a renewed certificate is served without a restart; a certificate without i
     log: { debug: note, info: note, warn: note, error: note },
   });
   try {
-    await writeFile(files.keyFile, other.key);
-    await until(() => said.includes("certificate not renewed"), "the mismatch is noticed");
-    expect(await served(port, authority.cert)).toBe(pemBytes(first.cert));
+    // A key of another certificate, and files as they are while they are being written.
+    const broken = [{ key: other.key }, { cert: "", key: first.key }, { cert: first.cert, key: "" }, { cert: first.cert.slice(0, 100) }];
+    for (const { cert = first.cert, key = first.key } of broken) {
+      await write({ cert, key });
+      said.length = 0;
+      await until(() => said.includes("certificate not renewed"), "the files are found to be broken");
+      expect(said).not.toContain("certificate renewed");
+      expect(await served(port, authority.cert)).toBe(pemBytes(first.cert));
+    }
     await write(second);
     await until(() => said.includes("certificate renewed"), "the renewed certificate is taken");
     expect(await served(port, authority.cert)).toBe(pemBytes(second.cert));

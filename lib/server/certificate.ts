@@ -1,7 +1,7 @@
 // The serving certificate. It is read again while the process runs, so that a renewed certificate needs no restart.
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { createSecureContext } from "node:tls";
 import type { Log } from "../kube/log.ts";
 
 /** Paths of PEM files. */
@@ -18,9 +18,25 @@ export interface Certificate {
 
 const RELOAD_EVERY_MS = 60_000;
 
+/**
+ * Throws an Error when a file holds nothing usable, or the two do not belong together. A file may be read while it is being written, and TLS
+ * would accept an empty one: as no certificate at all.
+ */
 export async function readCertificate({ certFile, keyFile }: CertificateFiles): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFile(certFile, "utf8"), readFile(keyFile, "utf8")]);
+  const certificate = parse(certFile, () => new X509Certificate(cert));
+  const privateKey = parse(keyFile, () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) throw new Error(`the key in ${keyFile} does not belong to the certificate in ${certFile}`);
   return { cert, key };
+}
+
+/** Errors name the file, and repeat nothing of it. */
+function parse<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw new Error(`${file} cannot be read as PEM`);
+  }
 }
 
 export interface ReloadOptions {
@@ -34,7 +50,7 @@ export interface ReloadOptions {
   readonly everyMs?: number;
 }
 
-/** Reloads the certificate until the signal aborts. While the two files do not belong together, the certificate in use stays. */
+/** Reloads the certificate until the signal aborts. While the files cannot be used, the certificate in use stays. */
 export async function reloadCertificate({ files, current, use, log, signal, everyMs = RELOAD_EVERY_MS }: ReloadOptions): Promise<void> {
   let used = current;
   for (;;) {
@@ -43,7 +59,6 @@ export async function reloadCertificate({ files, current, use, log, signal, ever
     try {
       const now = await readCertificate(files);
       if (now.cert === used.cert && now.key === used.key) continue;
-      createSecureContext(now); // throws when they do not belong together
       use(now);
       used = now;
       log.info("certificate renewed");
