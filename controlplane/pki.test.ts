@@ -29,16 +29,19 @@ test("a client certificate carries its groups as organizations, from a loaded au
 test("another authority of the same name does not verify", async () => {
   const [one, other] = [Authority.create("same"), Authority.create("same")];
   const server = createServer(one.certificate({ commonName: "s" }, ["server"], ["127.0.0.1"]), (socket) => socket.end("hello"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const dial = (ca: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const socket = connect({ host: "127.0.0.1", port, ca }, () => resolve("trusted"));
-      socket.on("error", reject);
-      socket.resume();
-    });
-  await expect(dial(one.cert)).resolves.toBe("trusted");
-  await expect(dial(other.cert)).rejects.toThrow();
-  await new Promise((resolve) => server.close(resolve));
+  try {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const dial = (ca: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: "127.0.0.1", port, ca }, () => resolve("trusted"));
+        socket.on("error", reject);
+        socket.resume();
+      });
+    await expect(dial(one.cert)).resolves.toBe("trusted");
+    await expect(dial(other.cert)).rejects.toThrow();
+  } finally {
+    server.close();
+  }
 });
