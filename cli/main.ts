@@ -36,7 +36,7 @@ try {
   process.exitCode = exitCode(error);
 }
 
-/** Commander ends the process by itself unless each subcommand is told not to. */
+/** Commander ends the process by itself unless each subcommand overrides that. */
 function inherit(command: Command): void {
   for (const sub of command.commands) {
     sub.copyInheritedSettings(command).exitOverride();

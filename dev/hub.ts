@@ -59,7 +59,7 @@ export const OPERATORS: ReadonlyMap<string, HubComponentName> = new Map(
   HUB_COMPONENT_NAMES.filter((name) => COMPONENTS[name].type === "operator").map((name) => [name.replace("-", ":"), name]),
 );
 
-/** What the operators are told beside what all processes are. */
+/** What operators are configured with beyond what every process is. */
 const operatorConfig = (environment: Environment): Partial<Record<HubComponentName, object>> => ({
   "operator-clusters": { ...endpoints(environment), agentImage: "registry.example/drover:dev" },
 });

@@ -1,4 +1,4 @@
-// `drover-dev`: development environments on this machine. A program of its own: `drover`, which people install, carries nothing of it.
+// `drover-dev`: development environments on this machine. A program of its own: `drover`, which users install, contains nothing of it.
 import { Command, InvalidArgumentError } from "commander";
 import { withLock } from "../controlplane/lock.ts";
 import { isShortName, SHORT_NAME_RULE } from "../crds/v1alpha1/names.ts";

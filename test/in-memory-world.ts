@@ -54,7 +54,7 @@ export class InMemoryWorld {
     return found.sort((a, b) => (keyString(keyOf(a)) < keyString(keyOf(b)) ? -1 : 1)) as unknown as readonly T[];
   }
 
-  /** As somebody's delete: at once, or when the last finalizer goes. */
+  /** As a DELETE by a user: at once, or when the last finalizer goes. */
   remove(kind: { readonly apiVersion: string; readonly kind: string }, key: Key): void {
     const id = idOf(kind, key);
     const object = this.#objects.get(id);

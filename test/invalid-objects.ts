@@ -1,5 +1,5 @@
-// What people get wrong, and what the API server must answer: the table behind crds.itest.ts.
-// `says` is part of the message; it tells what to write instead.
+// Wrong input of users, and what the API server must answer: the table behind crds.itest.ts.
+// `says` is part of the message; it says what to write instead.
 
 export interface BadInput {
   readonly why: string;

@@ -1,4 +1,4 @@
-// The real kubectl for tests that need no control plane, only somebody who speaks to a server as people do.
+// The real kubectl for tests that need a client as users have it, and no control plane.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ export interface TestKubectl {
   remove(): Promise<void>;
 }
 
-/** kubectl with one bearer token for all contexts, of which the first is the current one, and with a home of its own. */
+/** kubectl with a home of its own and one bearer token for all contexts; the first context is the current one. */
 export async function kubectlWith(
   contexts: readonly Context[],
   ca: string,
@@ -35,8 +35,8 @@ export async function kubectlWith(
     apiVersion: "v1",
     kind: "Config",
     clusters: contexts.map(({ name, server }) => ({ name, cluster: { server, "certificate-authority-data": authority } })),
-    users: [{ name: "person", user: { token } }],
-    contexts: contexts.map(({ name }) => ({ name, context: { cluster: name, user: "person" } })),
+    users: [{ name: "user", user: { token } }],
+    contexts: contexts.map(({ name }) => ({ name, context: { cluster: name, user: "user" } })),
     "current-context": contexts[0]?.name,
   };
   await writeFile(kubeconfig, JSON.stringify(config));

@@ -23,7 +23,7 @@ const highLatin1 = String.fromCharCode(...Array.from({ length: 128 }, (_, i) => 
 export const ODD_ANSWERS: readonly OddAnswer[] = [
   { name: "an ordinary one", bytes: ok("Content-Type: text/plain") },
   ...["ETag", "Expires", "Last-Modified", "Content-Type", "Retry-After", "Age", "Date", "Content-Language"].map((name) => ({
-    name: `two headers ${name}, of which HTTP has one`,
+    name: `two headers ${name}, where HTTP allows one`,
     bytes: ok(`${name}: a`, `${name}: b`),
   })),
   { name: "many headers of one name", bytes: ok(...Array.from({ length: 200 }, (_, i) => `Warning: 299 - "${i}"`)) },

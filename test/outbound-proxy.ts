@@ -25,7 +25,7 @@ export interface OutboundProxy {
   stop(): Promise<void>;
 }
 
-/** Undefined where squid is not installed and only somebody with more rights can install it; `make test-packages` says how. */
+/** Undefined where squid is not installed and only root can install it; `make test-packages` says how. */
 export async function startOutboundProxy(names: readonly string[]): Promise<OutboundProxy | undefined> {
   if (!isInstalled(SQUID)) {
     if (process.getuid?.() === 0) throw new Error("squid is missing: make test-packages installs it");
@@ -34,7 +34,7 @@ export async function startOutboundProxy(names: readonly string[]): Promise<Outb
   const directory = await mkdtemp(join(tmpdir(), "drover-squid-"));
   // Started by root, squid becomes a user of its own before it opens its log.
   await chmod(directory, 0o777);
-  // A password that must be escaped in a URL, and shows up if somebody prints it.
+  // A password that must be escaped in a URL, and is easy to find where it is printed.
   const [user, password] = ["robot@corp", "pass:wo/rd%"];
   const reserved = await reservePorts(1);
   const port = reserved.ports[0] ?? 0;

@@ -1,5 +1,5 @@
 // A TLS server that writes down what reaches it, byte for byte, connection by connection, and reads it with a parser of its own: the
-// second opinion about how many requests it was. It is no API server: it answers every request that it hears with 200.
+// second opinion about how many requests it was. It is no API server: it answers every request with 200.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";

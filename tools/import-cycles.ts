@@ -1,4 +1,4 @@
-// Import circles: files of which each needs the code of the next, and the last that of the first. Pure.
+// Import circles: files that each need the code of the next one, and the last the code of the first. Pure.
 
 /** Each file with the files whose code it imports. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;

@@ -86,7 +86,7 @@ async function init(hub: KubeClient, options: Options): Promise<Done> {
   return { user: name, created: true, ...password };
 }
 
-/** Who is bound to GlobalRole admin: users that exist (a binding whose user was deleted makes nobody an admin), and groups. */
+/** Who is bound to GlobalRole admin: users that exist (a binding whose user was deleted does not count), and groups. */
 async function existingAdmins(hub: KubeClient): Promise<string[]> {
   const [bindings, users] = await Promise.all([hub.list(GlobalRoleBinding), hub.list(User)]);
   const names = new Set(users.items.map(({ metadata }) => metadata.name));
