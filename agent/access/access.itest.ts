@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { ceilingBinding, impersonatorPermissions } from "../../deploy/agent/permissions.ts";
-import { descend, notBefore, SET_BOUNDS } from "../../lib/access/lineage.ts";
+import { nextLineage, notBefore, SET_BOUNDS } from "../../lib/access/lineage.ts";
 import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { INVENTORY_LABEL } from "../../lib/access/render.ts";
 import { Cache } from "../../lib/kube/cache.ts";
@@ -113,7 +113,7 @@ type Bindings = { template: string; subjects: Subject[] }[];
 async function putSet(name: string, spec: object, from?: readonly string[]): Promise<void> {
   const before = await hub.admin.find(AccessSet, { name, namespace: HUB_NAMESPACE });
   const { restoreAcceptedAt } = spec as AccessSet["spec"];
-  const lineage = descend(spec, {
+  const lineage = nextLineage(spec, {
     previous: from ?? before?.spec.history ?? [],
     acknowledged: before?.status?.knownEpoch,
     after: notBefore(new Date(), restoreAcceptedAt),
@@ -291,7 +291,7 @@ describe("absence and the past are no orders", () => {
     // The API server dates objects in whole seconds.
     await until(() => Date.now() >= Date.parse(metadata.creationTimestamp ?? "") + 1000, "the clock has gone on");
     const bindings = [{ template: "reader", subjects: [user("alice")] }];
-    await writeSet(metadata.name, { ...spec, bindings, ...descend({ bindings }, { previous: [], after: 1, bounds: SET_BOUNDS }) });
+    await writeSet(metadata.name, { ...spec, bindings, ...nextLineage({ bindings }, { previous: [], after: 1, bounds: SET_BOUNDS }) });
     await until(async () => !(await mayList("mallory")), "mallory's grant is withdrawn");
     expect(await mayList("alice")).toBe(true);
     await until(async () => (await conditionOf(metadata.name))?.reason === "Applied", "the set's status says Applied");

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { ceilingBinding } from "../../deploy/agent/permissions.ts";
-import { descend, SET_BOUNDS } from "../../lib/access/lineage.ts";
+import { nextLineage, SET_BOUNDS } from "../../lib/access/lineage.ts";
 import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
@@ -72,7 +72,7 @@ async function accept(name: string): Promise<void> {
 async function putSet(name: string, content: object): Promise<void> {
   const key = { name, namespace: HUB_NAMESPACE };
   const before = await hub.admin.find(AccessSet, key);
-  const lineage = descend(content, { previous: before?.spec.history ?? [], after: Date.now(), bounds: SET_BOUNDS });
+  const lineage = nextLineage(content, { previous: before?.spec.history ?? [], after: Date.now(), bounds: SET_BOUNDS });
   const set = { apiVersion: "drover.dev/v1alpha1", kind: "AccessSet", metadata: key, spec: { part: 1, parts: 1, ...content, ...lineage } };
   await hub.admin.apply(AccessSet, set as KubeObject, { fieldManager: "test" });
 }

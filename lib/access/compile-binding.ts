@@ -1,4 +1,4 @@
-// Whether a binding grants anything: one judgement, used for its status and for compiling, so that the two never disagree.
+// Evaluates whether a binding grants anything. The status of the binding and the compiled sets use the same result, so they never disagree.
 import type { ReasonOf } from "../../crds/schema/condition.ts";
 import type { Accepted as BindingAccepted } from "../../crds/v1alpha1/binding.ts";
 import type { Accepted as GlobalAccepted } from "../../crds/v1alpha1/globalrolebinding.ts";
@@ -12,7 +12,7 @@ import { type LabelSelector, namesHub } from "./selector.ts";
 
 export type Context = "Cluster" | "Project";
 
-/** Whom a binding names, as people write it. */
+/** The subject of a binding, as users write it. */
 export interface SubjectSource {
   readonly kind: "User" | "Group" | "ServiceAccount";
   readonly name: string;
@@ -31,7 +31,7 @@ export interface GlobalBindingSource {
   readonly spec: { readonly globalRole: string; readonly subject: SubjectSource; readonly expiresAt?: string };
 }
 
-/** One template, granted in the clusters that the selector chooses. */
+/** One template, granted in the clusters that the selector matches. */
 export interface GrantSource {
   readonly template: string;
   readonly clusterSelector: LabelSelector;
@@ -47,24 +47,24 @@ export interface UserSource {
   readonly spec: { readonly enabled?: boolean };
 }
 
-/** What exists, as far as bindings refer to it, and what time it is. */
+/** The objects that bindings refer to, and the current time. */
 export interface Facts extends Sources {
   readonly flattened: (name: string) => Flattened | undefined;
   readonly now: Date;
 }
 
-/** Reasons of the condition Accepted, of cluster and project bindings and of global ones. */
+/** Reasons of condition Accepted for cluster, project and global bindings. */
 export type Refusal = Exclude<ReasonOf<typeof BindingAccepted> | ReasonOf<typeof GlobalAccepted>, "Accepted" | "Unreadable">;
 
-/** Accepted: the subject as clusters see it. Refused: the reason of the condition, and a sentence. */
+/** Accepted: the subject as clusters see it. Refused: the reason of the condition, and its message. */
 export type Evaluation =
   | { readonly accepted: true; readonly subject: SetSubject }
   | { readonly accepted: false; readonly reason: Refusal; readonly message: string };
 
-/** So many single users and service accounts may be bound to one template in one namespace; the oldest count. */
+/** Limit of users and service accounts bound to one template in one namespace; the oldest bindings count. */
 export const MAX_SINGLE_SUBJECTS = 2000;
 
-/** Of a cluster binding or project binding, wherever it lies. */
+/** Evaluates a cluster binding or a project binding. The order of checks decides which reason is reported. */
 export function evaluateBinding({ metadata, spec }: BindingSource, context: Context, facts: Facts): Evaluation {
   const onHub = context === "Cluster" && metadata.namespace === clusterNamespace(HUB);
   return (
@@ -75,7 +75,7 @@ export function evaluateBinding({ metadata, spec }: BindingSource, context: Cont
   );
 }
 
-/** A binding to a role of which some grants are refused gives the others: losing one template must not lock out a fleet's admins. */
+/** Evaluates a global binding. When some grants of its role are refused, the others still count: losing one template must not lock out the administrators of a fleet. */
 export function evaluateGlobalBinding({ metadata, spec }: GlobalBindingSource, facts: Facts): Evaluation {
   const role = existing(facts.globalRole(spec.globalRole));
   if (!role) return refuse("RoleNotFound", `there is no GlobalRole ${spec.globalRole}`);
@@ -86,11 +86,11 @@ export function evaluateGlobalBinding({ metadata, spec }: GlobalBindingSource, f
   return refusalOfTime(metadata, facts) ?? evaluateSubject(spec.subject, "Cluster", spec.expiresAt, facts);
 }
 
-/** Why a grant of a GlobalRole gives nothing, or undefined. */
+/** Why a grant of a GlobalRole has no effect; undefined when it has. */
 export const refusalOfGrant = ({ template, clusterSelector }: GrantSource, facts: Facts): (Evaluation & { accepted: false }) | undefined =>
   refusalOfTemplate(template, "Cluster", facts) ?? (namesHub(clusterSelector) ? refusalOnHub(template, facts) : undefined);
 
-/** Names of the bindings beyond the limit, of all those in one namespace. Groups do not count. */
+/** Names of the bindings in one namespace that exceed the limit. Bindings of groups do not count. */
 export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SINGLE_SUBJECTS): ReadonlySet<string> {
   const beyond = new Set<string>();
   if (bindings.length <= limit) return beyond;
@@ -108,26 +108,26 @@ export function beyondLimit(bindings: readonly BindingSource[], limit = MAX_SING
 export const tooMany = (template: string, limit = MAX_SINGLE_SUBJECTS): Evaluation & { accepted: false } =>
   refuse("TooManySubjects", `${limit} older bindings give ${template} to single subjects here: bind a group instead`);
 
-/** Where facts come from: lists in tests, caches in the operator. */
+/** Lookups of objects by name: lists in tests, caches in the operator. */
 export interface Sources {
   readonly user: (name: string) => UserSource | undefined;
   readonly provider: (name: string) => { readonly metadata: ObjectMeta } | undefined;
   readonly template: (name: string) => TemplateSource | undefined;
   readonly globalRole: (name: string) => GlobalRoleSource | undefined;
-  /** When the hub's guards were not in force. */
+  /** Times in which the hub's guards were not in force. */
   readonly gaps: readonly Gap[];
 }
 
-/** Each template is flattened once, however many bindings name it. */
+/** Adds flattening to the sources. Each template is flattened once, however many bindings name it. */
 export function factsOf(sources: Sources, now: Date): Facts {
   const flattened = new Map<string, Flattened>();
   return {
     ...sources,
     now,
     flattened: (name) => {
-      const known = flattened.get(name);
+      const cached = flattened.get(name);
       const template = sources.template(name);
-      if (known || !template) return known;
+      if (cached || !template) return cached;
       const result = flatten(template, { get: sources.template });
       flattened.set(name, result);
       return result;
@@ -150,8 +150,8 @@ function refusalOfTemplate(name: string, context: Context, facts: Facts): (Evalu
 }
 
 /**
- * On the hub a wildcard includes what Drover itself stands on: the Secrets and tokens of its processes, and the guards. No right on a path
- * keeps anybody from that, so a template must say that it is meant. Of an external ClusterRole nobody here knows the rules.
+ * On the hub a wildcard includes what Drover itself relies on: the Secrets and tokens of its processes, and the guards. No permission on a
+ * path prevents that, so a template must declare it with AdministerHub. The rules of an external ClusterRole are not known here.
  */
 function refusalOnHub(name: string, facts: Facts): (Evaluation & { accepted: false }) | undefined {
   const flattened = facts.flattened(name);
@@ -167,7 +167,7 @@ function refusalOnHub(name: string, facts: Facts): (Evaluation & { accepted: fal
   );
 }
 
-/** What was written while nobody was refused anything counts when somebody says so who is refused what they may not. */
+/** A binding written while the guards were not in force counts only after a user confirms it while they are. */
 function refusalOfTime(metadata: ObjectMeta, facts: Facts): (Evaluation & { accepted: false }) | undefined {
   const gap = unguarded(metadata, facts.gaps);
   if (gap === undefined) return undefined;
@@ -184,7 +184,7 @@ function evaluateSubject(subject: SubjectSource, context: Context, expiresAt: st
   if ("accepted" in encoded) return encoded;
   if (expiresAt === undefined) return { accepted: true, subject: encoded };
   const end = Date.parse(expiresAt);
-  // NaN is not greater than anything: what cannot be read as a date has ended.
+  // NaN is not greater than anything, so an unreadable date counts as ended.
   if (!(end > facts.now.getTime())) return refuse("Expired", `ended at ${expiresAt}`);
   return { accepted: true, subject: { ...encoded, expiresAt: new Date(end).toISOString() } };
 }
@@ -211,7 +211,7 @@ function encodeSubject(subject: SubjectSource, context: Context, facts: Facts): 
   return { kind, name, namespace };
 }
 
-/** What already is on its way out grants nothing more. */
+/** An object that is being deleted grants nothing. */
 const existing = <T extends { readonly metadata: ObjectMeta }>(object: T | undefined): T | undefined =>
   object?.metadata.deletionTimestamp ? undefined : object;
 

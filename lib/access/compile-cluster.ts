@@ -1,5 +1,5 @@
-// From everything that people wrote about one cluster to what its agent applies and its proxies need: the one compile path of
-// access. Pure, and asked by the operator, by `why` and by what-if alike.
+// Compiles everything that users wrote about one cluster into the sets that its agent applies and the members that its proxies let in.
+// It is the only place that compiles access. Pure.
 import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import type { Project } from "../../crds/v1alpha1/project.ts";
 import type { ObjectMeta } from "../kube/object.ts";
@@ -15,47 +15,47 @@ import {
   refusalOfGrant,
 } from "./compile-binding.ts";
 import { type Grant, grantKey, partition, type SetSpec } from "./compile-parts.ts";
-import { descend, notBefore, SET_BOUNDS } from "./lineage.ts";
+import { nextLineage, notBefore, SET_BOUNDS } from "./lineage.ts";
 import type { Members } from "./members.ts";
 import { CLUSTER_SET, clusterSet, EVERYONE, projectNamespace, projectSet, USER_PREFIX } from "./names.ts";
 import { selects } from "./selector.ts";
 
 export interface CompileInput {
-  /** Its labels decide which global roles reach it; while it is being deleted there is nothing but the order to tear down. */
+  /** Its labels decide which global roles apply. While it is being deleted, the result is only the order to tear down. */
   readonly cluster: { readonly metadata: ObjectMeta };
   readonly facts: Facts;
   readonly globalBindings: readonly GlobalBindingSource[];
   readonly clusterBindings: readonly BindingSource[];
   readonly projects: readonly Pick<Project, "metadata" | "spec" | "status">[];
-  /** Of all projects of the cluster. */
+  /** The bindings of all projects of the cluster. */
   readonly projectBindings: readonly BindingSource[];
-  /** The sets as they are on the hub. */
+  /** The sets that are on the hub now. */
   readonly previous: readonly PreviousSet[];
-  /** Milliseconds since 1970: when somebody last accepted that the hub had been restored from a backup. */
+  /** Milliseconds since 1970: when a user last accepted that the hub was restored from a backup. */
   readonly restoreAcceptedAt?: number | undefined;
-  /** false: whatever is not granted already stays withheld, whatever is to end still ends. */
+  /** false: nothing new is granted, and grants still end. */
   readonly mayGrant: boolean;
 }
 
 type PreviousSet = Pick<AccessSet, "metadata" | "spec" | "status">;
-/** A set before it has its place in the line of those before it. */
+/** The content of a set, without its epoch and history. */
 type Content = Omit<SetSpec, "epoch" | "history">;
 
 export interface Compiled {
-  /** In the order in which they are to be written: those that withdraw something first; among equals the set with the index last. */
+  /** In the order of writing: sets that revoke something first; among equals the set with the index last. */
   readonly sets: readonly { readonly name: string; readonly spec: SetSpec }[];
   readonly members: Members;
   /** How many grants wait for `mayGrant`. */
   readonly withheld: number;
-  /** What goes beyond the limits and is not compiled, in sentences. */
+  /** Messages about what exceeds the limits and is not compiled. */
   readonly leftOut: readonly string[];
-  /** RFC 3339: the first end date still to come. */
+  /** RFC 3339: the next end date. */
   readonly nextEnd?: string;
 }
 
 export const MAX_USERS = 10_000;
 export const MAX_GROUPS = 5_000;
-/** As many as the index lists. */
+/** The most sets that the index can list. */
 export const MAX_SETS = 5_000;
 
 export function compileCluster(input: CompileInput): Compiled {
@@ -86,18 +86,18 @@ export function compileCluster(input: CompileInput): Compiled {
   const finished = sets
     .map(({ name, content }) => (name === CLUSTER_SET ? { name, content: { ...content, index: { sets: names } } } : { name, content }))
     .map(({ name, content }) => ({ name, spec: descendant(content, previous.get(name), input) }));
-  const told = membersOf(finished.map(({ spec }) => spec));
-  return { ...told, sets: inWritingOrder(finished, previous), withheld, leftOut: [...leftOut, ...told.leftOut] };
+  const members = membersOf(finished.map(({ spec }) => spec));
+  return { ...members, sets: inWritingOrder(finished, previous), withheld, leftOut: [...leftOut, ...members.leftOut] };
 }
 
-/** A withdrawal waits for nothing. What is added waits for those, and is listed in the index after it is there. */
+/** Revocations come first. Additions follow, and the index lists a set after it is written. */
 function inWritingOrder(sets: Compiled["sets"], previous: ReadonlyMap<string, PreviousSet>): Compiled["sets"] {
   const rank = ({ name, spec }: Compiled["sets"][number]): number =>
     (revokes(spec, previous.get(name)?.spec) ? 0 : 2) + Number(name === CLUSTER_SET);
   return [...sets].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }
 
-/** Whether a set gives less than it did, or for a shorter time; or lists less. */
+/** Whether a set grants less than before, or for a shorter time, or its index lists less. */
 export function revokes(now: SetSpec, before: SetSpec | undefined): boolean {
   if (before === undefined || before.epoch === now.epoch) return false;
   const listed = new Set(now.index?.sets);
@@ -110,7 +110,7 @@ const grantsOf = ({ bindings }: SetSpec): readonly Grant[] => grantsIn(bindings)
 const grantsIn = (bindings: SetSpec["bindings"]): readonly Grant[] =>
   bindings.flatMap(({ template, subjects }) => subjects.map((subject) => ({ template, subject })));
 
-/** Where grants hold: the cluster, or one project. */
+/** The scope of grants: the cluster, or one project. */
 class Scope {
   readonly head: Pick<SetSpec, "scope" | "project">;
   readonly setName: (part: number) => string;
@@ -121,14 +121,14 @@ class Scope {
     this.setName = setName;
   }
 
-  /** Granted twice, a right lasts until the later end. */
+  /** When the same grant comes from two bindings, the later end counts. */
   add(grant: Grant): void {
     const key = grantKey(grant);
-    const known = this.#grants.get(key);
-    if (!known || endOf(grant) > endOf(known)) this.#grants.set(key, grant);
+    const existing = this.#grants.get(key);
+    if (!existing || endOf(grant) > endOf(existing)) this.#grants.set(key, grant);
   }
 
-  /** How many bindings were written while the guards were not in force. */
+  /** Number of bindings written while the guards were not in force. */
   unguarded = 0;
 
   noteRefusal(reason: Refusal): void {
@@ -140,7 +140,7 @@ class Scope {
   }
 }
 
-/** Projects that have their sets already come before new ones, so that these are the ones for which there is no room. */
+/** Projects that already have sets come before new ones, so that only new projects are left out at the limit. */
 function scopesOf(input: CompileInput, previous: ReadonlyMap<string, PreviousSet>): readonly Scope[] {
   const cluster = new Scope({ scope: "Cluster" }, clusterSet);
   addGlobal(cluster, input);
@@ -168,7 +168,7 @@ function projectScope(
   const scope = new Scope({ scope: "Project", project: { name: metadata.name, uid: metadata.uid ?? "", ...policy } }, (part) =>
     projectSet(metadata.name, part),
   );
-  // A namespace that is not Drover's yet may hold bindings that somebody prepared in it.
+  // Until the operator has taken the namespace over, it may contain bindings that others prepared in it.
   if (status?.namespaceUID) {
     addBindings(scope, byNamespace.get(projectNamespace(cluster.metadata.name, metadata.name)) ?? [], "Project", facts);
   }
@@ -201,7 +201,7 @@ function addGlobal(scope: Scope, { cluster, globalBindings, facts }: CompileInpu
   }
 }
 
-/** What the parts of a scope held, by part. Those of a project of the same name that is another object now do not count. */
+/** The previous bindings of a scope, by part. Sets of an earlier project of the same name, with another UID, do not count. */
 function partsBefore(scope: Scope, previous: CompileInput["previous"]): readonly SetSpec["bindings"][] {
   const { scope: kind, project } = scope.head;
   const parts = previous.filter(
@@ -215,21 +215,21 @@ function partsBefore(scope: Scope, previous: CompileInput["previous"]): readonly
   return result;
 }
 
-/** Of what is wanted, what was in force before, and no longer than it was to last. */
+/** The wanted grants that were in force before, with the earlier of both end dates. */
 function alreadyGranted(wanted: readonly Grant[], before: readonly SetSpec["bindings"][], now: Date): readonly Grant[] {
   const old = new Map<string, Grant>();
   for (const grant of before.flatMap(grantsIn)) old.set(grantKey(grant), grant);
   return wanted.flatMap((grant) => {
-    const known = old.get(grantKey(grant));
-    if (!known || endOf(known) <= now.getTime()) return [];
-    return endOf(grant) <= endOf(known) ? [grant] : [known];
+    const previous = old.get(grantKey(grant));
+    if (!previous || endOf(previous) <= now.getTime()) return [];
+    return endOf(grant) <= endOf(previous) ? [grant] : [previous];
   });
 }
 
-/** The set as it follows the one that is on the hub. */
+/** The set with the epoch and history that follow those of the set on the hub. */
 function descendant(content: Content, before: PreviousSet | undefined, { restoreAcceptedAt, facts }: CompileInput): SetSpec {
   const said = { ...content, ...(restoreAcceptedAt !== undefined && { restoreAcceptedAt }) };
-  const { epoch, history } = descend(said, {
+  const { epoch, history } = nextLineage(said, {
     previous: before?.spec.history ?? [],
     acknowledged: before?.status?.knownEpoch,
     after: notBefore(facts.now, restoreAcceptedAt),

@@ -1,4 +1,4 @@
-// How one scope's grants are laid out over AccessSets: split by bytes and by count, each subject staying in the part it is in.
+// Splits the grants of one scope over AccessSets, by bytes and by count. A grant stays in the part that it is in.
 import type { AccessBinding, AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { pack } from "./packing.ts";
 import type { SetSubject } from "./render-subjects.ts";
@@ -11,36 +11,36 @@ export interface Grant {
   readonly subject: SetSubject;
 }
 
-/** Equal for the same template and subject, whatever the end date. */
+/** Equal for grants of the same template to the same subject, whatever the end date. */
 export const grantKey = ({ template, subject }: Grant): string => `${template}\n${subjectKey(subject)}`;
 
-/** Grants by part, at least one part; and how many are left out, beyond what all parts hold. Whoever is in a part stays there. */
+/** Grants by part (at least one), and the number of grants that do not fit into the allowed parts. Each grant stays in its part. */
 export function partition(
   grants: readonly Grant[],
   previous: readonly (readonly AccessBinding[])[],
 ): { readonly parts: readonly (readonly AccessBinding[])[]; readonly leftOut: number } {
   const { parts, leftOut } = pack(
     grants.map((grant) => ({ key: grantKey(grant), bytes: bytesOf(grant), grant })),
-    homesOf(previous),
+    placementOf(previous),
   );
   return { parts: parts.map((items) => bindingsOf(items.map(({ grant }) => grant))), leftOut: leftOut.length };
 }
 
-/** At most: as if its template were named for it alone. */
+/** An upper bound: as if the template were listed for this grant alone. */
 const bytesOf = ({ template, subject }: Grant): number => JSON.stringify({ template, subjects: [subject] }).length + 1;
 
-/** Grants come sorted by template and subject, and stay so. */
+/** Keeps the order of the grants, which are sorted by template and subject. */
 function bindingsOf(grants: readonly Grant[]): readonly AccessBinding[] {
   const byTemplate = Map.groupBy(grants, ({ template }) => template);
   return [...byTemplate].map(([template, all]) => ({ template, subjects: all.map(({ subject }) => subject) }));
 }
 
-function homesOf(previous: readonly (readonly AccessBinding[])[]): ReadonlyMap<string, number> {
-  const homes = new Map<string, number>();
+function placementOf(previous: readonly (readonly AccessBinding[])[]): ReadonlyMap<string, number> {
+  const placement = new Map<string, number>();
   for (const [part, bindings] of previous.entries()) {
-    for (const { template, subjects } of bindings) for (const subject of subjects) homes.set(grantKey({ template, subject }), part);
+    for (const { template, subjects } of bindings) for (const subject of subjects) placement.set(grantKey({ template, subject }), part);
   }
-  return homes;
+  return placement;
 }
 
 const subjectKey = ({ kind, namespace, name }: SetSubject): string => `${kind}\n${namespace ?? ""}\n${name}`;

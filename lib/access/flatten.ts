@@ -1,11 +1,11 @@
-// What a ClusterRoleTemplate gives once everything that it inherits is counted in, or why it gives nothing.
+// Flattens a ClusterRoleTemplate: its rules and capabilities with everything that it inherits, or the reason why it grants nothing.
 import type { ReasonOf } from "../../crds/schema/condition.ts";
 import type { Accepted } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import type { ObjectMeta, PolicyRule } from "../kube/object.ts";
 import { PART_BYTES } from "./packing.ts";
 import { RESERVED_TEMPLATES } from "./render-rules.ts";
 
-/** A ClusterRoleTemplate, as far as its meaning depends on it. */
+/** The fields of a ClusterRoleTemplate that flattening reads. */
 export interface TemplateSource {
   readonly metadata: ObjectMeta;
   readonly spec: {
@@ -17,7 +17,7 @@ export interface TemplateSource {
   };
 }
 
-/** A lookup rather than a list: callers hold templates in caches. */
+/** A lookup rather than a list, because callers have templates in caches. */
 export type Templates = Pick<ReadonlyMap<string, TemplateSource>, "get">;
 
 export type FlattenRefusal = Exclude<ReasonOf<typeof Accepted>, "Accepted" | "Unreadable">;
@@ -26,12 +26,12 @@ export type Flattened =
   | { readonly accepted: true; readonly rules: readonly PolicyRule[]; readonly capabilities: readonly string[] }
   | { readonly accepted: false; readonly reason: FlattenRefusal; readonly message: string };
 
-/** As many as the template's status holds. */
+/** The most rules that the status of a template can hold. */
 export const MAX_RULES = 500;
 
 /**
- * Rules and capabilities of a template and of all its ancestors, sorted, each once. A template of which any ancestor is missing,
- * external, of the other context or part of a cycle gives nothing at all: half a role is nobody's intent.
+ * Rules and capabilities of a template and of all its ancestors, sorted and without duplicates. If any ancestor is missing, external,
+ * of the other context or part of a cycle, the template grants nothing: nobody intends half a role.
  */
 export function flatten(template: TemplateSource, templates: Templates): Flattened {
   const own = refusalOfOne(template);
@@ -58,18 +58,18 @@ export function flatten(template: TemplateSource, templates: Templates): Flatten
   };
 }
 
-/** Names of all templates whose flattening reads the given one: itself, and what inherits it at any distance. */
+/** Names of all templates whose flattening reads the given one: itself, and every template that inherits it, directly or not. */
 export function dependentsOf(name: string, templates: Iterable<TemplateSource>): readonly string[] {
   const children = new Map<string, string[]>();
   for (const { metadata, spec } of templates) {
     for (const parent of spec.inherits ?? []) children.set(parent, [...(children.get(parent) ?? []), metadata.name]);
   }
   const found = new Set([name]);
-  for (const heir of found) for (const child of children.get(heir) ?? []) found.add(child);
+  for (const dependent of found) for (const child of children.get(dependent) ?? []) found.add(child);
   return [...found].sort();
 }
 
-/** Depth first with a stack of our own: a chain of any length must not overflow the engine's. */
+/** Depth first with an explicit stack, so that a long chain does not overflow the call stack. */
 function ancestorsOf(template: TemplateSource, templates: Templates): { found: readonly TemplateSource[] } | { refusal: Flattened } {
   const found = new Map<string, TemplateSource>();
   const stack = [{ at: template, parents: parentsOf(template) }];
@@ -97,15 +97,15 @@ function ancestorsOf(template: TemplateSource, templates: Templates): { found: r
   return { found: [...found.values()] };
 }
 
-/** Long ways are cut in the middle: conditions are for people. */
+/** A chain of inheritance for a message; a long one is shortened in the middle. */
 const way = (names: readonly string[]): string => (names.length > 10 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names).join(" → ");
 
-/** Last name first, to be taken from the end: so what is refused first does not depend on how the list was written. */
+/** Sorted in reverse, because names are taken from the end. So the first refusal does not depend on the order in the spec. */
 const parentsOf = ({ spec }: TemplateSource): string[] => [...new Set(spec.inherits ?? [])].sort().reverse();
 
-function refusalOfParent(heir: TemplateSource, parent: TemplateSource, chain: () => string): Flattened | undefined {
-  if (parent.spec.context !== heir.spec.context) {
-    return refuse("ContextMismatch", `has context ${heir.spec.context}, but inherits one of context ${parent.spec.context}: ${chain()}`);
+function refusalOfParent(child: TemplateSource, parent: TemplateSource, chain: () => string): Flattened | undefined {
+  if (parent.spec.context !== child.spec.context) {
+    return refuse("ContextMismatch", `has context ${child.spec.context}, but inherits one of context ${parent.spec.context}: ${chain()}`);
   }
   if (parent.spec.externalClusterRole !== undefined) {
     return refuse(
@@ -117,7 +117,7 @@ function refusalOfParent(heir: TemplateSource, parent: TemplateSource, chain: ()
   return own && !own.accepted ? refuse("ParentNotAccepted", `inherits a template that is refused: ${chain()}: ${own.message}`) : undefined;
 }
 
-/** What is wrong with a template whatever it inherits; the schema says the same where it can. */
+/** Checks a template without its ancestors. The schema refuses the same where it can. */
 function refusalOfOne({ metadata, spec }: TemplateSource): Flattened | undefined {
   if (RESERVED_TEMPLATES.has(metadata.name)) {
     return refuse("NameReserved", `drover:${metadata.name} is a role of Drover's own: choose another name`);
@@ -134,13 +134,13 @@ function refusalOfOne({ metadata, spec }: TemplateSource): Flattened | undefined
 
 const refuse = (reason: FlattenRefusal, message: string) => ({ accepted: false, reason, message }) as const;
 
-/** One form for each rule: known fields in one order, lists sorted, each entry once. */
+/** The canonical form of a rule: fields in a fixed order, lists sorted and without duplicates. */
 function canonical(rule: PolicyRule): readonly [string, PolicyRule] {
   const list = (name: string, values: readonly string[] | undefined) => values && { [name]: [...new Set(values)].sort() };
   const made: PolicyRule = {
     ...list("apiGroups", rule.apiGroups),
     ...list("resources", rule.resources),
-    // RBAC reads an empty list of names as every name, like none at all.
+    // To RBAC an empty list of names means every name, as an absent list does.
     ...(rule.resourceNames?.length && list("resourceNames", rule.resourceNames)),
     ...list("nonResourceURLs", rule.nonResourceURLs),
     verbs: [...new Set(rule.verbs)].sort(),

@@ -1,11 +1,11 @@
-// One spelling for the names of providers' groups. A group travels in headers and in RBAC subjects; what headers would mangle
-// (outer spaces, anything beyond ASCII) either gets one canonical form here, or is refused.
+// The encoding of group names. They are sent in headers and used in RBAC subjects. Characters that headers would change (outer spaces,
+// anything beyond ASCII) are encoded in one canonical form, or the name is refused.
 
 const MAX_LENGTH = 1024;
 
 /**
- * Percent-encodes every byte of the UTF-8 form but letters, digits, `-`, `.` and `_`: names that differ in case, Unicode form
- * or encoding stay different groups. undefined: no group may be called that (empty, outer spaces, control characters,
+ * Percent-encodes every byte of the UTF-8 form except letters, digits, `-`, `.` and `_`. Names that differ in case, Unicode form
+ * or encoding stay different groups. undefined: the name is not allowed (empty, outer spaces, control characters,
  * half a surrogate pair, or longer than 1024 characters once encoded).
  */
 export function encodeGroup(name: string): string | undefined {

@@ -1,10 +1,10 @@
-// What two lists of RBAC rules both allow: for giving no more than either of two versions of a role says. Pure.
+// Intersects two lists of RBAC rules, to grant no more than either of two versions of a role. Pure.
 import type { PolicyRule } from "../kube/object.ts";
 
-/** Allows a request exactly if both lists do. Rules that stand in both come first. */
+/** Rules that allow a request exactly if both lists do. Rules that both lists contain come first. */
 export function intersectRules(a: readonly PolicyRule[], b: readonly PolicyRule[]): readonly PolicyRule[] {
   const [inA, inB] = [byText(a), byText(b)];
-  // What both say word for word needs no crossing, and that is nearly everything in two versions of one role.
+  // Identical rules need no pairwise intersection, and two versions of one role share nearly all rules.
   const both = [...inA].filter(([text]) => inB.has(text));
   const onlyA = [...inA].filter(([text]) => !inB.has(text));
   const onlyB = [...inB].filter(([text]) => !inA.has(text));
@@ -20,7 +20,7 @@ function resourcesOf(a: PolicyRule, b: PolicyRule): PolicyRule[] {
   const resources = common(a.resources, b.resources, coversResource);
   const verbs = common(a.verbs, b.verbs, covers);
   if (apiGroups.length === 0 || resources.length === 0 || verbs.length === 0) return [];
-  // No names at all are all names.
+  // An empty list means all names.
   const [namesA = [], namesB = []] = [a.resourceNames, b.resourceNames];
   const resourceNames = namesA.length === 0 ? namesB : namesB.length === 0 ? namesA : namesA.filter((name) => namesB.includes(name));
   if (resourceNames.length === 0 && namesA.length + namesB.length > 0) return [];
@@ -33,7 +33,7 @@ function pathsOf(a: PolicyRule, b: PolicyRule): PolicyRule[] {
   return nonResourceURLs.length === 0 || verbs.length === 0 ? [] : [{ nonResourceURLs, verbs }];
 }
 
-/** What of either is covered by something of the other: of two patterns that overlap, one always covers the other. */
+/** Entries of either list that an entry of the other covers. Of two overlapping patterns, one always covers the other. */
 function common(a: readonly string[] = [], b: readonly string[] = [], covering: (pattern: string, of: string) => boolean): string[] {
   const within = (some: readonly string[], others: readonly string[]) => some.filter((one) => others.some((other) => covering(other, one)));
   return [...new Set([...within(a, b), ...within(b, a)])];
@@ -41,7 +41,7 @@ function common(a: readonly string[] = [], b: readonly string[] = [], covering: 
 
 const covers = (pattern: string, of: string): boolean => pattern === "*" || pattern === of;
 
-/** "*" is everything, "*" with a subresource that subresource of everything. */
+// "*" covers everything; "*" with a subresource covers that subresource of every resource.
 const coversResource = (pattern: string, of: string): boolean =>
   covers(pattern, of) || (pattern.startsWith("*/") && of.endsWith(pattern.slice(1)));
 

@@ -2,10 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   type Bounds,
-  descend,
   epochOf,
   type Lineage,
   lastEpoch,
+  nextLineage,
   relationOf,
   SET_BOUNDS,
   TEMPLATE_BOUNDS,
@@ -13,14 +13,14 @@ import {
 } from "./lineage.ts";
 
 const made = (content: object, previous: readonly string[] = [], after = 0, acknowledged?: number): Lineage =>
-  descend(content, { previous, after, acknowledged, bounds: SET_BOUNDS });
+  nextLineage(content, { previous, after, acknowledged, bounds: SET_BOUNDS });
 const version = (history: readonly string[], uid = "u", createdAt = "2026-06-01T00:00:00Z"): Version => ({ uid, createdAt, history });
 
 /** The history after so many further contents. */
 function following(count: number, from: readonly string[], o: { acknowledged?: number; bounds?: Bounds } = {}): readonly string[] {
   let history = from;
   for (let i = 0; i < count; i++) {
-    history = descend(
+    history = nextLineage(
       { i, of: count },
       { previous: history, after: 0, acknowledged: o.acknowledged, bounds: o.bounds ?? SET_BOUNDS },
     ).history;

@@ -1,54 +1,52 @@
-// From which contents a compiled object was made, so that whoever knows one of them can tell whether the object goes on from it. An object
-// that comes from a restored backup goes on from the backup, and not from what was known since.
+// The lineage of a compiled object: the contents that it was made from. A reader that has one of these contents can tell whether the object
+// continues from it. An object on a hub that was restored from a backup continues from the backup, not from later contents.
 import { createHash } from "node:crypto";
 
-/** What is said with a content: its own name is the last of `history`, those that it was made from come before, oldest first. */
+/** Stored with a content. The last entry of `history` is its own name; the names of the contents that it was made from come before, oldest first. */
 export interface Lineage {
-  /** Grows with each content of one object; milliseconds since 1970, unless clocks went back. */
+  /** Grows with each content of an object. Milliseconds since 1970, or more if a clock went back. */
   readonly epoch: number;
   readonly history: readonly string[];
 }
 
-/** One content of one object, as somebody knows it. */
+/** One content of one object. */
 export interface Version {
-  /** Of the object. */
+  /** UID of the object. */
   readonly uid: string;
-  /** When the object was made, RFC 3339, by the API server's clock. */
+  /** Creation time of the object, RFC 3339, by the API server's clock. */
   readonly createdAt: string;
   readonly history: readonly string[];
 }
 
 /**
- * How an object as it is now stands to what was known of it. same, later: it goes on from there. earlier: it is what that was made from.
- * other: neither; it was changed after a backup had been restored. new: another object of the same name, made later.
+ * How the current version of an object relates to the version that a reader has. same, later: it continues from it. earlier: the reader's
+ * version was made from it. other: neither, so it was changed after a restore from a backup. new: another object of the same name, created later.
  */
 export type Relation = "same" | "later" | "earlier" | "other" | "new";
 
 export interface Bounds {
-  /** How many contents are named. */
+  /** Maximum number of names in the history. */
   readonly size: number;
-  /** Of them, how many right after the oldest; the others are the latest. */
+  /** How many of them are the names right after the oldest; the others are the latest names. */
   readonly afterOldest: number;
 }
 
-/** The oldest is what the agent acknowledged last; it may have taken over some more without being able to say so. */
+/** The oldest name is the content that the agent acknowledged last. It may have taken over some later ones without having acknowledged them. */
 export const SET_BOUNDS: Bounds = { size: 64, afterOldest: 32 };
-/** Nobody acknowledges templates, which are read by every agent and changed by people only. */
+/** Templates are not acknowledged: every agent reads them, and only users change them. */
 export const TEMPLATE_BOUNDS: Bounds = { size: 1000, afterOldest: 0 };
 
 export interface Descent {
   readonly previous: readonly string[];
-  /** The epoch that the only reader acknowledged, if there is one: nothing before it needs a name any more. */
+  /** The epoch that the only reader acknowledged, if there is one: older contents need no name any more. */
   readonly acknowledged?: number | undefined;
-  /** Milliseconds; the epoch is at least this, and more than all before it. */
+  /** Milliseconds since 1970. The epoch is at least this, and greater than every epoch before it. */
   readonly after: number;
   readonly bounds: Bounds;
 }
 
-/**
- * The lineage of a content made from `previous`: the same while the content is the same.
- */
-export function descend(content: object, { previous, acknowledged, after, bounds }: Descent): Lineage {
+/** The lineage of a content made from `previous`; unchanged while the content is unchanged. */
+export function nextLineage(content: object, { previous, acknowledged, after, bounds }: Descent): Lineage {
   const last = previous.at(-1);
   if (last !== undefined && last === nameOf(epochOf(last), content)) return { epoch: epochOf(last), history: previous };
   const epoch = Math.max(last === undefined ? 0 : epochOf(last) + 1, after);
@@ -57,13 +55,13 @@ export function descend(content: object, { previous, acknowledged, after, bounds
   return { epoch, history: thinned(all, bounds) };
 }
 
-/** The least epoch of what is made now. An acceptance of a restore is later than what it accepts, and earlier than all that follows. */
+/** The least epoch of a new content, in milliseconds. The acceptance of a restore is later than every accepted content, and earlier than all later ones. */
 export const notBefore = (now: Date, restoreAcceptedAt: number | undefined): number =>
   Math.max(now.getTime(), (restoreAcceptedAt ?? 0) + 1);
 
 export const epochOf = (name: string): number => Number.parseInt(name, 10);
 
-/** The epoch of a content that is known; 0 when it has none. */
+/** The epoch of a version; 0 when it has no history. */
 export const lastEpoch = ({ history }: Pick<Version, "history">): number => epochOf(history.at(-1) ?? "0");
 
 export function relationOf(now: Version, known: Version): Relation {
@@ -75,7 +73,7 @@ export function relationOf(now: Version, known: Version): Relation {
   return "other";
 }
 
-/** By the API server's clock; in the same second by the epochs. */
+/** Compares by creation time; within the same second by epoch. */
 function relationOfOthers(now: Version, known: Version): Relation {
   const age = Date.parse(now.createdAt) - Date.parse(known.createdAt);
   const isLater = lastEpoch(now) > lastEpoch(known);
@@ -83,13 +81,13 @@ function relationOfOthers(now: Version, known: Version): Relation {
   return isLater ? "other" : "earlier";
 }
 
-/** Whether `of` was made from the content. What is older than the oldest name was acknowledged once, so it is of this line. */
+/** Whether `of` was made from the named content. A content older than the oldest name was acknowledged, so it belongs to this lineage. */
 function isBefore(name: string, of: Version): boolean {
   const [oldest] = of.history;
   return oldest !== undefined && (of.history.includes(name) || epochOf(name) < epochOf(oldest));
 }
 
-/** The digest tells apart what clocks that went back, or stand still, gave the same number. */
+/** The digest distinguishes contents that got the same epoch because a clock stood still or went back. */
 const nameOf = (epoch: number, content: object): string =>
   `${epoch}-${createHash("sha256").update(canonicalJson(content)).digest("hex").slice(0, 8)}`;
 

@@ -1,45 +1,45 @@
-// How a long list is laid out over objects that etcd takes: each below a budget of bytes, and whoever is in one stays there.
+// Splits a long list over objects of a size that etcd accepts. An item stays in the part that it is in.
 
-/** One thing to be placed. All text is ASCII: as many bytes as characters. */
+/** An item to place. All text is ASCII, so that characters are bytes. */
 export interface Item {
-  /** Identifies it from one layout to the next. */
+  /** Identifies the item from one call to the next. */
   readonly key: string;
-  /** What it adds to the JSON of its part, at most. */
+  /** The most bytes that it adds to the JSON of its part. */
   readonly bytes: number;
 }
 
 export interface Packed<T extends Item> {
   /** At least one part; each sorted by key. */
   readonly parts: readonly (readonly T[])[];
-  /** Beyond MAX_PARTS. */
+  /** Items that do not fit into MAX_PARTS parts. */
   readonly leftOut: readonly T[];
 }
 
-/** Etcd refuses 1.5 MiB; requests, answers and caches are easier with much less. */
+/** Limit for items that are new in a part. Etcd refuses 1.5 MiB; smaller objects keep requests and caches fast. */
 export const PART_BYTES = 256 * 1024;
 export const PART_ITEMS = 2000;
 export const MAX_PARTS = 100;
-/** Who is in a part stays, also when an end date makes the entry longer. */
-const RESIDENT_BYTES = PART_BYTES + PART_BYTES / 2;
+/** Limit for items that stay in their part: an added end date makes an item longer and must not move it. */
+const PLACED_BYTES = PART_BYTES + PART_BYTES / 2;
 
 /**
- * Whoever has a home (a part, from 0) stays there: moving somebody from one object to another would take their access away for the moment
- * between the two writes. New ones fill the first part that has room; empty parts at the end go.
+ * `placement`: the current part of each item, from 0. An item stays there, because moving it to another object would end its grant between
+ * the two writes. New items go to the first part with room, and empty parts at the end are dropped.
  */
-export function pack<T extends Item>(items: readonly T[], homes: ReadonlyMap<string, number>): Packed<T> {
+export function pack<T extends Item>(items: readonly T[], placement: ReadonlyMap<string, number>): Packed<T> {
   const parts: Part<T>[] = [new Part()];
-  const newcomers: T[] = [];
+  const unplaced: T[] = [];
   const leftOut: T[] = [];
   for (const item of [...items].sort(byKey)) {
-    const home = homes.get(item.key);
-    if (home === undefined || home >= MAX_PARTS) {
-      newcomers.push(item);
+    const part = placement.get(item.key);
+    if (part === undefined || part >= MAX_PARTS) {
+      unplaced.push(item);
       continue;
     }
-    while (parts.length <= home) parts.push(new Part());
-    if (!parts[home]?.take(item, RESIDENT_BYTES)) newcomers.push(item);
+    while (parts.length <= part) parts.push(new Part());
+    if (!parts[part]?.take(item, PLACED_BYTES)) unplaced.push(item);
   }
-  for (const item of newcomers) {
+  for (const item of unplaced) {
     if (parts.some((part) => part.take(item, PART_BYTES))) continue;
     if (parts.length === MAX_PARTS) leftOut.push(item);
     else parts.push(new Part(item));

@@ -1,5 +1,5 @@
-// Which namespaces of a managed cluster belong to which project. The label says what somebody with the right wants, the annotation which
-// project (by UID) it became part of: a project deleted and made anew under its old name does not inherit them.
+// Decides which namespaces of a managed cluster belong to which project. A user with permission sets the label; the agent records the UID of
+// the project in the annotation, so that a project that is deleted and created again under the same name does not inherit the namespaces.
 import { LABEL, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE } from "./names.ts";
 
 export interface ManagedNamespace {
@@ -9,7 +9,7 @@ export interface ManagedNamespace {
   readonly terminating: boolean;
 }
 
-/** The annotation to write on a namespace; without uid: to remove from it. */
+/** Sets the annotation on a namespace; without uid: removes it. */
 export interface Claim {
   readonly namespace: string;
   readonly uid?: string;
@@ -22,24 +22,24 @@ export interface Membership {
   readonly refused: readonly Refused[];
 }
 
-/** Something that is not as the sets want it, and why. */
+/** An object that is not as the sets require, and why. */
 export interface Refused {
   /** Kind and name: "Namespace a", "RoleBinding a/b". */
   readonly object: string;
   readonly message: string;
-  /** The project that it is about, where the object's name does not say it. */
+  /** The project concerned, where the object's name does not show it. */
   readonly project?: string;
 }
 
 const NEVER: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE, PROXY_NAMESPACE]);
 
-/** False for the namespaces that no project ever gets, whatever labels they carry. */
+/** False for namespaces that can belong to no project, whatever their labels. */
 export function mayBelongToProject(namespace: Pick<ManagedNamespace, "name" | "labels">): boolean {
   if (NEVER.has(namespace.name)) return false;
   return namespace.labels[LABEL.backsCluster] === undefined && namespace.labels[LABEL.backsProject] === undefined;
 }
 
-/** `projects`: UID by name, of the projects that the cluster has now. */
+/** `projects`: the cluster's projects, UID by name. */
 export function membership(namespaces: readonly ManagedNamespace[], projects: ReadonlyMap<string, string>): Membership {
   const byProject = new Map<string, string[]>();
   const claims: Claim[] = [];
@@ -61,7 +61,7 @@ export function membership(namespaces: readonly ManagedNamespace[], projects: Re
     const uid = projects.get(project);
     if (uid === undefined) continue;
     if (recorded !== uid) {
-      // The UID of another living project means that somebody moved the namespace; that of a dead one, that a name came back.
+      // The UID of an existing project means that a user moved the namespace. The UID of a deleted one means that the name was used again.
       if (recorded !== undefined && !uids.has(recorded)) {
         refuse(
           `belonged to an earlier project (UID ${recorded}), not to the present ${project}: remove the label ${LABEL.project}, then set it again`,

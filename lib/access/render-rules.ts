@@ -1,10 +1,10 @@
-// What a template's rules become in a managed cluster: what a project template cannot give is left out and named, and Drover's own
-// paths are given by capabilities only, whatever wildcards a template holds.
+// Turns the rules of a template into the rules of its ClusterRole in a managed cluster. Rules that have no effect in a project are left out and
+// reported. Drover's own paths are granted by capabilities only, whatever wildcards a template contains.
 import { ACCOUNT_NAMES } from "../components/components.ts";
 import type { PolicyRule } from "../kube/object.ts";
 import { AGENT_BASE_ROLE, HUB_ROLE, PATH, templateRole } from "./names.ts";
 
-/** A template as the hub accepted it: rules are flattened already. */
+/** A template from the hub, with flattened rules. */
 export interface FlattenedTemplate {
   readonly name: string;
   readonly context: "Cluster" | "Project";
@@ -14,7 +14,7 @@ export interface FlattenedTemplate {
   readonly externalClusterRole?: string;
 }
 
-/** Rules as applied, and in words what of the template they leave out. */
+/** The rules to apply, and messages about the rules left out. */
 export interface RenderedRules {
   readonly rules: readonly PolicyRule[];
   readonly skipped: readonly string[];
@@ -29,38 +29,38 @@ export const RESERVED_TEMPLATES: ReadonlySet<string> = new Set([
   ...[AGENT_BASE_ROLE, ...Object.values(HUB_ROLE)].map((role) => role.slice(templateRole("").length)),
 ]);
 
-/** What HTTP requests on paths are mapped to; the verb `use` of Drover's own paths is deliberately not among them. */
+/** The verbs of HTTP requests on paths, which do not include `use`, the verb of Drover's own paths. */
 const HTTP_VERBS = ["get", "head", "post", "put", "patch", "delete", "options"];
 const OWN_PATHS = "/drover.dev/";
 
-/** Rules of a template that is bound cluster-wide, with the paths that its capabilities stand for. */
+/** Rules of a template that is bound cluster-wide, with the paths of its capabilities. */
 export function clusterRules(template: FlattenedTemplate): RenderedRules {
   const rules = [...template.rules.flatMap(withoutOwnPaths), ...capabilityRules(template.capabilities)];
   return { rules, skipped: [] };
 }
 
 /**
- * Rules of a template that is bound in the namespaces of projects. A RoleBinding gives nothing on cluster-scoped resources
- * and paths: those are left out and named. `namespaces` stay: reading or changing one namespace counts as inside it.
+ * Rules of a template that is bound in the namespaces of projects. A RoleBinding grants nothing on cluster-scoped resources
+ * and paths, so those are left out and reported. `namespaces` stays, because RBAC treats a request for one namespace as inside it.
  */
 export function projectRules(template: FlattenedTemplate, clusterScoped: ReadonlySet<string>): RenderedRules {
-  const lost = new Set<string>();
+  const dropped = new Set<string>();
   const rules = template.rules.flatMap((rule) => {
-    for (const url of rule.nonResourceURLs ?? []) lost.add(url);
+    for (const url of rule.nonResourceURLs ?? []) dropped.add(url);
     if (rule.resources === undefined) return [];
     const { nonResourceURLs: _, ...rest } = rule;
     const kept = rule.resources.filter((resource) => {
       const scope = scopeOf(rule.apiGroups ?? [], resource, clusterScoped);
-      if (scope !== "namespaced") lost.add(resource);
+      if (scope !== "namespaced") dropped.add(resource);
       return scope !== "cluster";
     });
     return kept.length === 0 ? [] : [{ ...rest, resources: kept }];
   });
-  if (lost.size === 0) return { rules, skipped: [] };
-  return { rules, skipped: [`rules on cluster-scoped resources give nothing in a project: ${[...lost].sort().join(", ")}`] };
+  if (dropped.size === 0) return { rules, skipped: [] };
+  return { rules, skipped: [`rules on cluster-scoped resources give nothing in a project: ${[...dropped].sort().join(", ")}`] };
 }
 
-/** The rules behind the right to make namespaces in a project; bound cluster-wide, because creating a namespace happens in none. */
+/** The rules for creating namespaces in a project; bound cluster-wide, because a new namespace is in none. */
 export function createNamespacesRules(project: string): readonly PolicyRule[] {
   return [
     { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
@@ -68,7 +68,7 @@ export function createNamespacesRules(project: string): readonly PolicyRule[] {
   ];
 }
 
-/** The key under which a resource stands in the set of cluster-scoped resources: "<group>/<plural>", "/nodes" for the core group. */
+/** The key of a resource in the set of cluster-scoped resources: "<group>/<plural>", "/nodes" for the core group. */
 export const scopedResource = (group: string, resource: string): string => `${group}/${resource}`;
 
 function scopeOf(groups: readonly string[], resource: string, clusterScoped: ReadonlySet<string>): "cluster" | "some" | "namespaced" {

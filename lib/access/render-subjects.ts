@@ -1,7 +1,7 @@
-// Subjects of compiled bindings, as RBAC wants them: ended ones left out, foreign ones refused.
+// Turns subjects of compiled bindings into RBAC subjects. Ended ones are left out, and subjects that Drover may not bind are refused.
 import { EVERYONE, GROUP_PREFIX, USER_PREFIX } from "./names.ts";
 
-/** A subject as an AccessSet carries it: users and groups already by the name under which a cluster sees them. */
+/** A subject in an AccessSet: users and groups have the names that clusters see. */
 export interface SetSubject {
   readonly kind: "User" | "Group" | "ServiceAccount";
   readonly name: string;
@@ -21,11 +21,11 @@ export interface RbacSubject {
 export interface LiveSubjects {
   readonly subjects: readonly RbacSubject[];
   readonly refused: readonly string[];
-  /** Milliseconds since 1970 of the first end date still to come. */
+  /** The next end date, in milliseconds since 1970. */
   readonly nextEnd?: number;
 }
 
-/** `inProject`: service accounts are subjects in projects only. */
+/** `inProject`: service accounts are allowed as subjects in projects only. */
 export function liveSubjects(subjects: readonly SetSubject[], inProject: boolean, now: Date): LiveSubjects {
   const live = new Map<string, RbacSubject>();
   const refused = new Set<string>();
@@ -52,7 +52,7 @@ function rbacSubject({ kind, name, namespace }: SetSubject): RbacSubject {
   return { kind, apiGroup: "rbac.authorization.k8s.io", name };
 }
 
-/** Why a subject gets nothing, checked here again although the hub compiled it: only people of Drover, and service accounts in projects. */
+/** Why a subject gets nothing. The agent does not rely on the hub here: it allows only users and groups of Drover, and service accounts in projects. */
 function reasonAgainst({ kind, name, namespace, expiresAt }: SetSubject, inProject: boolean): string | undefined {
   if (expiresAt !== undefined && Number.isNaN(Date.parse(expiresAt))) return `${kind} ${name}: the end date ${expiresAt} is not a date`;
   if (kind === "User")

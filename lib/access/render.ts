@@ -1,4 +1,4 @@
-// From compiled access to RBAC objects: the pure heart of the agent, also asked by `why` and what-if.
+// Renders compiled access into RBAC objects. Pure.
 import type { KubeObject, PolicyRule } from "../kube/object.ts";
 import { clusterBinding, MANAGED_BY, projectBinding, templateRole } from "./names.ts";
 import { type Claim, type ManagedNamespace, membership, type Refused } from "./render-namespaces.ts";
@@ -12,7 +12,7 @@ import {
 } from "./render-rules.ts";
 import { liveSubjects, type RbacSubject, type SetSubject } from "./render-subjects.ts";
 
-/** One AccessSet, as last known: what of it decides about RBAC. */
+/** The fields of an AccessSet that rendering reads. */
 export interface CompiledSet {
   readonly name: string;
   readonly scope: "Cluster" | "Project" | "Hub";
@@ -22,13 +22,13 @@ export interface CompiledSet {
 }
 
 export interface RenderInput {
-  /** Exactly the sets that the index lists. */
+  /** The sets that the index lists. */
   readonly sets: readonly CompiledSet[];
   readonly templates: ReadonlyMap<string, FlattenedTemplate>;
   readonly namespaces: readonly ManagedNamespace[];
   /** "<group>/<plural>" of every cluster-scoped resource that the managed cluster serves. */
   readonly clusterScoped: ReadonlySet<string>;
-  /** Names of the ClusterRoles in the managed cluster: an external one that is not there is not bound, and told. */
+  /** Names of the ClusterRoles in the managed cluster. An external role that does not exist is not bound, and is reported. */
   readonly clusterRoles: { has(name: string): boolean };
   readonly now: Date;
 }
@@ -43,21 +43,21 @@ export interface RbacBinding extends KubeObject {
 }
 
 export interface Rendered {
-  /** Roles first: a binding that arrives before its role would be refused by the escalation check. Each list sorted by namespace and name. */
+  /** Apply roles before bindings: the escalation check refuses a binding to a missing role. Each list is sorted by namespace and name. */
   readonly roles: readonly RbacRole[];
   readonly bindings: readonly RbacBinding[];
   readonly claims: readonly Claim[];
   readonly skipped: readonly { readonly template: string; readonly message: string }[];
   readonly refused: readonly Refused[];
-  /** Names of sets of which a template is not known yet, or not accepted: that passes by itself. */
+  /** Names of sets with a template that is missing or not accepted. */
   readonly waiting: readonly string[];
-  /** RFC 3339; when the first end date passes and all this must be rendered again. */
+  /** RFC 3339: the next end date, at which to render again. */
   readonly nextEnd?: string;
 }
 
 const RBAC = "rbac.authorization.k8s.io";
 
-/** On every object rendered here, beside managed-by: other objects of Drover's carry that too, and must not be pruned by an agent. */
+/** Marks the objects that an agent may prune. The label managed-by alone is not enough, because other objects of Drover carry it too. */
 export const INVENTORY_LABEL = "drover.dev/inventory";
 export const RENDERED_LABELS = { ...MANAGED_BY, [INVENTORY_LABEL]: "access" } as const;
 
@@ -82,15 +82,15 @@ export function render(input: RenderInput): Rendered {
 }
 
 /**
- * So many namespaces a project may have with those that its own people make. Each costs the cluster an object for every template; an owner
- * who made them without end would take the API server from everybody else.
+ * Limit of namespaces in a project up to which its own users can create more. Each namespace costs the cluster an object for each template, so
+ * one owner could otherwise overload the API server.
  */
 export const MAX_NAMESPACES = 500;
 
-/** The ClusterRole behind the right to make namespaces in a project: three parts, so no template's role has its name. */
+/** The ClusterRole for creating namespaces in a project. Its name has three parts, so it cannot collide with the role of a template. */
 export const createNamespacesRole = (project: string): string => `drover:${project}:create-namespaces`;
 
-/** The groups that sets name: the only ones that the impersonator needs. */
+/** The groups in the sets: the only ones that the impersonator needs. */
 export function groupsIn(sets: readonly CompiledSet[]): readonly string[] {
   const groups = new Set<string>();
   for (const set of sets) {
@@ -105,7 +105,7 @@ function projectUids(sets: readonly CompiledSet[]): Map<string, string> {
   return uids;
 }
 
-/** The template, if this set may bind it; what the hub should never have compiled is refused and reported here again. */
+/** The template, if this set may bind it. The agent checks again what the hub should never compile, refuses it and reports it. */
 function usable(
   set: CompiledSet,
   name: string,
@@ -163,7 +163,7 @@ function bindProject({ set, template, subjects, namespaces, clusterScoped }: Pro
   out.bind(`${role}:${template.name}${set.part > 1 ? `:${set.part}` : ""}`, undefined, role, subjects);
 }
 
-/** Collects objects by name, so that two parts that should never share a name still lose nobody and give one object. */
+/** Collects objects by name. If two parts had the same name, their subjects would be merged rather than lost. */
 class Output {
   nextEnd = Number.POSITIVE_INFINITY;
   readonly #roles = new Map<string, RbacRole>();
@@ -172,7 +172,7 @@ class Output {
   readonly #refused = new Map<string, Refused>();
   readonly waiting = new Set<string>();
 
-  /** The name of the ClusterRole to bind for a template; rendered when first bound, so that it exists only while something is. */
+  /** The name of the ClusterRole to bind for a template. The role is rendered with its first binding, so a role without bindings does not exist. */
   templateRole(template: FlattenedTemplate, rules: () => RenderedRules): string {
     if (template.externalClusterRole !== undefined) return template.externalClusterRole;
     const name = templateRole(template.name);

@@ -1,4 +1,4 @@
-// What an agent's report means for its cluster: the agent says it in the report itself, the clusters operator on the Cluster. Pure.
+// Evaluates an agent's report into conditions. The agent writes them to the report, and the clusters operator to the Cluster. Pure.
 import type { ReasonOf } from "../../crds/schema/condition.ts";
 import { AccessApplied, Healthy, type ReportStatus } from "../../crds/v1alpha1/clusterreport.ts";
 import { CLUSTER_SET } from "./names.ts";

@@ -1,5 +1,5 @@
-// Which cluster, or which project of it, a namespace of the hub stands for. Names of clusters and projects hold no `--`,
-// so there is one way to read each name.
+// Which cluster or project a namespace of the hub backs. Names of clusters and projects never contain `--`,
+// so each name has one meaning.
 import { isShortName } from "../../crds/v1alpha1/names.ts";
 
 /** A cluster, or one project of it. */
@@ -8,7 +8,7 @@ export interface Scope {
   readonly project?: string;
 }
 
-/** undefined for namespaces that, by their name, back neither a cluster nor a project. */
+/** The scope that a namespace's name means; undefined when it means none. */
 export function scopeOfNamespace(namespace: string): Scope | undefined {
   if (namespace.startsWith("cluster-")) {
     const cluster = namespace.slice("cluster-".length);

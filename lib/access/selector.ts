@@ -1,4 +1,4 @@
-// Label selectors as in metav1.LabelSelector, judged without the API server; and which clusters they choose, the hub never by accident.
+// Evaluates label selectors (metav1.LabelSelector) over clusters. A selector matches the hub only when it names it.
 import { HUB, LABEL } from "./names.ts";
 
 export interface LabelSelector {
@@ -11,8 +11,8 @@ export interface LabelSelector {
 }
 
 /**
- * Whether a grant with this selector holds in the cluster. The hub is chosen only by a selector that names it, and such a selector
- * chooses nothing else: "all but production" must not make administrators of Drover itself.
+ * Whether a grant with this selector applies to the cluster. Only a selector that names the hub matches it, and such a selector
+ * matches nothing else: "all but production" must not grant administration of Drover itself.
  */
 export function selects(
   selector: LabelSelector,
@@ -21,13 +21,13 @@ export function selects(
   return namesHub(selector) === (cluster.name === HUB) && matches(selector, cluster.labels ?? {});
 }
 
-/** Asks for the hub's label. A denial (NotIn, DoesNotExist) asks for what is not the hub, whatever value it was thought to have. */
+/** Whether the selector requires the hub's label. NotIn and DoesNotExist exclude the hub, so they do not count. */
 export function namesHub({ matchLabels, matchExpressions }: LabelSelector): boolean {
   if (Object.hasOwn(matchLabels ?? {}, LABEL.hub)) return true;
   return (matchExpressions ?? []).some(({ key, operator }) => key === LABEL.hub && (operator === "In" || operator === "Exists"));
 }
 
-/** An empty selector matches everything. An operator that is not known matches nothing: a selector widens access, so doubt means no. */
+/** An empty selector matches everything. An unknown operator matches nothing: a match grants access, so it fails closed. */
 function matches(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (own(labels, key) !== value) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {

@@ -6,7 +6,7 @@ import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import type { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { factsOf } from "../../lib/access/compile-binding.ts";
 import { compileCluster } from "../../lib/access/compile-cluster.ts";
-import { descend, notBefore, TEMPLATE_BOUNDS } from "../../lib/access/lineage.ts";
+import { nextLineage, notBefore, TEMPLATE_BOUNDS } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET, projectNamespace, projectSet } from "../../lib/access/names.ts";
 
 const BEGIN = Date.parse("2026-06-01T00:00:00Z");
@@ -130,7 +130,7 @@ export class Hub {
     const now = new Date(this.time + this.skew);
     const rules = [{ apiGroups: [""], resources: ["pods"], verbs: [...state.verbs] }];
     const given = { rules, capabilities: [], ...(state.acceptedAt !== undefined && { restoreAcceptedAt: state.acceptedAt }) };
-    const { history } = descend(given, {
+    const { history } = nextLineage(given, {
       previous: state.template.status?.history ?? [],
       after: notBefore(now, state.acceptedAt),
       bounds: TEMPLATE_BOUNDS,

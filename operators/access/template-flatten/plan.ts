@@ -1,6 +1,6 @@
 import { Accepted, type ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemplate.ts";
 import { flatten, type TemplateSource } from "../../../lib/access/flatten.ts";
-import { descend, notBefore, TEMPLATE_BOUNDS } from "../../../lib/access/lineage.ts";
+import { nextLineage, notBefore, TEMPLATE_BOUNDS } from "../../../lib/access/lineage.ts";
 import type { PolicyRule } from "../../../lib/kube/object.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
 
@@ -43,7 +43,7 @@ function descendant(
 ): Status {
   const said = { ...flattened, ...(restoreAcceptedAt !== undefined && { restoreAcceptedAt }) };
   const { externalClusterRole } = spec;
-  const { history } = descend(externalClusterRole === undefined ? said : { ...said, externalClusterRole }, {
+  const { history } = nextLineage(externalClusterRole === undefined ? said : { ...said, externalClusterRole }, {
     previous: status?.history ?? [],
     after: notBefore(now, restoreAcceptedAt),
     bounds: TEMPLATE_BOUNDS,
