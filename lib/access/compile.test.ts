@@ -12,7 +12,7 @@ import { type Compiled, type CompileInput, compileCluster } from "./compile-clus
 import type { TemplateSource } from "./flatten.ts";
 
 const NOW = new Date("2026-06-01T12:00:00Z");
-/** Nothing came before. */
+/** No previous sets. */
 const FIRST = { epoch: NOW.getTime(), history: [expect.stringMatching(`^${NOW.getTime()}-[0-9a-f]{8}$`)] };
 
 interface World {
@@ -148,7 +148,7 @@ describe("compiling a cluster", () => {
     expect(specOf(compile({ ...BASE, labels: {}, globalRoles, globalBindings }), "cluster")?.bindings).toEqual([]);
   });
 
-  test("a global role of which one template is missing still gives the others", () => {
+  test("a global role with one missing template still grants the others", () => {
     const globalRoles = [
       {
         metadata: { name: "r" },
@@ -164,7 +164,7 @@ describe("compiling a cluster", () => {
     expect(specOf(compile({ ...BASE, globalRoles, globalBindings }), "cluster")?.bindings.map((b) => b.template)).toEqual(["viewer"]);
   });
 
-  test("bindings in a project's namespace that is not Drover's yet give nothing", () => {
+  test("bindings in a project namespace that the operator has not taken over grant nothing", () => {
     const prepared = { ...project("web"), status: {} };
     const compiled = compile({ ...BASE, projects: [prepared], projectBindings: [binding("project-east--web", "b", "reader", alice)] });
     expect(specOf(compiled, "project-web")?.bindings).toEqual([]);
@@ -182,7 +182,7 @@ describe("compiling a cluster", () => {
     expect(compiled.members.users).toEqual([]);
   });
 
-  test("a cluster that is being deleted has nothing but the order to tear down", () => {
+  test("for a cluster that is being deleted, only the order to tear down is compiled", () => {
     const compiled = compile({ ...BASE, deleting: true, clusterBindings: [binding("cluster-east", "b", "viewer", alice)] });
     expect(compiled.sets.map(({ name, spec }) => [name, spec.bindings, spec.index])).toEqual([
       ["cluster", [], { sets: ["cluster"], teardown: true }],
@@ -190,7 +190,7 @@ describe("compiling a cluster", () => {
     expect(compiled.members).toEqual({ users: [], groups: [], everyone: false });
   });
 
-  test("granted twice, a right lasts until the later end, and the first end of all is when to compile again", () => {
+  test("of two end dates of the same grant the later counts, and the next end date of all grants is when to compile again", () => {
     const compiled = compile({
       ...BASE,
       clusterBindings: [
@@ -207,7 +207,7 @@ describe("compiling a cluster", () => {
     expect(compiled.nextEnd).toBe("2026-08-01T00:00:00.000Z");
   });
 
-  test("more single users than a template may have in one place: the oldest count", () => {
+  test("of more users than a template may have in one namespace, the oldest bindings count", () => {
     const many = Array.from({ length: 2001 }, (_, i) => user(`u${String(i).padStart(4, "0")}`));
     const bindings = many.map(({ metadata: { name } }, i) => {
       const made = binding("cluster-east", `b-${name}`, "viewer", { kind: "User", name });
@@ -271,7 +271,7 @@ describe("a binding grants nothing", () => {
     expect(judged(b, context, world)).toMatchObject({ accepted: false, reason });
   });
 
-  test("but one moment before its end it still grants", () => {
+  test("a moment before its end it still grants", () => {
     expect(judged(inCluster("viewer", alice, "2026-06-01T12:00:00.001Z"), "Cluster")).toMatchObject({ accepted: true });
   });
 
@@ -291,7 +291,7 @@ describe("while the hub's guards are not in force", () => {
   };
   const before = asPrevious(compile({ ...BASE, clusterBindings: [binding("cluster-east", "a", "viewer", alice, "2026-07-01T00:00:00Z")] }));
 
-  test("what was granted stays, no longer than it was to last, and nothing new is granted", () => {
+  test("existing grants stay until their end date, and nothing new is granted", () => {
     const compiled = compile({ ...withBob, previous: before, mayGrant: false });
     expect(specOf(compiled, "cluster")?.bindings).toEqual([
       { template: "viewer", subjects: [{ kind: "User", name: "drover:user:alice", expiresAt: "2026-07-01T00:00:00.000Z" }] },
@@ -300,12 +300,12 @@ describe("while the hub's guards are not in force", () => {
     expect(compiled.members.users).toEqual(["alice"]);
   });
 
-  test("what is withdrawn still goes", () => {
+  test("revocations still take effect", () => {
     expect(compile({ ...BASE, previous: before, mayGrant: false }).members.users).toEqual([]);
     expect(compile({ ...withBob, previous: before, mayGrant: false, now: new Date("2026-07-01T00:00:00Z") }).members.users).toEqual([]);
   });
 
-  test("a project made anew under an old name does not keep what the old one granted", () => {
+  test("a project created again under the same name does not keep the grants of the earlier one", () => {
     const projectBindings = [binding("project-east--web", "b", "reader", alice)];
     const old = asPrevious(compile({ ...BASE, projectBindings }));
     expect(compile({ ...BASE, projectBindings, previous: old, mayGrant: false }).members.users).toEqual(["alice"]);
@@ -362,7 +362,7 @@ describe("epochs and parts", () => {
     expect(compiled.members.users).toHaveLength(4001);
   });
 
-  test("one who joins or leaves changes one part, and nobody moves", () => {
+  test("adding or removing a subject changes one part, and no other subject moves", () => {
     const users = crowd(4001);
     const all = bound(users);
     const first = compile({ ...BASE, users, clusterBindings: all.slice(1), projects: [] });
@@ -387,7 +387,7 @@ describe("epochs and parts", () => {
     expect(changed(joined, left)).toHaveLength(1);
   });
 
-  test("who is in which part does not depend on the order in which thousands are read", () => {
+  test("the parts do not depend on the order in which thousands of bindings are read", () => {
     const users = crowd(4001);
     const world = { ...BASE, users, projects: [] };
     const forward = compile({ ...world, clusterBindings: bound(users) });
@@ -412,7 +412,7 @@ describe("epochs and parts", () => {
   });
 });
 
-describe("whatever people wrote", () => {
+describe("for any input", () => {
   const who = fc.oneof(
     fc.record({ kind: fc.constant("User" as const), name: fc.constantFrom("alice", "bob", "carol", "nobody") }),
     fc.record({ kind: fc.constant("Group" as const), provider: fc.constantFrom("corp", "gone"), name: fc.constantFrom("devs", " x", "y") }),
@@ -470,7 +470,7 @@ describe("whatever people wrote", () => {
     );
   });
 
-  test("nobody is granted anything without a binding that is accepted, is disabled, or past his end", () => {
+  test("nobody is granted anything without an accepted binding, while disabled, or after the end date", () => {
     fc.assert(
       fc.property(worlds, (world) => {
         const { facts } = inputOf(world);
@@ -519,7 +519,7 @@ describe("whatever people wrote", () => {
     );
   });
 
-  test("while nothing may be granted, nobody has anything that he did not have before", () => {
+  test("while nothing may be granted, nobody has a grant that they did not have before", () => {
     fc.assert(
       fc.property(worlds, worlds, (before, after) => {
         const first = compile({ ...before, mayGrant: true });

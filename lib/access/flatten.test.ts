@@ -95,14 +95,14 @@ describe("flattening a template", () => {
     expect(flattened("a", template("a", { inherits: ["p0", "p1"] }), ...parents)).toMatchObject({ accepted: true });
   });
 
-  test("walks a chain of ten thousand without overflowing the stack", () => {
+  test("follows a chain of ten thousand without overflowing the stack", () => {
     const chain = Array.from({ length: 10_000 }, (_, i) =>
       template(`t${i}`, { inherits: i > 0 ? [`t${i - 1}`] : [], rules: i === 0 ? [rule("pods")] : [] }),
     );
     expect(flattened("t9999", ...chain)).toMatchObject({ accepted: true, rules: [rule("pods")] });
   }, 60_000);
 
-  test("names everything that a changed template may change", () => {
+  test("names every template that a changed template affects", () => {
     const all = [
       template("a"),
       template("b", { inherits: ["a"] }),
@@ -115,7 +115,7 @@ describe("flattening a template", () => {
   });
 });
 
-describe("whatever the templates", () => {
+describe("for any templates", () => {
   const names = ["a", "b", "c", "d", "e"];
   const templates = fc.uniqueArray(
     fc.record({

@@ -33,18 +33,18 @@ describe("a selector reaches the hub only by naming it", () => {
     expect(selects(selector, { name: "impostor", labels: HUB.labels })).toBe(false);
   });
 
-  test("the hub is known by its name too: without its label nothing reaches it", () => {
+  test("the hub is also identified by its name: without its label no selector matches it", () => {
     expect(selects({}, { name: "hub", labels: {} })).toBe(false);
     expect(selects(onHub, { name: "hub", labels: {} })).toBe(false);
   });
 
-  test("other clusters are chosen as ever", () => {
+  test("other clusters are matched as usual", () => {
     expect(selects({}, EAST)).toBe(true);
     expect(selects({ matchExpressions: [{ key: "env", operator: "NotIn", values: ["test"] }] }, EAST)).toBe(true);
     expect(selects({ matchLabels: { env: "test" } }, EAST)).toBe(false);
   });
 
-  test("whatever else a selector says, without the hub's label in it the hub is out of its reach", () => {
+  test("a selector without the hub's label never matches the hub", () => {
     const word = fc.constantFrom("env", "prod", "tier");
     const expression = fc.record({
       key: word,
@@ -63,7 +63,7 @@ describe("a selector reaches the hub only by naming it", () => {
   });
 });
 
-describe("on the hub a wildcard is everything, Drover's own Secrets and guards included", () => {
+describe("on the hub a wildcard includes everything, also Drover's own Secrets and guards", () => {
   const template = (name: string, spec: Partial<TemplateSource["spec"]>): TemplateSource => ({
     metadata: { name },
     spec: { context: "Cluster", ...spec },
@@ -126,7 +126,7 @@ describe("on the hub a wildcard is everything, Drover's own Secrets and guards i
     expect(evaluateBinding(bound("project-hub--web", "in-project"), "Project", facts).accepted).toBe(true);
   });
 
-  test("what is compiled for the hub holds no such grant, and the others of the same role", () => {
+  test("the compiled sets of the hub contain no such grant, but the other grants of the same role", () => {
     const globalBindings = [{ metadata: { name: "g" }, spec: { globalRole: "r", subject: alice } }];
     expect(evaluateGlobalBinding(globalBindings[0] as (typeof globalBindings)[number], facts).accepted).toBe(true);
     const { sets } = compileCluster({

@@ -10,7 +10,7 @@ const rule = (apiGroups: string[], resources: string[], verbs: string[], resourc
   ...(resourceNames && { resourceNames }),
 });
 
-describe("what two lists of rules both allow", () => {
+describe("the intersection of two lists of rules", () => {
   test.each<[string, PolicyRule[], PolicyRule[], PolicyRule[]]>([
     ["the same rules", [rule([""], ["pods"], ["get"])], [rule([""], ["pods"], ["get"])], [rule([""], ["pods"], ["get"])]],
     ["a verb less", [rule([""], ["pods"], ["get", "delete"])], [rule([""], ["pods"], ["get"])], [rule([""], ["pods"], ["get"])]],
@@ -39,7 +39,7 @@ describe("what two lists of rules both allow", () => {
     expect(intersectRules(a, b)).toEqual(both);
   });
 
-  test("is exactly what each allows, asked as RBAC does", () => {
+  test("allows exactly what both allow, evaluated as by RBAC", () => {
     const some = (words: string[], minLength = 1) => fc.subarray(words, { minLength });
     const resourceRule = fc.record({
       apiGroups: some(["", "apps", "*"]),
@@ -76,7 +76,7 @@ const REQUESTS: readonly Request[] = ["get", "list", "watch"].flatMap((verb) => 
   ...["/a", "/a/b", "/a/c", "/b"].map((path) => ({ verb, path })),
 ]);
 
-/** As k8s.io/component-helpers' RBAC evaluation does it. */
+/** As the RBAC evaluation in k8s.io/component-helpers. */
 const allows = (rules: readonly PolicyRule[], { group, resource, verb, name = "", path }: Request): boolean =>
   rules.some((one) => {
     if (!one.verbs.includes("*") && !one.verbs.includes(verb)) return false;

@@ -16,7 +16,7 @@ const made = (content: object, previous: readonly string[] = [], after = 0, ackn
   nextLineage(content, { previous, after, acknowledged, bounds: SET_BOUNDS });
 const version = (history: readonly string[], uid = "u", createdAt = "2026-06-01T00:00:00Z"): Version => ({ uid, createdAt, history });
 
-/** The history after so many further contents. */
+/** The history after this many further contents. */
 function following(count: number, from: readonly string[], o: { acknowledged?: number; bounds?: Bounds } = {}): readonly string[] {
   let history = from;
   for (let i = 0; i < count; i++) {
@@ -34,7 +34,7 @@ describe("the lineage of a content", () => {
     expect(made({ b: { d: 3, c: 2 }, a: 1 }, first.history, 5000)).toEqual(first);
   });
 
-  test("goes on with a later epoch when the content changes, also when it changes back and when the clock does", () => {
+  test("continues with a later epoch when the content changes, also when it changes back, and when the clock goes back", () => {
     const first = made({ a: 1 }, [], 100);
     const second = made({ a: 2 }, first.history, 50);
     const third = made({ a: 1 }, second.history, 50);
@@ -42,7 +42,7 @@ describe("the lineage of a content", () => {
     expect(third.history).toEqual([...second.history, third.history.at(-1)]);
   });
 
-  test("tells two contents apart that got one epoch, because a clock stood still on a restored hub", () => {
+  test("distinguishes two contents with the same epoch, as when a clock stood still on a restored hub", () => {
     const backup = made({ a: 1 }, [], 100);
     const [one, other] = [made({ a: 2 }, backup.history), made({ a: 3 }, backup.history)];
     expect(one.epoch).toBe(other.epoch);
@@ -51,13 +51,13 @@ describe("the lineage of a content", () => {
     expect(relationOf(version(later.history), version(one.history))).toBe("other");
   });
 
-  test("forgets what is older than what was acknowledged", () => {
+  test("drops names older than the acknowledged one", () => {
     const history = following(5, []);
     const next = made({}, history, 0, epochOf(history[2] ?? ""));
     expect(next.history).toEqual([...history.slice(2), next.history.at(-1)]);
   });
 
-  test("is bounded, and keeps what an agent may know that was away or could not answer", () => {
+  test("is bounded, and keeps the names that a disconnected agent may have", () => {
     const start = following(3, []);
     const long = following(1000, start, { acknowledged: lastEpoch({ history: start }) });
     expect(long).toHaveLength(SET_BOUNDS.size);
@@ -71,7 +71,7 @@ describe("the lineage of a content", () => {
   });
 });
 
-describe("a content compared with what is known", () => {
+describe("the relation of a content to the reader's", () => {
   const base = following(3, []);
   const [mine, theirs] = [made({ a: "mine" }, base).history, made({ a: "theirs" }, base).history];
   test.each<[string, Version, Version, string]>([
@@ -95,7 +95,7 @@ describe("a content compared with what is known", () => {
     expect(relationOf(now, known)).toBe(relation);
   });
 
-  test("of one line, the later is later and the earlier earlier, however long the line and whatever the clock", () => {
+  test("in one lineage the order is right, however long the lineage and whatever the clock", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(50), fc.nat(3)), { minLength: 2, maxLength: 60 }), fc.nat(), fc.nat(), (steps, i, j) => {
         const line: (readonly string[])[] = [];

@@ -1,4 +1,4 @@
-// What etcd and requests bear: however much people write, no compiled object is too large to be written, and none hides another.
+// Limits of etcd and of requests: whatever users write, no compiled object is too large to write, and none prevents another from being written.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
@@ -8,7 +8,7 @@ import { flatten } from "./flatten.ts";
 import { memberParts, wholeMembers } from "./members.ts";
 import { MAX_PARTS, PART_BYTES, pack } from "./packing.ts";
 
-/** Etcd's own limit is 1.5 MiB; half a mebibyte is what this project promises. */
+/** Etcd's limit is 1.5 MiB; Drover guarantees half a mebibyte. */
 const OBJECT_BYTES = 512 * 1024;
 const NOW = new Date("2026-06-01T12:00:00Z");
 const project = (name: string) => ({ metadata: { name, namespace: "cluster-east", uid: name }, spec: {}, status: { namespaceUID: "n" } });
@@ -52,7 +52,7 @@ describe("sets", () => {
     for (const { spec } of compiled.sets) expect(bytes(spec)).toBeLessThan(OBJECT_BYTES);
   });
 
-  test("whoever joins or leaves, nobody else moves from one set to another, and no set grows too large", () => {
+  test("when subjects are added or removed, no other subject moves to another set, and no set becomes too large", () => {
     const names = fc.uniqueArray(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 340 })), { selector: ([n]) => n, maxLength: 30 });
     const crowd = names.map((list) =>
       list.flatMap(([n, length]) =>
@@ -71,7 +71,7 @@ describe("sets", () => {
     );
   });
 
-  test("more projects than the index lists: those that are there already stay, and it is said which are left out", () => {
+  test("with more projects than the index can list, existing ones stay, and the result names those left out", () => {
     const projects = Array.from({ length: MAX_SETS }, (_, n) => project(`p${n}`));
     const old = compile({ projects: projects.slice(1) });
     const compiled = compile({ projects, previous: asPrevious(old) });
@@ -80,13 +80,13 @@ describe("sets", () => {
     expect(bytes(compiled.sets.find(({ name }) => name === "cluster"))).toBeLessThan(OBJECT_BYTES);
   });
 
-  test("more than all parts hold is left out, and said", () => {
+  test("grants that do not fit into all parts are left out and counted", () => {
     const items = Array.from({ length: MAX_PARTS + 3 }, (_, n) => ({ key: `k${n}`, bytes: PART_BYTES }));
     const { parts, leftOut } = pack(items, new Map());
     expect([parts.length, leftOut.length]).toEqual([MAX_PARTS, 3]);
   });
 
-  test("what withdraws something is written before what only adds, and the index last among equals", () => {
+  test("sets that revoke are written before sets that only add, and the index last among equals", () => {
     const projects = ["a", "b", "c", "d"].map(project);
     const inProjects = (...list: [string, number][]) =>
       list.map(([name, n]) => ({ ...binding(n), metadata: { name: `b${name}${n}`, namespace: `project-east--${name}` } }));
@@ -102,7 +102,7 @@ describe("sets", () => {
     expect(without.sets.map(({ name }) => name)).toEqual(["project-c", "cluster", "project-b", "project-d"]);
   });
 
-  test("over random changes no set that withdraws waits for one that does not, and later end dates are no withdrawals", () => {
+  test("over random changes every revoking set comes before the others, and a later end date is no revocation", () => {
     const world = fc.array(
       fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(3), fc.constantFrom(undefined, "2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z")),
       { maxLength: 8 },
@@ -146,7 +146,7 @@ describe("members", () => {
     expect(read(asMembers(parts))).toEqual(only);
   });
 
-  test("laid out and read back they are the same people; no part is too large; nobody moves", () => {
+  test("split and read back, the members are the same; no part is too large; no member moves", () => {
     const names = (prefix: string, length: number) =>
       fc.uniqueArray(fc.nat(400), { maxLength: 300 }).map((list) => list.map((n) => `${prefix}${"x".repeat(length)}${n}`).sort());
     const world = fc.record({ users: names("u", 50), groups: names("drover:group:corp:", 1000), everyone: fc.boolean() });
@@ -170,7 +170,7 @@ describe("members", () => {
     );
   });
 
-  test("a part that the first one does not count lets nobody in, and neither does one that is missing", () => {
+  test("a part beyond the count of the first one adds no members, and neither does a missing one", () => {
     const groups = Array.from({ length: 600 }, (_, n) => `drover:group:corp:${"x".repeat(1000)}${n}`);
     const parts = asMembers(memberParts(whole([], groups), []).parts);
     expect(parts.length).toBeGreaterThan(2);
@@ -184,7 +184,7 @@ describe("members", () => {
     expect(read(parts.slice(1))).toBeUndefined();
   });
 
-  test("read again from the same parts they are the same object, and another one once a part changed", () => {
+  test("the same parts give the same object, and a changed part gives another one", () => {
     const groups = Array.from({ length: 600 }, (_, n) => `drover:group:corp:${"x".repeat(1000)}${n}`);
     const parts = asMembers(memberParts(whole([], groups), []).parts);
     expect(read(parts)).toBe(read([...parts]));

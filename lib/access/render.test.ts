@@ -71,7 +71,7 @@ describe("render", () => {
     expect(out.claims).toEqual([{ namespace: "d", uid: "uid-web" }]);
   });
 
-  test("binds an external role only where it exists, and says where it does not; a template that is not known yet is waited for", () => {
+  test("binds an external role only where it exists, and reports where it does not; a set with a missing template waits", () => {
     const sets = [
       projectSet(
         "web",
@@ -91,7 +91,7 @@ describe("render", () => {
     expect(out.waiting).toEqual(["project-web"]);
   });
 
-  test("takes the right to make namespaces from a project that has as many as it may, says so, and takes none of the others", () => {
+  test("revokes CreateNamespaces in a project at the limit of namespaces, reports it, and revokes nothing else", () => {
     const sets = [projectSet("web", [{ template: "owner", subjects: [user("olga")] }])];
     const with500 = Array.from({ length: MAX_NAMESPACES }, (_, n) => namespace(`n${n}`, "web", "uid-web"));
     const owner = template("owner", { capabilities: ["CreateNamespaces"] });
@@ -112,14 +112,14 @@ describe("render", () => {
     expect(names(out.bindings)).toEqual(["a/drover:web:reader", "a/drover:web:reader:2"]);
   });
 
-  test("makes no binding without a subject, and no role that nothing is bound to", () => {
+  test("renders no binding without a subject, and no role without a binding", () => {
     const ended = projectSet("web", [{ template: "reader", subjects: [user("alice", "2025-12-31T23:59:59Z")] }]);
     expect(render(input([ended], [template("reader")], [namespace("a", "web")]))).toMatchObject({ roles: [], bindings: [] });
     const elsewhere = projectSet("web", [{ template: "reader", subjects: [user("alice")] }]);
     expect(render(input([elsewhere], [template("reader")]))).toMatchObject({ roles: [], bindings: [] });
   });
 
-  test("leaves out subjects whose end date has come, and says when the next one comes", () => {
+  test("leaves out subjects after their end date, and gives the next end date", () => {
     const set = clusterSet([
       {
         template: "view",
@@ -165,7 +165,7 @@ describe("render", () => {
     expect(out.refused).toHaveLength(2);
   });
 
-  test("leaves rules on cluster-scoped resources and paths out of a project's role, and names them", () => {
+  test("leaves rules on cluster-scoped resources and paths out of a project's role, and reports them", () => {
     const rules = [
       { apiGroups: ["", "storage.k8s.io"], resources: ["pods", "nodes/status", "persistentvolumes"], verbs: ["get"] },
       { apiGroups: ["storage.k8s.io"], resources: ["storageclasses"], verbs: ["get"] },
@@ -205,7 +205,7 @@ describe("render", () => {
     expect(out.refused).toHaveLength(7);
   });
 
-  test("does not let a project made anew inherit the namespaces of the earlier one", () => {
+  test("does not let a project that was created again inherit the namespaces of the earlier one", () => {
     const out = render(
       input(
         [projectSet("web", [{ template: "reader", subjects: [user("a")] }])],
@@ -217,7 +217,7 @@ describe("render", () => {
     expect(out.refused[0]?.message).toContain("earlier project");
   });
 
-  test("moves a namespace between two living projects, and forgets the UID of one that left its project", () => {
+  test("moves a namespace between two existing projects, and removes the UID from one that left its project", () => {
     const sets = [
       projectSet("web", [{ template: "reader", subjects: [user("a")] }]),
       projectSet("shop", [{ template: "reader", subjects: [user("b")] }]),
@@ -353,7 +353,7 @@ describe("render, over random clusters", () => {
     );
   });
 
-  test("nobody gets anything that no set gives him, and nothing outside the project's namespaces", () => {
+  test("nobody gets anything that no set grants them, and nothing outside the project's namespaces", () => {
     fc.assert(
       fc.property(anything, ([s, t, n]) => {
         const out = render(input(s, t, n));
