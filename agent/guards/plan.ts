@@ -27,7 +27,7 @@ export function plan(wanted: readonly KubeObject[], live: readonly KubeObject[],
 }
 
 /**
- * Nobody but us ever wrote the spec, so a field that we did not write is a default of a Kubernetes that this version of Drover does not know. To
+ * Nobody but the agent ever wrote the spec, so a field that it did not write is a default of a Kubernetes that this version of Drover does not know. To
  * make it anew would give the same, again and again. Such guards count as missing, and people read which field it is.
  */
 const isAsMade = ({ metadata: { generation, managedFields = [] } }: KubeObject, manager: string): boolean =>

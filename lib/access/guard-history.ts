@@ -22,7 +22,7 @@ export interface GuardHistory {
 export const NO_HISTORY: GuardHistory = { gaps: [] };
 /** The time between a change of a guard and its being noticed. */
 const MARGIN_MS = 2_000;
-/** Beyond, the two oldest become one: what lies between them is held as well, rather than something let through. */
+/** Beyond this many the two oldest become one: the time between them then counts as a gap too, which holds more and lets nothing through. */
 const MAX_GAPS = 500;
 
 /** The guards were seen in force. The first time ever says nothing about before: whoever installs Drover may have written bindings first. */
@@ -50,7 +50,7 @@ export function seenMissing(history: GuardHistory, now: Date, watched: boolean):
 
 /** The gap in which a binding was made or changed, unless somebody confirmed it since. */
 export function unguarded({ creationTimestamp, managedFields = [], annotations = {} }: ObjectMeta, gaps: readonly Gap[]): Gap | undefined {
-  // Our own writes go to the status alone.
+  // Drover's own writes go to the status alone.
   const times = [creationTimestamp, ...managedFields.filter(({ subresource }) => subresource !== "status").map(({ time }) => time)];
   const written = times.flatMap((time) => (time === undefined ? [] : Date.parse(time)));
   return gaps.find(
@@ -60,10 +60,10 @@ export function unguarded({ creationTimestamp, managedFields = [], annotations =
   );
 }
 
-/** On a binding: the gap of which somebody entitled says that it counts. */
+/** Annotation of a binding: the id of the gap in which it was written, from somebody who confirms that it counts. */
 export const CONFIRMED = "drover.dev/confirmed";
 
-/** Undefined for what is no history. */
+/** Undefined when the text is no history. */
 export function readHistory(text: string | undefined): GuardHistory | undefined {
   if (text === undefined) return NO_HISTORY;
   try {

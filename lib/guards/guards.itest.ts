@@ -223,7 +223,7 @@ describe("a namespace claimed into a project without the right on that project i
   });
 });
 
-describe("a project owner, who may make namespaces and change those of his project", () => {
+describe("a project owner, who may make namespaces and change those of their project", () => {
   let owner: KubeClient;
   beforeAll(async () => {
     owner = person("owner");
@@ -242,10 +242,10 @@ describe("a project owner, who may make namespaces and change those of his proje
     await admin.create(Namespace, ofProject("of-shop", "shop"));
   });
 
-  test("makes namespaces with his project's label", async () => {
+  test("makes namespaces with their project's label", async () => {
     await owner.create(Namespace, ofProject("web-1", "web"));
   });
-  test("makes none without a label, and is told which label", () =>
+  test("makes none without a label, and the refusal names the label", () =>
     refused(owner.create(Namespace, namespace("loose")), "drover-namespaces", "label it drover.dev/project: <project>"));
   test("takes over no existing namespace", () =>
     refused(patchLabels(owner, "foreign", { [LABEL.project]: "web" }), "drover-namespaces", PATH.claimNamespaces));
@@ -266,7 +266,7 @@ describe("a project owner, who may make namespaces and change those of his proje
     await refused(patchLabels(owner, "web-1", level), "drover-namespaces", PATH.podSecurity);
     await refused(owner.create(Namespace, namespace("web-3", { [LABEL.project]: "web", ...level })), "drover-namespaces", PATH.podSecurity);
   });
-  test("changes labels of his own as he likes", async () => {
+  test("changes labels of their own freely", async () => {
     await patchLabels(owner, "web-1", { team: "blue" });
   });
 

@@ -147,7 +147,7 @@ describe("what lets agents give back rights that were withdrawn after a backup",
   });
 });
 
-describe("whether guards are as they were written, told from what the API server returns", () => {
+describe("whether guards are as they were written, by what the API server returns", () => {
   const live = async (): Promise<readonly KubeObject[]> =>
     (
       await Promise.all([ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding].map((kind) => hub.admin.list<KubeObject>(kind)))
@@ -168,10 +168,10 @@ describe("whether guards are as they were written, told from what the API server
       );
       return differences(HUB_GUARDS.objects, [...(await live()).filter(({ metadata }) => metadata.name !== name), changed]);
     };
-    const told = (found: ReturnType<typeof differences>) =>
+    const ofBindings = (found: ReturnType<typeof differences>) =>
       found.filter(({ wanted }) => wanted.kind === "ValidatingAdmissionPolicyBinding");
-    expect(told(await withActions("Deny", "Audit"))).toEqual([]);
-    expect(told(await withActions("Audit")).map(({ is }) => is)).toEqual(["changed"]);
+    expect(ofBindings(await withActions("Deny", "Audit"))).toEqual([]);
+    expect(ofBindings(await withActions("Audit")).map(({ is }) => is)).toEqual(["changed"]);
   });
 
   test("one with a condition more is not, also when whoever added it removed all trace of it from managedFields", async () => {

@@ -1,5 +1,5 @@
-// RBAC that speaks of Drover's identities, or that Drover keeps, is written by the agent alone: otherwise a member of a
-// project could bind himself or a friend in a way that outlives his membership.
+// RBAC that names Drover's identities, or that Drover manages, is written by the agent alone: otherwise somebody in a project could bind
+// themselves or a friend in a way that outlives their own access.
 import { MANAGED_BY, PATH, SYSTEM_NAMESPACE } from "../access/names.ts";
 import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
 

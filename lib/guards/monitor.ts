@@ -34,7 +34,7 @@ export class GuardMonitor {
     this.#options = options;
   }
 
-  /** As of this moment: looks at the policies first, so that nothing is granted after a change that the caches have seen. */
+  /** As of this moment: compares the policies first, so that nothing is granted after a change that the caches have seen. */
   get status(): GuardStatus {
     this.observe();
     return this.#now.status;

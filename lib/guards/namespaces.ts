@@ -1,5 +1,5 @@
 // Which project a namespace belongs to decides who may do what in it, so its labels are rights.
-// The subresources change labels as well as the namespace itself does, therefore all three are looked at.
+// The subresources change labels as well as the namespace itself does, therefore all three are matched.
 import { LABEL, MANAGED_BY, PATH, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE, USER_PREFIX } from "../access/names.ts";
 import { type Guard, mayUse, text, USER } from "./policy.ts";
 

@@ -12,7 +12,7 @@ export interface Guard {
   /** Name of the policy and of its binding. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** What it looks at; API groups with their resources, subresources written out. */
+  /** The requests that it matches: API groups with their resources, subresources written out. */
   readonly matches: readonly {
     readonly apiGroups: readonly string[];
     readonly apiVersions: readonly string[];

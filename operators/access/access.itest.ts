@@ -147,7 +147,7 @@ describe("access ends", () => {
   });
   const grant = "project-p pod-reader drover:user:alice";
 
-  test("when its user is disabled, and comes back with him", async () => {
+  test("when its user is disabled, and comes back when the user is enabled", async () => {
     await hub.apply(projectBinding("project-ends--p", "b"));
     await isGranted("ends", grant);
     await hub.apply(user("alice", false));
@@ -382,9 +382,9 @@ describe("while the hub's guards are not in force", () => {
     await until(async () => {
       await hub.kubectl(["delete", "projectroletemplatebinding", "unseen", "-n", "project-guards--p"]);
       await hub.apply(projectBinding("project-guards--p", "unseen"));
-      const judged = () => reasonOf(ProjectRoleTemplateBinding, bindingOf("unseen"));
-      await until(async () => (await judged()) !== undefined, "it is judged");
-      return (await judged()) === "Accepted";
+      const reason = () => reasonOf(ProjectRoleTemplateBinding, bindingOf("unseen"));
+      await until(async () => (await reason()) !== undefined, "it is evaluated");
+      return (await reason()) === "Accepted";
     }, "deleted and applied again it counts");
     await isGranted("guards", one);
     await hub.kubectl(["delete", "projectroletemplatebinding", "unseen", "-n", "project-guards--p"]);

@@ -58,7 +58,7 @@ const COMPLETE = [
   "cluster-west/cluster viewer drover:user:alice",
 ];
 
-function rehearsal() {
+function emptyWorld() {
   return new InMemoryWorld({
     reconcilers: reconcilersWith(() => ({ state: "Enforced", message: "", gaps: [] })),
     cacheOptions,
@@ -108,7 +108,7 @@ const shuffledBy = (numbers: readonly number[]) => {
 const orders = fc.array(fc.nat(1000), { minLength: 7, maxLength: 40 }).map(shuffledBy);
 
 test("in the order of the file it ends in the right grants after two rounds", async () => {
-  const world = rehearsal();
+  const world = emptyWorld();
   for (const document of DOCUMENTS) world.put(document);
   expect(await world.settle((list) => list)).toBeLessThanOrEqual(2);
   expect(grantsIn(world)).toEqual(COMPLETE);
@@ -122,10 +122,10 @@ test("in the order of the file it ends in the right grants after two rounds", as
 test("in any order, with passes between the documents, it ends the same", async () => {
   await fc.assert(
     fc.asyncProperty(fc.shuffledSubarray([...DOCUMENTS], { minLength: DOCUMENTS.length }), orders, async (documents, order) => {
-      const straight = rehearsal();
+      const straight = emptyWorld();
       for (const document of DOCUMENTS) straight.put(document);
       await straight.settle((list) => list);
-      const world = rehearsal();
+      const world = emptyWorld();
       for (const document of documents) {
         world.put(document);
         await world.settle(order);
@@ -147,7 +147,7 @@ test("after any edits and deletions, seen at any moment, it ends as if only the 
   );
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(edit, fc.boolean()), { maxLength: 12 }), orders, async (edits, order) => {
-      const world = rehearsal();
+      const world = emptyWorld();
       const last = new Map<string, KubeObject>();
       for (const document of DOCUMENTS) {
         world.put(document);
@@ -167,7 +167,7 @@ test("after any edits and deletions, seen at any moment, it ends as if only the 
         if (look) await world.settle(order);
       }
       await world.settle(order);
-      const straight = rehearsal();
+      const straight = emptyWorld();
       for (const document of last.values()) straight.put(document);
       await straight.settle((list) => list);
       // A cluster that is gone takes its sets with its namespace, which nobody plays here.

@@ -102,7 +102,7 @@ describe("a project with 1,500 bindings of long group names", () => {
 });
 
 describe("what says nothing about access", () => {
-  /** How often clusters were compiled, and bindings judged, by the operator's own count. */
+  /** How often clusters were compiled, and bindings evaluated, by the operator's own count. */
   const passes = async (reconciler: string): Promise<number> => {
     const text = await (await fetch(`${operator.url}/metrics`)).text();
     const lines = text
@@ -113,7 +113,7 @@ describe("what says nothing about access", () => {
   const statusOf = (kind: Kind<KubeObject>, name: string, status: object) =>
     hub.admin.patch(kind, { name }, { status }, { type: "merge", subresource: "status" });
 
-  test("a cluster's heartbeats, and logins of people who are bound everywhere, compile nothing and judge nothing", async () => {
+  test("a cluster's heartbeats, and logins of people who are bound everywhere, compile nothing and evaluate nothing", async () => {
     await ready("quiet", "p");
     await hub.apply(
       object("GlobalRoleBinding", "alice-admin", { globalRole: "admin", subject: user("alice") }),

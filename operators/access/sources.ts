@@ -1,4 +1,4 @@
-// What bindings refer to, taken out of the caches for one pass: everything is read before anything is judged.
+// What bindings refer to, taken out of the caches for one pass: everything is read before anything is evaluated.
 // A reconciler takes here only kinds that it also watches, since it waits for no others to be listed before it begins.
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { Cluster } from "../../crds/v1alpha1/cluster.ts";
@@ -10,7 +10,7 @@ import { HUB } from "../../lib/access/names.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { Reader } from "../../lib/reconcile/contract.ts";
 
-/** For judgements that do not ask about some kinds. */
+/** For evaluations that need only some of the kinds. */
 export const NO_SOURCES: Sources = {
   user: () => undefined,
   provider: () => undefined,
@@ -25,7 +25,7 @@ export function peopleIn(subjects: Iterable<SubjectSource>, read: Reader): Pick<
   for (const { kind, name } of subjects) {
     if (kind !== "User" || users.has(name)) continue;
     const user = read.get(User, name);
-    // Unknown is not absent: withdrawing access because a list failed would be an order that nobody gave.
+    // Unknown is not absent: a list that failed must not revoke anybody's access.
     if (user.is === "unreadable") throw new Error(user.because);
     if (user.is === "present") users.set(name, user.value);
   }

@@ -1,4 +1,4 @@
-// Which bindings, roles and clusters hear of a change elsewhere: indexes over the caches, and maps from the changed object to subjects.
+// Which bindings, roles and clusters a change elsewhere enqueues: indexes over the caches, and maps from the changed object to subjects.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { Cluster } from "../../crds/v1alpha1/cluster.ts";
@@ -80,7 +80,7 @@ export function clusterOf({ metadata }: KubeObject): readonly Key[] {
 
 const everyCluster = (read: Reader): readonly Key[] => read.list(Cluster).map(keyOf);
 
-/** What wakes bindings of one kind: all that their judgement looks at. `inCluster`: those in the namespaces of one cluster. */
+/** What enqueues bindings of one kind: all that their evaluation depends on. `inCluster`: those in the namespaces of one cluster. */
 export function bindingWatches<T extends TemplateBinding>(
   kind: Kind<T>,
   inCluster: (cluster: string, read: Reader) => readonly TemplateBinding[],
@@ -114,7 +114,7 @@ export const globalBindingWatches: readonly Watch[] = [
 
 export const globalRoleWatches: readonly Watch[] = [watch(ClusterRoleTemplate, ({ metadata }, read) => rolesNaming(metadata.name, read))];
 
-/** What wakes clusters, besides what lies in their own namespaces. */
+/** What enqueues clusters, besides what lies in their own namespaces. */
 export const clusterWatches: readonly Watch[] = [
   watch(ClusterRoleTemplateBinding, clusterOf),
   watch(ProjectRoleTemplateBinding, clusterOf),

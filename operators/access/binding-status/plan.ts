@@ -6,10 +6,10 @@ import { statusOf } from "../status.ts";
 import type { Observed } from "./observe.ts";
 
 export function plan(binding: KubeObject & BindingSource, observed: Observed, now: Date): Plan<never> {
-  return statusOf(Accepted.type, judge(binding, observed, now), now, observed.sources.gaps);
+  return statusOf(Accepted.type, evaluate(binding, observed, now), now, observed.sources.gaps);
 }
 
-function judge(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Evaluation {
+function evaluate(binding: BindingSource, { context, outOfScope, beyondLimit, sources }: Observed, now: Date): Evaluation {
   if (outOfScope !== "") return { accepted: false, reason: Accepted.ScopeNotFound, message: outOfScope };
   if (beyondLimit) return tooMany(binding.spec.template);
   return evaluateBinding(binding, context, factsOf(sources, now));

@@ -1,5 +1,5 @@
 // clusterroletemplatebinding-status, projectroletemplatebinding-status
-// Say of each binding whether it counts, by the same judgement as compiling uses, and why not.
+// Write into each binding whether it counts, by the same evaluation that compiling uses, and why not.
 import { Accepted } from "../../../crds/v1alpha1/binding.ts";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRoleTemplateBinding } from "../../../crds/v1alpha1/clusterroletemplatebinding.ts";

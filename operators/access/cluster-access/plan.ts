@@ -91,7 +91,7 @@ function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): Con
   return compiled("True", "Compiled", "");
 }
 
-/** A pause ends with a change of the cluster, which wakes us; why the guards are away changes without one. */
+/** A pause ends with a change of the cluster, which enqueues it; why the guards are not in force changes without one. */
 function requeueAfter(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "requeueAfter"> {
   if (withheld > 0 && !isPaused(cluster)) return { requeueAfter: { ms: GUARDS_RETRY_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");

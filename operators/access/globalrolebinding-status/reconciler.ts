@@ -1,5 +1,5 @@
 // globalrolebinding-status
-// Says of each GlobalRoleBinding whether it counts, by the same judgement as compiling uses, and why not.
+// Writes into each GlobalRoleBinding whether it counts, by the same evaluation that compiling uses, and why not.
 import { Accepted, GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";

@@ -17,7 +17,7 @@ export interface Status {
   readonly history: readonly string[];
 }
 
-/** A refused template loses its flattened rules: what agents read must never outlive the judgement about it. */
+/** A refused template loses its flattened rules: agents must never read the rules of a template that is no longer accepted. */
 export function plan(template: ClusterRoleTemplate, observed: Observed, now: Date): Plan<Status> {
   const { type } = Accepted;
   const result = flatten(template, observed.templates);
