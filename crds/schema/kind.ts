@@ -52,7 +52,7 @@ export type CustomObject<Spec, Status extends Fields> = KubeObject & {
   readonly status?: Shape<Status> & { readonly observedGeneration?: number; readonly conditions?: ConditionList };
 };
 
-/** A kind with all that is known of it: `Kind<T>` for the client, and the source of its CRD and docs. */
+/** A kind with everything about it: `Kind<T>` for the client, and the source of its CRD and docs. */
 export interface KindDefinition<T extends KubeObject> extends Kind<T> {
   readonly source: KindSource<Schema<unknown, Presence>, Fields>;
   /** Absent for kinds without a status. */

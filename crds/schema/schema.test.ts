@@ -36,15 +36,15 @@ test("the reasons of a condition are exactly its own words, and each has its sen
   same<ReasonOf<ReturnType<typeof twoReasons>>, "Good" | "Bad">(true);
   const constant = twoReasons();
   expect({ ...constant }).toEqual({ type: "Fine", Good: "Good", Bad: "Bad" });
-  expect(docsOf(constant).reasons).toEqual({ Good: "Nothing to do.", Bad: "Mend it." });
+  expect(docsOf(constant).reasons).toEqual({ Good: "Nothing to do.", Bad: "Correct it." });
 });
-const twoReasons = () => condition("Fine", "It is fine.", { Good: "Nothing to do.", Bad: "Mend it." });
+const twoReasons = () => condition("Fine", "It is fine.", { Good: "Nothing to do.", Bad: "Correct it." });
 
 test("words that CEL reserves are escaped in rules", () => {
   expect(exactlyOne(["import", "kind"])).toBe("[has(self.__import__), has(self.kind)].filter(x, x).size() == 1");
 });
 
-test("every reason of every kind tells when it surfaces or what to do, as a sentence", () => {
+test("every reason of every kind has a sentence that says when it occurs or what to do", () => {
   const reasons = KINDS.flatMap((kind) => (kind.source.conditions ?? []).flatMap((each) => Object.values(docsOf(each).reasons)));
   expect(reasons.length).toBeGreaterThan(50);
   expect(reasons.filter((text) => !/^[A-Z`].*\.$/s.test(text))).toEqual([]);

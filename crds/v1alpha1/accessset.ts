@@ -8,12 +8,12 @@ import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
 /** Applied: the agent made the managed cluster as this set says. */
 export const Applied = condition("Applied", "The agent made the managed cluster as this set says.", {
   Applied: "Nothing to do.",
-  Applying: "The agent has seen the set and works on it; passes by itself.",
+  Applying: "The agent has seen the set and works on it; resolves by itself.",
   PartlyRefused:
     "The managed cluster refused some of it, usually because it exceeds the ceiling. The ClusterReport lists what; raise the ceiling or grant less.",
   GuardsNotEnforced: "The managed cluster's admission policies are not in force, so the agent grants nothing. The ClusterReport says why.",
   HubRestored:
-    "The set does not go on from what the agent knows: the hub was restored from a backup. What the set withdraws is withdrawn, and nothing is granted. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
+    "The set does not continue what the agent applied last: the hub was restored from a backup. What the set revokes is revoked, and nothing is granted. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
 });
 
 const subject = object("Who is bound, as the managed cluster sees it.", {
@@ -49,7 +49,7 @@ export const AccessSet = kind({
     ]),
     project: object("Of scope Project: which one, and what it asks of its namespaces.", {
       name: string("The project.", SHORT_NAME),
-      uid: string("The Project's UID: one made anew under the same name does not inherit its namespaces.", { maxLength: 64, minLength: 1 }),
+      uid: string("The Project's UID: a new one of the same name does not inherit its namespaces.", { maxLength: 64, minLength: 1 }),
       podSecurity: podSecurity.optional(),
       quota: quota.optional(),
       limits: limits.optional(),
@@ -57,7 +57,7 @@ export const AccessSet = kind({
     }).optional(),
     epoch: integer("Grows whenever the content changes: max(previous + 1, milliseconds since 1970)."),
     history: array(
-      "From which contents this one was made, oldest first, its own name last. The agent grants only what goes on from a content that it knows; an agent that was away finds what it acknowledged last.",
+      "From which contents this one was made, oldest first, its own name last. The agent grants only what continues a content that it has; after a time without the hub it finds the one that it acknowledged last.",
       string("A content: its epoch and a digest.", { maxLength: 32, pattern: "^[0-9]+-[0-9a-f]{8}$" }),
       { maxItems: 64 },
     ),
@@ -68,7 +68,7 @@ export const AccessSet = kind({
     parts: integer("How many parts the scope has.", { minimum: 1, maximum: 100 }),
     bindings: array("Templates and their subjects, sorted.", binding, { maxItems: 2000 }),
     index: object(
-      "On the set `cluster` only: which sets there are. What is not listed is pruned; what is listed and missing is kept as last known.",
+      "On the set `cluster` only: which sets there are. What is not listed is pruned; what is listed and missing is kept as last-known-good.",
       {
         sets: array("Names of all sets of the cluster.", string("An AccessSet.", { maxLength: 48, minLength: 1 }), { maxItems: 5000 }),
         teardown: boolean("true: the cluster is being deleted, the agent removes all that is Drover's.").optional(),

@@ -10,7 +10,7 @@ export const Accepted = condition("Accepted", "The provider is configured comple
   SecretInvalid: "A Secret that the provider names lacks the key that it needs. The message names the key.",
   Unsupported: "This version of Drover cannot log anybody in through this type of provider. Use another type, or a newer version.",
   Unreachable: "The provider did not answer. Existing logins stay; retried by itself.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 const TYPES = ["local", "activeDirectory", "ldap", "github", "oidc"] as const;

@@ -7,7 +7,7 @@ import { IMMUTABLE_ROLE } from "./subject.ts";
 export const Accepted = condition("Accepted", "The binding is understood and counts; while it does not, it grants nothing.", {
   Accepted: "The binding is part of what the access operator compiles. Nothing to do.",
   TemplateNotFound: "No ClusterRoleTemplate has that name. Apply the template; the binding then counts by itself.",
-  TemplateNotAccepted: "The template is not accepted itself. Read its Accepted condition and mend the template.",
+  TemplateNotAccepted: "The template is not accepted itself. Read its condition Accepted and correct the template.",
   ContextMismatch: "A template for projects in a cluster, or the other way round. Use a template whose `context` fits.",
   TooBroadForHub:
     "On the hub a wildcard or an external ClusterRole could include all that Drover stands on. Grant a template that lists API groups and resources, or one with the capability AdministerHub.",
@@ -21,7 +21,7 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   Expired: "The end date has passed. Delete the binding, or apply one with a later `expiresAt`.",
   ScopeNotFound: "The namespace backs no cluster or project. Put the binding into the namespace of one.",
   TooManySubjects: "Too many single subjects are bound to this template here. Bind a group instead of single users.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 export const template = string("The name of the ClusterRoleTemplate that is granted.", { maxLength: 63, minLength: 1 }).immutable(

@@ -6,15 +6,15 @@ import { displayName, shortName, version } from "./names.ts";
 /** NamespaceReady: the cluster's namespace on the hub exists and is Drover's alone. */
 export const NamespaceReady = condition("NamespaceReady", "The cluster's namespace on the hub exists and is Drover's alone.", {
   Ready: "Nothing to do.",
-  Creating: "Asked for, not yet Active; passes by itself.",
+  Creating: "Asked for, not yet Active; resolves by itself.",
   NameTaken:
-    "A namespace of that name exists without our label, or with foreign RBAC in it. Rename the cluster, or label the namespace and empty it of RBAC.",
-  Going: "The cluster is being deleted, and with it its namespace and those of its projects; passes by itself.",
+    "A namespace of that name exists without Drover's label, or with RoleBindings or ServiceAccounts in it. Delete the Cluster and use another name, or label the namespace and remove these.",
+  Going: "The cluster, its namespace and those of its projects are being deleted; resolves by itself.",
   HeldByFinalizers:
-    "The cluster is being deleted, and something in a namespace of it does not go by itself. Let the owner of the finalizer that the message names finish, or take it off.",
+    "The cluster is being deleted, and a finalizer holds an object in one of its namespaces. Let the owner of the finalizer that the message names finish, or remove the finalizer.",
   FinalizersRemoved:
-    "Somebody had put finalizers on Drover's own objects in the namespace; they were taken off. Find out who: an agent has no right to it.",
-  Unreadable: "The API server did not answer; retried by itself.",
+    "Somebody put finalizers on Drover's own objects in the namespace; Drover removed them. Find out who: an agent may not do it.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 /** Registered: an agent's public key is on record. */
@@ -26,25 +26,25 @@ export const Registered = condition(
     WaitingForAgent: "Nobody has registered yet. Apply the output of `kubectl drover import <cluster>` in the managed cluster.",
     AwaitingApproval: "An agent registered and waits for approval. Compare the fingerprint, then approve it.",
     EngineUnsupported: "This version of Drover cannot make clusters with this engine. Delete the Cluster and make one with `import: {}`.",
-    Unreadable: "The API server did not answer; retried by itself.",
+    Unreadable: "The API server did not answer; this is retried automatically.",
   },
 );
 
 /** Connected: the agent's heartbeat is recent. */
 export const Connected = condition("Connected", "The agent's heartbeat is recent.", {
   Connected: "Nothing to do.",
-  NeverConnected: "No heartbeat was ever seen. Look at the agent's log in the managed cluster, namespace drover-system.",
-  HeartbeatLost: "The last heartbeat is too old. Access in the managed cluster stays as it is; look at the network and at the agent's log.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  NeverConnected: "No heartbeat was ever seen. Check the agent's log in the managed cluster, namespace drover-system.",
+  HeartbeatLost: "The last heartbeat is too old. Access in the managed cluster stays as it is; check the network and the agent's log.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 /** Healthy: the managed cluster's API server says that it is ready. */
 export const Healthy = condition("Healthy", "The managed cluster's API server says that it is ready, as its agent reports.", {
   Healthy: "Nothing to do.",
   Unhealthy: "The agent reports that the API server is not ready. Look at the managed cluster's control plane.",
-  NotReported: "The agent has not reported yet; passes by itself. If it lasts, look at the agent's log.",
+  NotReported: "The agent has not reported yet; resolves by itself. If it lasts, look at the agent's log.",
   NotConnected: "The agent does not answer, so its last report may be out of date. See condition Connected.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 /** AccessApplied: the agent applied what was granted. */
@@ -53,10 +53,10 @@ export const AccessApplied = condition("AccessApplied", "The agent applied the c
   GuardsNotEnforced:
     "The admission policies that guard Drover's objects in the managed cluster are not in force, so the agent grants nothing. The message says why.",
   HubRestored:
-    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
-  NotApplied: "The agent has not applied the grants yet; passes by itself. If it lasts, see the ClusterReport and the agent's log.",
+    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it has not applied before. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
+  NotApplied: "The agent has not applied the grants yet; resolves by itself. If it lasts, see the ClusterReport and the agent's log.",
   NotConnected: "The agent does not answer; access in the managed cluster stays as it is. See condition Connected.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 /** AccessCompiled: the cluster's AccessSets say what bindings say. */
@@ -64,11 +64,11 @@ export const AccessCompiled = condition("AccessCompiled", "The cluster's AccessS
   Compiled: "Nothing to do.",
   NamespaceNotReady: "See condition NamespaceReady.",
   GuardsNotEnforced:
-    "The hub's own admission policies are not in force: rights are withdrawn, but none is granted, until they are. Apply `deploy/` again; the message says what is missing.",
+    "The hub's own admission policies are not in force: access is revoked, but none is granted, until they are. Apply `deploy/` again; the message says what is missing.",
   Paused: "`paused` is true and grants wait for its end. Set it to false to let them in.",
   TooLarge:
     "More than is compiled for one cluster; the message says what is left out. Bind groups instead of users, or use fewer projects.",
-  TearingDown: "The cluster is being deleted: its agent is told to remove everything.",
+  TearingDown: "The cluster is being deleted, and its agent removes all access. See condition TornDown.",
 });
 
 /** TornDown: while a cluster is deleted, how far the managed cluster is cleaned up. */
@@ -77,11 +77,11 @@ export const TornDown = condition(
   "While the cluster is being deleted: how far Drover's objects in the managed cluster are cleaned up.",
   {
     Done: "Nothing of Drover is left in the managed cluster. Nothing to do.",
-    CleaningUp: "The agent is removing Drover's objects; passes by itself.",
+    CleaningUp: "The agent is removing Drover's objects; resolves by itself.",
     LeftBehind:
       "The agent could not be reached within the grace period. The message says what is left in the managed cluster and how to remove it.",
     NothingToDo: "No agent ever registered.",
-    Unreadable: "The API server did not answer; retried by itself.",
+    Unreadable: "The API server did not answer; this is retried automatically.",
   },
 );
 
@@ -95,7 +95,7 @@ export const Cluster = kind({
   description: "A Kubernetes cluster that Drover governs; `hub` is the one that Drover runs on, and cannot be deleted. Written by people.",
   spec: object("What the cluster is. Exactly one of import, embedded, kubeadm, rke2, kind and gke.", {
     displayName: displayName.optional(),
-    paused: boolean("true: nothing new is granted in the cluster until this is false again; what is withdrawn still ends.").default(false),
+    paused: boolean("true: nothing new is granted in the cluster until this is false again; what is revoked still ends.").default(false),
     import: object("The cluster exists; its owner applies the agent's manifest there.", {}).optional(),
     embedded: object("Drover runs the control plane in the hub.", {}).optional(),
     kubeadm: object("Drover makes the cluster on machines with kubeadm.", {}).optional(),
@@ -126,7 +126,7 @@ export const Cluster = kind({
     )
     .rule(samePresence(ENGINES), "the engine of a cluster cannot be changed: make another Cluster"),
   status: {
-    namespaceUID: string("The UID of the cluster's namespace on the hub, once it is ours.", { maxLength: 64 }).optional(),
+    namespaceUID: string("The UID of the cluster's namespace on the hub, once it is Drover's.", { maxLength: 64 }).optional(),
     kubernetesVersion: version("The version of the managed cluster's API server.").optional(),
     agentVersion: version("The version of its agent.").optional(),
     nodes: object("How many nodes the managed cluster has.", {

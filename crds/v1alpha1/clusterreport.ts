@@ -22,7 +22,7 @@ const access = object("What became of the AccessSets.", {
   ).optional(),
   appliedAt: time("When grants were last brought into effect.").optional(),
   objects: integer("How many RBAC objects Drover keeps in the managed cluster.").optional(),
-  healed: integer("How many times an object had to be mended since the agent was installed.").optional(),
+  healed: integer("How many times drift was corrected since the agent was installed.").optional(),
   refused: array(
     "What the managed cluster refused, usually because it exceeds the ceiling.",
     object("One refused object.", {
@@ -32,7 +32,7 @@ const access = object("What became of the AccessSets.", {
     { maxItems: 20 },
   ).optional(),
   restored: array(
-    "What does not go on from what the agent knows, because the hub was restored from a backup: withdrawals are applied, grants are not.",
+    "Objects that do not continue what the agent applied last, because the hub was restored from a backup: revocations are applied, grants are not.",
     object("One AccessSet or ClusterRoleTemplate.", {
       object: string("Kind and name.", { maxLength: 300 }),
       epoch: integer("The latest epoch that the agent has seen of it; an acceptance must be later."),
@@ -53,7 +53,7 @@ const access = object("What became of the AccessSets.", {
 export const Healthy = condition("Healthy", "The managed cluster's API server says that it is ready.", {
   Healthy: "Nothing to do.",
   Unhealthy: "The API server does not say that it is ready, or does not answer. Look at the managed cluster's control plane.",
-  NotReported: "The agent has not asked the API server yet; passes by itself. If it lasts, look at the agent's log.",
+  NotReported: "The agent has not asked the API server yet; resolves by itself. If it lasts, look at the agent's log.",
 });
 
 /** AccessApplied: the agent applied what was granted. */
@@ -62,8 +62,8 @@ export const AccessApplied = condition("AccessApplied", "The agent applied the c
   GuardsNotEnforced:
     "The admission policies that guard Drover's objects in the managed cluster are not in force, so the agent grants nothing. The message says why.",
   HubRestored:
-    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it does not know. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
-  NotApplied: "The agent has not applied the grants yet; passes by itself. If it lasts, look at `status.access` and the agent's log.",
+    "The hub was restored from a backup: the agent revokes what the hub revokes and grants nothing that it has not applied before. See docs/backup-and-restore.md, then run `kubectl drover hub accept-restore`.",
+  NotApplied: "The agent has not applied the grants yet; resolves by itself. If it lasts, look at `status.access` and the agent's log.",
 });
 
 export const ClusterReport = kind({
@@ -85,9 +85,9 @@ export const ClusterReport = kind({
     }).optional(),
     guards: guards.optional(),
     access: access.optional(),
-    streams: object("Open streams of people: watches, logs, exec.", {
+    streams: object("Open streams of users: watches, logs, exec.", {
       open: integer("How many there are."),
-      ended: integer("How many the agent ended because the right was gone, since it started."),
+      ended: integer("How many the agent ended since it started because access was revoked."),
     }).optional(),
     teardown: choice("Done: nothing of Drover is left in the managed cluster but the agent itself.", ["Done"]).optional(),
   },

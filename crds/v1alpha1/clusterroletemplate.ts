@@ -12,14 +12,14 @@ export const Accepted = condition(
     Accepted: "Nothing to do.",
     InheritanceCycle: "The template inherits itself, the message says by which way. Take one of the names out of `inherits`.",
     ParentNotFound: "A template named in `inherits` does not exist. Apply it, or take the name out.",
-    ParentNotAccepted: "A template named in `inherits` is not accepted itself. Mend that one first.",
+    ParentNotAccepted: "A template named in `inherits` is not accepted itself. Correct that one first.",
     ContextMismatch: "A template named in `inherits` is for the other context. Inherit templates of the same `context` only.",
     ParentExternal:
       "A template named in `inherits` has an `externalClusterRole`, whose rules the hub does not know. Bind that template by itself.",
     NameReserved: "`drover:<name>` is one of Drover's own roles. Make the template under another name.",
     ExternalRoleRefused: "`externalClusterRole` begins with `drover:`. Inherit the template that the role was made from instead.",
     TooLarge: "Flattened it has more rules than a template may have. Inherit less, or merge rules.",
-    Unreadable: "The API server did not answer; retried by itself.",
+    Unreadable: "The API server did not answer; this is retried automatically.",
   },
 );
 
@@ -36,7 +36,7 @@ export const ClusterRoleTemplate = kind({
   shortNames: ["crt"],
   scope: "Cluster",
   description:
-    "A named bundle of rights that bindings grant in a cluster or in a project. Written by people; in managed clusters it becomes the ClusterRole `drover:<name>`.",
+    "A named set of permissions that bindings grant in a cluster or in a project. Written by people; in managed clusters it becomes the ClusterRole `drover:<name>`.",
   spec: object("What the template grants.", {
     displayName: displayName,
     description: string("What the template is for.", { maxLength: 2000 }).optional(),

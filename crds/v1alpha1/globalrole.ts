@@ -8,11 +8,11 @@ import { displayName, labelName } from "./names.ts";
 export const Accepted = condition("Accepted", "Everything that the role grants exists. While one grant does not, the others still count.", {
   Accepted: "Nothing to do.",
   TemplateNotFound: "No ClusterRoleTemplate has one of the names. Apply it; the grant then counts by itself.",
-  TemplateNotAccepted: "One of the templates is not accepted itself. Read its Accepted condition and mend it.",
+  TemplateNotAccepted: "One of the templates is not accepted itself. Read its condition Accepted and correct it.",
   ContextMismatch: "One of the templates is for projects. Grant templates of context Cluster.",
   TooBroadForHub:
     "On the hub a wildcard or an external ClusterRole could include all that Drover stands on. Grant a template that lists API groups and resources, or one with the capability AdministerHub.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 const labelValue = string("A label value.", { maxLength: 63 });

@@ -16,7 +16,7 @@ export const Accepted = condition("Accepted", "The binding is understood and cou
   WrittenUnguarded:
     "Made or changed while the hub's admission policies were not in force, so that nobody was refused. Check who wrote it; the message says how to confirm it.",
   Expired: "The end date has passed. Delete the binding, or apply one with a later `expiresAt`.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 export const GlobalRoleBinding = kind({

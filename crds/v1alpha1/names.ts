@@ -52,7 +52,7 @@ export const labelName = (what: string): ValidationRule => ({
   message: `name the ${what} with at most 63 lower-case letters, digits and '-', beginning and ending with a letter or digit`,
 });
 
-/** There is one object of this kind in each namespace, and everybody knows its name. */
+/** There is one object of this kind in each namespace, with this name. */
 export const fixedName = (name: string): ValidationRule => ({
   rule: `self.metadata.name == '${name}'`,
   message: `there is one of these in each cluster's namespace, and its name is '${name}'`,

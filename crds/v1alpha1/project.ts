@@ -7,14 +7,14 @@ import { isolation, limits, podSecurity, quota } from "./namespace-policy.ts";
 /** NamespaceReady: the project's namespace on the hub exists and is Drover's alone. */
 export const NamespaceReady = condition("NamespaceReady", "The project's namespace on the hub exists and is Drover's alone.", {
   Ready: "Nothing to do.",
-  Creating: "Asked for, not yet Active; passes by itself.",
+  Creating: "Asked for, not yet Active; resolves by itself.",
   NameTaken:
-    "A namespace of that name exists without our labels, or with foreign RBAC in it. Rename the project, or label the namespace and empty it of RBAC.",
-  Going: "The project is being deleted, and its namespace with it; passes by itself.",
+    "A namespace of that name exists without Drover's labels, or with RoleBindings or ServiceAccounts in it. Delete the Project and use another name, or label the namespace and remove these.",
+  Going: "The project and its namespace are being deleted; resolves by itself.",
   HeldByFinalizers:
-    "The project is being deleted, and something in its namespace does not go by itself. Let the owner of the finalizer that the message names finish, or take it off.",
+    "The project is being deleted, and a finalizer holds an object in its namespace. Let the owner of the finalizer that the message names finish, or remove the finalizer.",
   ScopeNotFound: "The namespace that the Project is in backs no cluster. Put the Project into the namespace of a cluster.",
-  Unreadable: "The API server did not answer; retried by itself.",
+  Unreadable: "The API server did not answer; this is retried automatically.",
 });
 
 /** PolicyApplied: what the project asks for its namespaces holds in them. */
@@ -31,14 +31,14 @@ export const Project = kind({
   scope: "Namespaced",
   description:
     "Namespaces of one cluster that belong together: members and policies are given once for all of them. Lives in the cluster's namespace. Written by people; a namespace joins by its label drover.dev/project.",
-  spec: object("What the project's namespaces have in common. Whether its policies hold there, condition PolicyApplied says.", {
+  spec: object("What the project's namespaces have in common. Condition PolicyApplied says whether its policies hold there.", {
     displayName: displayName.optional(),
     podSecurity: podSecurity.optional(),
     quota: quota.optional(),
     limits: limits.optional(),
     isolation: isolation.optional(),
   }),
-  status: { namespaceUID: string("The UID of the project's namespace on the hub, once it is ours.", { maxLength: 64 }).optional() },
+  status: { namespaceUID: string("The UID of the project's namespace on the hub, once it is Drover's.", { maxLength: 64 }).optional() },
   conditions: [NamespaceReady, PolicyApplied],
   ready: { of: [NamespaceReady, PolicyApplied] },
   rules: [shortName("project")],

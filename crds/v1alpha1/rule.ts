@@ -36,4 +36,7 @@ export const CAPABILITIES = [
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
+/** The others can be written, and give nothing in this version. */
+export const CAPABILITIES_IN_EFFECT: readonly Capability[] = ["CreateNamespaces", "ClaimNamespaces", "ChangePodSecurity", "AdministerHub"];
+
 export const capability = choice("One of Drover's own powers.", CAPABILITIES);

@@ -12,8 +12,8 @@ export const Token = kind({
     "One login or API token, as its hash only: the token itself is shown once and stored nowhere. Made by auth only; deleting it ends the login at once.",
   spec: object("Whose token it is and what it opens; it never changes.", {
     hash: string("SHA-256 of the whole token string, in hexadecimal.", { maxLength: 64, minLength: 64, pattern: "^[0-9a-f]{64}$" }),
-    user: nameOf("the User whom it authenticates"),
-    userUID: uidOf("that User: it is nothing to another one who is made anew under the name"),
+    user: nameOf("the User that it authenticates"),
+    userUID: uidOf("that User: the token is not valid for a new User of the same name"),
     provider: nameOf("the AuthProvider that vouched for the User"),
     providerUID: uidOf("that AuthProvider, for the same reason"),
     credential: credential.optional(),

@@ -122,7 +122,7 @@ describe("what a platform team writes", () => {
     if (seed === 1) await clear();
   });
 
-  test("applied again it writes nothing, and neither does an operator that was killed and started anew", async () => {
+  test("applied again it writes nothing, and neither does an operator that was killed and started again", async () => {
     await settled();
     const before = await versions();
     await hub.apply(...(await team()).filter(({ kind }) => kind !== "Secret"));
@@ -282,7 +282,7 @@ describe("the sets", () => {
     await isGranted("sets", "project-p project-owner drover:user:mallory", false);
     expect((await setOf("sets", "project-p"))?.spec.epoch).toBeGreaterThan(spec.epoch);
     await hub.apply(object(AccessSet, "project-q", { ...spec, project: { name: "q", uid: "q" } }, { namespace: "cluster-sets" }));
-    await until(async () => (await setOf("sets", "project-q")) === undefined, "the foreign set is gone");
+    await until(async () => (await setOf("sets", "project-q")) === undefined, "the unmanaged set is gone");
   });
 
   test("and the templates say what they go on from, and that a restore is accepted, in one write each", async () => {
@@ -341,7 +341,7 @@ describe("while the hub's guards are not in force", () => {
     return status?.conditions?.find(({ type }) => type === "Accepted")?.message ?? "";
   };
 
-  test("nothing new is granted, what is withdrawn ends; and what was written then gives nothing once they are back, until it is confirmed", async () => {
+  test("nothing new is granted, what is revoked ends; and what was written then gives nothing once they are back, until it is confirmed", async () => {
     await hub.apply(projectBinding("project-guards--p", "one"), user("bob"));
     await isGranted("guards", one);
     await hub.kubectl(["delete", "validatingadmissionpolicybinding", "drover-managed-objects"]);
@@ -391,7 +391,7 @@ describe("while the hub's guards are not in force", () => {
     await isGranted("guards", one, false);
   });
 
-  test("what was granted right before they were seen to be away is withdrawn at once, though no object of its own changed", async () => {
+  test("what was granted right before they were seen to be away is revoked at once, though no object of its own changed", async () => {
     const gaps = async () => {
       const { data } = await hub.admin.get(ConfigMap, { namespace: "drover-system", name: "guard-history" });
       return readHistory(data?.["history.json"])?.gaps ?? [];

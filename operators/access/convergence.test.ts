@@ -80,14 +80,14 @@ function outcome(world: InMemoryWorld): string {
     .list(AccessSet)
     .map(({ metadata, spec: { epoch: _, history: __, ...content } }) => [metadata.namespace, metadata.name, content]);
   const members = world.list(ClusterMembers).map(({ metadata, spec }) => [metadata.namespace, spec]);
-  const judged = [
+  const evaluated = [
     ClusterRoleTemplateBinding,
     ProjectRoleTemplateBinding,
     GlobalRoleBinding,
     GlobalRole,
     ClusterRoleTemplate,
   ] as readonly Kind<KubeObject>[];
-  const statuses = judged.flatMap((kind) =>
+  const statuses = evaluated.flatMap((kind) =>
     world.list(kind).map((one) => {
       const { history: _, ...status } = (one as { status?: { history?: unknown } }).status ?? {};
       return [kind.kind, one.metadata.name, status];

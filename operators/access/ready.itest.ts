@@ -69,7 +69,7 @@ test("kstatus takes a new object for one in progress before anybody has looked a
 test("what a platform team applies becomes ready, or says why not", async () => {
   await hub.kubectl(["apply", "-f", "deploy/examples/team.yaml"]);
   const expected = {
-    "AuthProvider corp": ["False", "Unsupported", "nobody can log in through activeDirectory in this version"],
+    "AuthProvider corp": ["False", "Unsupported", "nobody can log in through activeDirectory in this version; use type local"],
     "AuthProvider local": ["True", "Ready", ""],
     "Cluster east": ["False", "WaitingForAgent", expect.stringContaining("kubectl drover import east")],
     "ClusterRoleTemplate pod-reader": ["True", "Ready", ""],

@@ -92,7 +92,7 @@ describe("a project with 1,500 bindings of long group names", () => {
     expect([whole?.spec.users.length, whole?.spec.groups.length]).toEqual([1, 1500]);
   });
 
-  test("can be withdrawn, and leaves no part behind", async () => {
+  test("can be revoked, and leaves no part behind", async () => {
     await hub.kubectl(["delete", "projectroletemplatebindings", "--all", "-n", projectNamespace("large", "big"), "--wait=false"]);
     await until(async () => (await grants("large")).join() === "after drover:user:alice", "only alice is left", 120_000);
     const left = async () => (await hub.admin.list(ClusterMembers, { namespace: clusterNamespace("large") })).items;
@@ -195,7 +195,7 @@ describe("an object that the API server refuses", () => {
     await hub.kubectl(["delete", "projectroletemplatebinding", "one", "-n", projectNamespace("stuck", "z")]);
     await until(
       async () => (await grants("stuck")).join() === "a drover:user:alice,b drover:user:bob,z drover:user:bob",
-      "z is withdrawn, b granted",
+      "z is revoked, b granted",
     );
     await until(async () => (await compiled("stuck"))?.reason === "ReconcileFailed", "the cluster says that not all is written");
     await hub.kubectl(["delete", "project.drover.dev", "b", "-n", "cluster-stuck"]);

@@ -7,7 +7,7 @@ import { Namespace } from "../../lib/kube/core.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import type { Reader, Watch } from "../../lib/reconcile/contract.ts";
 
-/** True while the cluster's namespace exists, is the very one that became Drover's, and is not going. */
+/** True while the cluster's namespace exists, is the very one that became Drover's, and is not being deleted. */
 export function hasOwnNamespace(cluster: Cluster, read: Reader): boolean {
   const found = read.get(Namespace, clusterNamespace(cluster.metadata.name));
   if (found.is !== "present") return false;
@@ -21,10 +21,10 @@ export function clusterAround({ metadata }: KubeObject): readonly Key[] {
   return scope && scope.project === undefined ? [{ name: scope.cluster }] : [];
 }
 
-/** Wakes a cluster for what happens in its namespace. */
+/** Enqueues a cluster for changes of objects in its namespace. */
 export const inClusterNamespace = (kind: Kind<KubeObject>): Watch => ({ kind, toSubjects: clusterAround });
 
-/** Wakes a cluster for its namespace itself. */
+/** Enqueues a cluster for changes of its namespace itself. */
 export const ownNamespaceWatch: Watch = {
   kind: Namespace,
   toSubjects: ({ metadata }) => {
@@ -35,18 +35,18 @@ export const ownNamespaceWatch: Watch = {
 
 const BY_CLUSTER = "cluster";
 
-/** Namespaces by the cluster whose own they are by their name, or one of whose projects'. */
+/** Namespaces by cluster: its own, and those of its projects. */
 export const namespaceCache: CacheOptions<Namespace> = {
   indexes: { [BY_CLUSTER]: ({ metadata }) => [scopeOfNamespace(metadata.name)?.cluster].filter((name) => name !== undefined) },
 };
 
-/** Those of its projects' namespaces that are being deleted. */
+/** Namespaces of its projects that are being deleted. */
 export const goingProjectNamespaces = (cluster: string, read: Reader): readonly Namespace[] =>
   read
     .list(Namespace, { index: [BY_CLUSTER, cluster] })
     .filter(({ metadata }) => metadata.deletionTimestamp !== undefined && metadata.name !== clusterNamespace(cluster));
 
-/** Wakes a cluster when a namespace of one of its projects begins to go, and when it is gone. */
+/** Enqueues a cluster when the deletion of a namespace of one of its projects begins, and when it is gone. */
 export const goingProjectNamespaceWatch: Watch = {
   kind: Namespace,
   toSubjects: ({ metadata }) => {

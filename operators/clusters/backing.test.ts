@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Namespace } from "../../lib/kube/core.ts";
 import type { Reading } from "../../lib/reconcile/contract.ts";
-import { type Backing, judgeBacking, removeBacking } from "./backing.ts";
+import { type Backing, evaluateBacking, removeBacking } from "./backing.ts";
 
 const labels = { "drover.dev/backs-cluster": "east" };
 const namespace = (more: Partial<Namespace["metadata"]> = {}, phase: "Active" | "Terminating" = "Active"): Reading<Namespace> => ({
@@ -14,7 +14,7 @@ const backing = (more: Partial<Backing> = {}): Backing => ({
   labels,
   adoptedUID: undefined,
   found: namespace(),
-  foreign: [],
+  unmanaged: [],
   ...more,
 });
 const going = { deletionTimestamp: "2026-01-01T00:00:00Z" };
@@ -30,10 +30,10 @@ describe("a backing namespace", () => {
       "NameTaken",
       {},
     ],
-    ["in which somebody prepared a RoleBinding is refused", { foreign: ["RoleBinding mine"] }, "NameTaken", {}],
+    ["in which somebody prepared a RoleBinding is refused", { unmanaged: ["RoleBinding mine"] }, "NameTaken", {}],
     [
       "that is ours stays so although people add RoleBindings",
-      { adoptedUID: "u1", foreign: ["RoleBinding mine"] },
+      { adoptedUID: "u1", unmanaged: ["RoleBinding mine"] },
       "Ready",
       { namespaceUID: "u1" },
     ],
@@ -44,8 +44,8 @@ describe("a backing namespace", () => {
       { namespaceUID: "u1" },
     ],
     [
-      "made anew by somebody in place of ours is judged like any other",
-      { adoptedUID: "old", foreign: ["RoleBinding mine"] },
+      "created by somebody in place of Drover's is evaluated like any other",
+      { adoptedUID: "old", unmanaged: ["RoleBinding mine"] },
       "NameTaken",
       {},
     ],
@@ -62,18 +62,18 @@ describe("a backing namespace", () => {
       { namespaceUID: "u1" },
     ],
     ["of somebody else that is going is waited for", { found: namespace(going, "Terminating") }, "Creating", {}],
-  ])("%s", (_, more, verdict, status) => {
-    expect(judgeBacking(backing(more))).toMatchObject({ is: verdict, status });
-    expect(judgeBacking(backing(more)).status).toEqual(status);
+  ])("%s", (_, more, result, status) => {
+    expect(evaluateBacking(backing(more))).toMatchObject({ is: result, status });
+    expect(evaluateBacking(backing(more)).status).toEqual(status);
   });
 
   test("of somebody else is not written to, nor is one that could not be read", () => {
     for (const more of [
-      { foreign: ["RoleBinding mine"] },
+      { unmanaged: ["RoleBinding mine"] },
       { found: namespace({ labels: {} }) },
       { found: { is: "unreadable" as const, because: "" } },
     ]) {
-      expect(judgeBacking(backing(more)).apply).toEqual([]);
+      expect(evaluateBacking(backing(more)).apply).toEqual([]);
     }
   });
 
@@ -83,7 +83,7 @@ describe("a backing namespace", () => {
       { adoptedUID: "u1" },
       { remove: [{ apiVersion: "v1", kind: "Namespace", name: "cluster-east", uid: "u1" }], finalizer: "hold" },
     ],
-    ["of somebody else is left alone", { foreign: ["RoleBinding mine"] }, { finalizer: "release" }],
+    ["of somebody else is left alone", { unmanaged: ["RoleBinding mine"] }, { finalizer: "release" }],
     ["that is gone lets its owner go", { adoptedUID: "u1", found: { is: "absent" } }, { finalizer: "release" }],
     ["that could not be read holds its owner", { adoptedUID: "u1", found: { is: "unreadable", because: "" } }, { finalizer: "hold" }],
   ])("%s when its owner is deleted", (_, more, wanted) => {
@@ -100,7 +100,7 @@ describe("a backing namespace", () => {
   test("whatever was seen: only what is ours by UID, or labelled and empty, is ever applied to or removed", () => {
     const arbitrary = fc.record({
       adoptedUID: fc.constantFrom(undefined, "u1", "old"),
-      foreign: fc.constantFrom([], ["RoleBinding mine"]),
+      unmanaged: fc.constantFrom([], ["RoleBinding mine"]),
       found: fc.oneof(
         fc.constant({ is: "absent" as const }),
         fc
@@ -111,12 +111,12 @@ describe("a backing namespace", () => {
     fc.assert(
       fc.property(arbitrary, (more) => {
         const seen = backing(more);
-        const touches = judgeBacking(seen).apply.length > 0 || (removeBacking(seen).remove ?? []).length > 0;
-        const { found, adoptedUID, foreign } = seen;
+        const touches = evaluateBacking(seen).apply.length > 0 || (removeBacking(seen).remove ?? []).length > 0;
+        const { found, adoptedUID, unmanaged } = seen;
         if (found.is !== "present" || !touches) return;
-        const clean = foreign.length === 0 && found.value.metadata.labels?.["drover.dev/backs-cluster"] === "east";
+        const clean = unmanaged.length === 0 && found.value.metadata.labels?.["drover.dev/backs-cluster"] === "east";
         expect(found.value.metadata.uid === adoptedUID || clean).toBe(true);
-        expect(JSON.stringify(judgeBacking(seen))).toBe(JSON.stringify(judgeBacking(seen)));
+        expect(JSON.stringify(evaluateBacking(seen))).toBe(JSON.stringify(evaluateBacking(seen)));
       }),
     );
   });

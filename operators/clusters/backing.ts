@@ -1,4 +1,4 @@
-// When a namespace of the hub is Drover's own: the one judgement behind the namespaces of clusters and of projects. Pure.
+// Evaluates whether a namespace of the hub is Drover's own, for the namespaces of clusters and of projects. Pure.
 import type { Namespace } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import type { Plan, Reading } from "../../lib/reconcile/contract.ts";
@@ -10,15 +10,15 @@ export interface Backing {
   /** The UID in the subject's status: the namespace became ours. */
   readonly adoptedUID: string | undefined;
   readonly found: Reading<Namespace>;
-  /** What lies in the namespace and could carry somebody's rights into it. */
-  readonly foreign: readonly string[];
+  /** Objects in the namespace that Drover does not manage and that could give somebody permissions in it. */
+  readonly unmanaged: readonly string[];
 }
 
 export interface Status {
   readonly namespaceUID?: string;
 }
 
-export type Verdict =
+export type BackingResult =
   | { readonly is: "Ready"; readonly status: Status; readonly apply: readonly KubeObject[] }
   | {
       readonly is: "Creating" | "NameTaken" | "Unreadable";
@@ -27,21 +27,21 @@ export type Verdict =
       readonly message: string;
     };
 
-/** What to do about the namespace of a subject that stays. */
-export function judgeBacking(backing: Backing): Verdict {
+/** What to do about the namespace of a subject that is not being deleted. */
+export function evaluateBacking(backing: Backing): BackingResult {
   const { name, found, adoptedUID } = backing;
-  const known = adoptedUID === undefined ? {} : { namespaceUID: adoptedUID };
-  // What could not be read is as it was last known: forgetting the UID would withdraw access.
-  if (found.is === "unreadable") return { is: "Unreadable", status: known, apply: [], message: found.because };
+  const adopted = adoptedUID === undefined ? {} : { namespaceUID: adoptedUID };
+  // The last-known-good UID stays while the namespace cannot be read: without it access would be revoked.
+  if (found.is === "unreadable") return { is: "Unreadable", status: adopted, apply: [], message: found.because };
   if (found.is === "absent") return { is: "Creating", status: {}, apply: [desired(backing)], message: `waiting for namespace ${name}` };
   const namespace = found.value;
   const { uid = "" } = namespace.metadata;
   if (namespace.metadata.deletionTimestamp) {
     return {
       is: "Creating",
-      status: uid === adoptedUID ? known : {},
+      status: uid === adoptedUID ? adopted : {},
       apply: [],
-      message: `namespace ${name} is going, and will be made anew`,
+      message: `namespace ${name} is being deleted, and will be created again`,
     };
   }
   if (!isOurs(namespace, backing)) return { is: "NameTaken", status: {}, apply: [], message: takenBecause(namespace, backing) };
@@ -51,8 +51,8 @@ export function judgeBacking(backing: Backing): Verdict {
 }
 
 /**
- * What to do about the namespace of a subject that is going: it goes too, if it is ours. `until`: what lets the subject go, that the namespace
- * is gone, or already that it is going, where somebody else waits for its end.
+ * What to do about the namespace of a subject that is being deleted: it is deleted too, if it is Drover's. `until`: the finalizer is released
+ * once the namespace is gone, or already while it is being deleted, where another reconciler waits for its end.
  */
 export function removeBacking(backing: Backing, until: "gone" | "going" = "gone"): Pick<Plan<Status>, "remove" | "finalizer"> {
   const { found, name } = backing;
@@ -63,7 +63,7 @@ export function removeBacking(backing: Backing, until: "gone" | "going" = "gone"
   return { remove: [{ apiVersion: "v1", kind: "Namespace", name, ...(uid !== undefined && { uid }) }], finalizer: "hold" };
 }
 
-/** What Kubernetes says of a namespace that is going when it needs somebody's help: finalizers, or what could not be listed or deleted. */
+/** Conditions of a namespace whose deletion needs help: finalizers remain, or objects could not be listed or deleted. */
 const NEEDS_HELP = [
   "NamespaceFinalizersRemaining",
   "NamespaceDeletionContentFailure",
@@ -71,7 +71,7 @@ const NEEDS_HELP = [
   "NamespaceDeletionGroupVersionParsingFailure",
 ];
 
-/** "namespace x: why it is still there", of those that do not go by themselves. */
+/** "namespace x: why it is still there", for each namespace whose deletion does not finish by itself. */
 export function heldBecause(namespaces: readonly Namespace[]): readonly string[] {
   return namespaces.flatMap(({ metadata, status }) => {
     const why = (status?.conditions ?? []).filter(({ type, status: is }) => is === "True" && NEEDS_HELP.includes(type));
@@ -80,21 +80,21 @@ export function heldBecause(namespaces: readonly Namespace[]): readonly string[]
 }
 
 /**
- * Once adopted (that very namespace, by UID), what people put into it later does not make it foreign. Before that it must be labelled
- * and hold nothing that gives anybody rights in it: whoever prepared it would keep them.
+ * Once adopted (that very namespace, by UID), what users put into it later changes nothing. Before that it must be labelled
+ * and contain nothing that gives anybody permissions in it: whoever prepared it would keep them.
  */
-function isOurs(namespace: Namespace, { adoptedUID, foreign, labels }: Backing): boolean {
+function isOurs(namespace: Namespace, { adoptedUID, unmanaged, labels }: Backing): boolean {
   if (namespace.metadata.uid === adoptedUID) return true;
-  return foreign.length === 0 && Object.entries(labels).every(([key, value]) => namespace.metadata.labels?.[key] === value);
+  return unmanaged.length === 0 && Object.entries(labels).every(([key, value]) => namespace.metadata.labels?.[key] === value);
 }
 
-function takenBecause(namespace: Namespace, { name, labels, foreign }: Backing): string {
+function takenBecause(namespace: Namespace, { name, labels, unmanaged }: Backing): string {
   const missing = Object.entries(labels).filter(([key, value]) => namespace.metadata.labels?.[key] !== value);
   const why =
     missing.length > 0
       ? `it lacks ${missing.map(([key, value]) => `the label ${key}: ${value}`).join(" and ")}`
-      : `it holds what may give others rights in it: ${listed(foreign)}`;
-  return `namespace ${name} is not ours: ${why}`;
+      : `it contains what may give others permissions in it, remove these first: ${listed(unmanaged)}`;
+  return `namespace ${name} is not Drover's: ${why}`;
 }
 
 const listed = (names: readonly string[]): string =>

@@ -77,7 +77,8 @@ async function register(name: string): Promise<void> {
   await hub.admin.patch(ClusterRegistration, key, { status }, { type: "merge", subresource: "status" });
 }
 /** As the agent would; `renewTime` by its own clock. */
-async function beat(name: string, renewTime = new Date().toISOString().replace("Z", "000Z")): Promise<void> {
+async function renewLease(name: string, renewTime = new Date().toISOString().replace("Z", "000Z")): Promise<void> {
+  await until(() => exists(Lease, "agent", clusterNamespace(name)), "the Lease");
   await hub.admin.patch(
     Lease,
     { namespace: clusterNamespace(name), name: "agent" },
@@ -144,13 +145,13 @@ describe("a cluster", () => {
     }, "it may read templates");
   });
 
-  test("becomes ready when its agent is on record, beats, probed its guards and applied its grants, and says why until then", async () => {
+  test("becomes ready when its agent is registered, renews its Lease, probed its guards and applied its grants, and says why until then", async () => {
     await hasReason(Cluster, { name: "east" }, "Ready", "WaitingForAgent");
     await register("east");
     await hasReason(Cluster, { name: "east" }, "Ready", "NeverConnected");
     await until(async () => !(await exists(Secret, "agent-manifest", "cluster-east")), "the manifest is gone");
     expect(await exists(Secret, "agent-registration", "cluster-east")).toBe(false);
-    await beat("east");
+    await renewLease("east");
     await hasReason(Cluster, { name: "east" }, "Ready", "GuardsNotEnforced");
     await report("east", healthy);
     await hasReason(Cluster, { name: "east" }, "Ready", "Pending");
@@ -162,7 +163,7 @@ describe("a cluster", () => {
   });
 
   test("stays connected though its agent's clock is an hour behind", async () => {
-    await beat("east", new Date(Date.now() - 3600_000).toISOString().replace("Z", "000Z"));
+    await renewLease("east", new Date(Date.now() - 3600_000).toISOString().replace("Z", "000Z"));
     const lease = await hub.admin.get(Lease, { namespace: "cluster-east", name: "agent" });
     await until(async () => {
       const seen = (await find(Cluster, "east"))?.status?.lastHeartbeatTime ?? "";
@@ -183,7 +184,7 @@ describe("a cluster", () => {
     expect(await tokenIn("again")).not.toBe(first);
   });
 
-  test("whose agent's key is withdrawn has no token of that agent left that the hub takes", async () => {
+  test("whose agent's key is revoked has no token of that agent left that the hub takes", async () => {
     await hub.apply(cluster("left"));
     await until(() => exists(Secret, "agent-manifest", "cluster-left"), "the manifest");
     await register("left");
@@ -320,22 +321,22 @@ describe("deleting a cluster", () => {
   });
 
   test("waits until its projects' namespaces are gone too, and keeps what somebody else holds it by", async () => {
-    const foreign = "test.drover.dev/foreign";
-    await hub.apply({ ...cluster("slow"), metadata: { name: "slow", finalizers: [foreign] } });
+    const unmanaged = "test.drover.dev/unmanaged";
+    await hub.apply({ ...cluster("slow"), metadata: { name: "slow", finalizers: [unmanaged] } });
     await until(() => exists(Secret, "agent-manifest", "cluster-slow"), "the manifest");
     await register("slow");
     await until(() => exists(ClusterReport, "agent", "cluster-slow"), "the report");
     await hub.apply(drover(Project, "p", {}, "cluster-slow"));
     await hasReason(Project, { name: "p", namespace: "cluster-slow" }, "NamespaceReady", "Ready");
     const stuck = { namespace: "project-slow--p", name: "stuck" };
-    await hub.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { ...stuck, finalizers: [foreign] } });
+    await hub.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { ...stuck, finalizers: [unmanaged] } });
     await report("slow", { teardown: "Done" });
     await hub.kubectl(["delete", "cluster.drover.dev", "slow", "--wait=false"]);
     await until(async () => !(await exists(Namespace, "cluster-slow")), "the cluster's namespace is gone", GOING_MS);
-    expect([...((await find(Cluster, "slow"))?.metadata.finalizers ?? [])].sort()).toEqual(["drover.dev/cluster-namespace", foreign]);
+    expect([...((await find(Cluster, "slow"))?.metadata.finalizers ?? [])].sort()).toEqual(["drover.dev/cluster-namespace", unmanaged]);
     await hub.admin.patch(ConfigMap, stuck, { metadata: { finalizers: [] } }, { type: "merge" });
     const finalizers = async (): Promise<unknown> => (await hub.admin.get(Cluster, { name: "slow" })).metadata.finalizers;
-    await until(async () => JSON.stringify(await finalizers()) === JSON.stringify([foreign]), "only somebody else holds it", GOING_MS);
+    await until(async () => JSON.stringify(await finalizers()) === JSON.stringify([unmanaged]), "only somebody else holds it", GOING_MS);
     expect(await exists(Namespace, "project-slow--p")).toBe(false);
     // What it said when it was torn down was not taken back when the agent's report went with the namespace.
     expect(await condition(Cluster, { name: "slow" }, "TornDown")).toMatchObject({ status: "True", reason: "Done" });
@@ -348,7 +349,7 @@ describe("deleting a cluster", () => {
     await until(() => exists(Secret, "agent-manifest", "cluster-leaving"), "the manifest");
     await register("leaving");
     await until(() => exists(ClusterReport, "agent", "cluster-leaving"), "the report");
-    await beat("leaving");
+    await renewLease("leaving");
     await hasReason(Cluster, { name: "leaving" }, "Connected", "Connected");
     await hub.kubectl(["delete", "cluster.drover.dev", "leaving", "--wait=false"]);
     await hasReason(Cluster, { name: "leaving" }, "TornDown", "CleaningUp");
@@ -371,11 +372,11 @@ describe("deleting a cluster", () => {
 });
 
 describe("the operator itself", () => {
-  test("killed and started anew writes nothing while nothing changed", async () => {
+  test("killed and started again writes nothing while nothing changed", async () => {
     await until(async () => (await condition(Cluster, { name: "late" }, "Registered"))?.reason === "WaitingForAgent", "quiet");
-    // Nothing beats here any more; that this is noticed would be a change.
+    // No Lease is renewed here any more; reporting that would be a change.
     const silent = async () => (await condition(Cluster, { name: "east" }, "Connected"))?.reason === "HeartbeatLost";
-    await until(silent, "east is known to be silent", 60_000);
+    await until(silent, "east is reported as disconnected", 60_000);
     const before = await versions();
     await operator.stop();
     operator = await hub.start("operator-clusters", config);
@@ -409,7 +410,7 @@ describe("the operator itself", () => {
     }
   });
 
-  // Not before the operator is started anew: it then writes the manifests that were made earlier once more.
+  // Not before the operator is started again: it then writes the manifests that were made earlier once more.
   test("a new cluster gets a manifest with the authorities that the file holds by then, also when they changed while the operator runs", async () => {
     const another = hub.plane.serving.intermediate("a new authority").cert;
     await writeFile(join(hub.plane.directory, "ca.crt"), hub.plane.ca + another);

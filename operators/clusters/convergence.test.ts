@@ -215,7 +215,7 @@ test("deleting everything, in any order, at any moment, with an agent or without
   );
 });
 
-test("the Cluster hub, deleted, is made anew", async () => {
+test("the Cluster hub, deleted, is created again", async () => {
   const hub = new Hub([]);
   await hub.run(straight, 3);
   const first = hub.world.find(Cluster, { name: "hub" })?.metadata.uid;

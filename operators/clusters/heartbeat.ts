@@ -1,13 +1,13 @@
-// When an agent was last heard of, by the hub's own clock. Pure.
+// The time of an agent's last heartbeat, by the hub's clock. Pure.
 import type { Lease } from "../../lib/kube/core.ts";
 import type { ManagedFieldsEntry } from "../../lib/kube/object.ts";
 
-/** How long after its last heartbeat an agent counts as connected. */
+/** For so long after its last heartbeat an agent counts as connected. */
 export const SILENCE_MS = 40_000;
 
 /**
- * Milliseconds since 1970 of the last renewal, or undefined when there was none. The API server notes when it changed the field;
- * what the agent wrote into it says what time the agent thinks it is, which may be an hour off.
+ * Milliseconds since 1970 of the last renewal, or undefined when there was none. The API server records when it changed the field. The
+ * value that the agent wrote is by the agent's clock, which may be an hour off.
  */
 export function lastHeartbeat(lease: Lease | undefined): number | undefined {
   const { renewTime } = lease?.spec ?? {};

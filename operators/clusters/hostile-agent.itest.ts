@@ -86,7 +86,7 @@ afterAll(async () => {
 }, 60_000);
 
 describe("an agent with its own token", () => {
-  test("beats, reports, and says what it applied", async () => {
+  test("renews its Lease, reports, and says what it applied", async () => {
     const renewTime = "2030-01-01T00:00:00.000000Z";
     const spec = { holderIdentity: "agent", leaseDurationSeconds: 40, renewTime };
     await patch(path.lease, { spec });

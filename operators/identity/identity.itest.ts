@@ -88,7 +88,7 @@ test("what is wrong with an account is said, and mends itself when it is put rig
   expect((await stored("carl")).data?.hash).toBeUndefined();
   await hub.apply(secret("carl", { password: "" }));
   await reason("carl", "PasswordTooShort");
-  // kubectl does not take a key of stringData out again, so the Secret is made anew.
+  // kubectl does not take a key of stringData out again, so the Secret is created again.
   await hub.kubectl(["delete", "secret", "carl-password", "-n", SYSTEM]);
   await hub.apply(secret("carl", { hash: "scrypt$1024$8$1$AAAA$BBBB" }));
   await reason("carl", "SecretInvalid");

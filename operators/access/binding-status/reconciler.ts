@@ -1,5 +1,6 @@
 // clusterroletemplatebinding-status, projectroletemplatebinding-status
-// Write into each binding whether it counts, by the same evaluation that compiling uses, and why not.
+// Report for each binding whether it counts, and why not. Exist because a binding that grants nothing must say so where its author looks. Use the
+// same evaluation as cluster-access, so that the condition and the compiled access never disagree.
 import { Accepted } from "../../../crds/v1alpha1/binding.ts";
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRoleTemplateBinding } from "../../../crds/v1alpha1/clusterroletemplatebinding.ts";

@@ -88,8 +88,8 @@ test("nothing is written before the cluster's namespace is Drover's", () => {
 });
 
 test("a set is written onto the very version that it was made from, and says what it goes on from", () => {
-  const known = { ...set("cluster"), metadata: { ...set("cluster").metadata, resourceVersion: "7" } };
-  const [, written] = plan(cluster(), observed({ previous: [known] }), NOW).apply ?? [];
+  const before = { ...set("cluster"), metadata: { ...set("cluster").metadata, resourceVersion: "7" } };
+  const [, written] = plan(cluster(), observed({ previous: [before] }), NOW).apply ?? [];
   expect(written).toMatchObject({ metadata: { name: "cluster", uid: "uid-cluster", resourceVersion: "7" } });
   const { spec } = written as AccessSet;
   expect(spec.history).toEqual(["1-00000000", expect.stringMatching(`^${spec.epoch}-`)]);
@@ -126,7 +126,7 @@ test("while the hub's guards are not in force grants wait, and the condition say
   expect(reason(cluster(), observed({ guards: missing, clusterBindings: [] }))).toBe("Compiled");
 });
 
-test("a cluster that goes is told so where there is still somebody to tell, and nothing is made in a namespace that goes", () => {
+test("sets of a cluster that is being deleted order the teardown while they exist, and nothing is created in its namespace", () => {
   expect(names(cluster(going), observed())).toEqual([]);
   const there = observed({ previous: [set("cluster"), set("project-web")], previousMembers: [members("members")] });
   expect(names(cluster(going), there)).toEqual(["ClusterMembers/members", "AccessSet/cluster"]);

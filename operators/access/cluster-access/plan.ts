@@ -28,10 +28,15 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
   const there = [...previous, ...observed.previousMembers];
   const remove = there.filter((object) => !wanted.has(idOf(object))).map(refTo);
   if (cluster.metadata.deletionTimestamp) {
-    // Nothing can be made in a namespace that is going: only what is still there is told.
+    // Nothing can be created in a namespace that is being deleted: only objects that still exist are updated.
     const existing = new Set(there.map(idOf));
     const apply = intents.filter((object) => existing.has(idOf(object)));
-    return { apply, remove, conditions: [compiled("False", "TearingDown", "")], finalizer: "none" };
+    return {
+      apply,
+      remove,
+      conditions: [compiled("False", "TearingDown", "the cluster is being deleted; its agent removes all access")],
+      finalizer: "none",
+    };
   }
   return {
     apply: intents,

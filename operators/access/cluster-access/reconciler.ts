@@ -1,6 +1,7 @@
 // cluster-access
 // Compiles everything that people wrote about one cluster into its AccessSets, the index over them, and its ClusterMembers.
-// While the hub's guards are not in force it revokes, but grants nothing. While the cluster is being deleted the set `cluster` orders the teardown.
+// While the hub's guards are not in force it revokes, but grants nothing. While the cluster is being deleted it
+// orders the agent to remove everything. Assumes that agents and proxies read nothing else about access.
 import { AccessSet } from "../../../crds/v1alpha1/accessset.ts";
 import { AccessCompiled, Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterMembers } from "../../../crds/v1alpha1/clustermembers.ts";

@@ -1,5 +1,6 @@
 // globalrole-status
-// Says of each GlobalRole whether all that it grants exists and is for clusters. What is not, is not granted; the rest is.
+// Reports for each GlobalRole whether all templates that it grants exist and are for clusters. Exists because the other grants count while one
+// does not, which nobody would notice. Uses the same evaluation as cluster-access.
 import { Accepted, GlobalRole } from "../../../crds/v1alpha1/globalrole.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";

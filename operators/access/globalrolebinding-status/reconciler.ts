@@ -1,5 +1,6 @@
 // globalrolebinding-status
-// Writes into each GlobalRoleBinding whether it counts, by the same evaluation that compiling uses, and why not.
+// Reports for each GlobalRoleBinding whether it counts, and why not. Exists because a binding that grants nothing must say so where its author
+// looks. Uses the same evaluation as cluster-access, so that the condition and the compiled access never disagree.
 import { Accepted, GlobalRoleBinding } from "../../../crds/v1alpha1/globalrolebinding.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reader, Reconciler } from "../../../lib/reconcile/contract.ts";

@@ -1,4 +1,5 @@
 import { Accepted, type ClusterRoleTemplate } from "../../../crds/v1alpha1/clusterroletemplate.ts";
+import { CAPABILITIES_IN_EFFECT } from "../../../crds/v1alpha1/rule.ts";
 import { flatten, type TemplateSource } from "../../../lib/access/flatten.ts";
 import { nextLineage, notBefore, TEMPLATE_BOUNDS } from "../../../lib/access/lineage.ts";
 import type { PolicyRule } from "../../../lib/kube/object.ts";
@@ -26,12 +27,19 @@ export function plan(template: ClusterRoleTemplate, observed: Observed, now: Dat
     return { conditions: [{ type, status: "False", reason, message }], status: descendant(template, {}, observed, now), finalizer: "none" };
   }
   const { rules, capabilities } = result;
-  const message = template.spec.locked ? "`locked` is kept, and has no effect in this version" : "";
+  const message = withoutEffect(template);
   return {
     conditions: [{ type, status: "True", reason: Accepted.Accepted, message }],
     status: descendant(template, { rules, capabilities }, observed, now),
     finalizer: "none",
   };
+}
+
+/** Nothing is less safe without these, so the template is accepted, with a note. */
+function withoutEffect({ spec }: ClusterRoleTemplate): string {
+  const inert = (spec.capabilities ?? []).filter((capability) => !CAPABILITIES_IN_EFFECT.includes(capability));
+  const fields = [...(spec.locked ? ["`locked`"] : []), ...(inert.length > 0 ? [`capabilities ${inert.join(", ")}`] : [])];
+  return fields.length === 0 ? "" : `without effect in this version: ${fields.join("; ")}`;
 }
 
 /** What agents read, as it follows what they may know already. */

@@ -35,7 +35,7 @@ describe("the account of a cluster's agent", () => {
     ["is made for the key on record", ABSENT, onRecord(key(1)), `for ${fingerprint(key(1))}`],
     ["becomes that of the first key", account(), onRecord(key(1)), `for ${fingerprint(key(1))}`],
     ["stays with its key", account(key(1)), onRecord(key(1)), `for ${fingerprint(key(1))}`],
-    ["goes when the key is withdrawn", account(key(1)), onRecord(), "removed old"],
+    ["goes when the key is revoked", account(key(1)), onRecord(), "removed old"],
     ["goes when the registration is gone", account(key(1)), ABSENT, "removed old"],
     ["goes when another key comes on record", account(key(1)), onRecord(key(2)), "removed old"],
     ["is left while it goes", account(key(1), { deletionTimestamp: "2026-01-01T00:00:00Z" }), ABSENT, "left"],

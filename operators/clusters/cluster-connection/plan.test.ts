@@ -87,58 +87,58 @@ describe("a cluster is connected", () => {
 });
 
 describe("a cluster is ready", () => {
-  const beats = lease(ago(1));
+  const renewed = lease(ago(1));
   test.each<[string, string, Cluster, Reading<Lease>, ReportStatus]>([
-    ["when everything holds", "Ready", cluster(), beats, healthy],
+    ["when everything holds", "Ready", cluster(), renewed, healthy],
     [
       "not while it has no namespace",
       "NameTaken",
       cluster({ conditions: [lacks("NamespaceReady", "NameTaken"), holds("Registered"), holds("AccessCompiled")] }),
-      beats,
+      renewed,
       healthy,
     ],
     [
       "not before an agent is on record",
       "WaitingForAgent",
       cluster({ conditions: [holds("NamespaceReady"), lacks("Registered", "WaitingForAgent"), holds("AccessCompiled")] }),
-      beats,
+      renewed,
       healthy,
     ],
-    ["not before it is known whether it has a namespace", "Pending", cluster({ conditions: [holds("Registered")] }), beats, healthy],
+    ["not before its namespace is reported", "Pending", cluster({ conditions: [holds("Registered")] }), renewed, healthy],
     ["not while its agent is silent", "HeartbeatLost", cluster(), lease(ago(60)), healthy],
-    ["not before its agent said how it is", "NotReported", cluster(), beats, silent],
+    ["not before its agent reported its health", "NotReported", cluster(), renewed, silent],
     [
       "not while grants are left out",
       "TooLarge",
       cluster({ conditions: [holds("NamespaceReady"), holds("Registered"), lacks("AccessCompiled", "TooLarge")] }),
-      beats,
+      renewed,
       healthy,
     ],
     [
       "also while it is paused, as somebody wants it",
       "Paused",
       cluster({ conditions: [holds("NamespaceReady"), holds("Registered"), lacks("AccessCompiled", "Paused")] }),
-      beats,
+      renewed,
       healthy,
     ],
-    ["not while its API server is not", "Unhealthy", cluster(), beats, { ...healthy, healthy: false }],
-    ["not while a probe gets through its guards", "GuardsNotEnforced", cluster(), beats, { ...healthy, guards: { state: "Missing" } }],
-    ["not before its agent said that guards are in force", "GuardsNotEnforced", cluster(), beats, {}],
-    ["not before its agent applied the first set", "NotApplied", cluster(), beats, { ...healthy, access: {} }],
+    ["not while its API server is not", "Unhealthy", cluster(), renewed, { ...healthy, healthy: false }],
+    ["not while a probe gets through its guards", "GuardsNotEnforced", cluster(), renewed, { ...healthy, guards: { state: "Missing" } }],
+    ["not before its agent said that guards are in force", "GuardsNotEnforced", cluster(), renewed, {}],
+    ["not before its agent applied the first set", "NotApplied", cluster(), renewed, { ...healthy, access: {} }],
     [
       "not while a restored hub is held back",
       "HubRestored",
       cluster(),
-      beats,
+      renewed,
       { ...healthy, access: { ...healthy.access, restored: [{ object: "AccessSet project-web", epoch: 1 }] } },
     ],
-    ["not while it is being deleted", "Deleting", cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } }), beats, healthy],
+    ["not while it is being deleted", "Deleting", cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } }), renewed, healthy],
   ])("%s", (_, reason, of, l, r) => {
     const status = ["Ready", "Paused"].includes(reason) ? "True" : ["Pending", "NotReported"].includes(reason) ? "Unknown" : "False";
     expect(readyOf(of, l, report(r))).toMatchObject({ status, reason });
   });
 
-  test("or nobody knows, when something could not be read, and what was known stays", () => {
+  test("or Unknown, when something could not be read, and the last facts stay", () => {
     const of = cluster({ kubernetesVersion: "v1.36.3", namespaceUID: "u" });
     const result = plan(of, { lease: { is: "unreadable", because: "no answer" }, report: report(healthy) }, NOW);
     expect(result.conditions.map(({ status }) => status)).toEqual(["Unknown", "Unknown", "Unknown"]);
@@ -150,7 +150,7 @@ describe("a cluster is ready", () => {
   });
 });
 
-test("a heartbeat is no write of the Cluster, but it is noted every five minutes, and exactly when the agent falls silent", () => {
+test("a heartbeat does not write the Cluster, but its time is written every five minutes, and exactly when the agent stops answering", () => {
   const noted = (last: string, seconds: number) =>
     plan(cluster({ lastHeartbeatTime: last }), { lease: lease(ago(seconds)), report: report(healthy) }, NOW).status?.lastHeartbeatTime;
   const recently = "2026-06-01T11:58:00Z";
@@ -162,15 +162,15 @@ test("a heartbeat is no write of the Cluster, but it is noted every five minutes
 test("versions and nodes that change all the time are written every five seconds; a condition that changes is written at once", () => {
   const written = (seconds: number) => [{ manager: "cluster-connection", subresource: "status", time: ago(seconds) }];
   const reports = (nodes: number, more: ReportStatus = {}) => report({ ...healthy, nodes: { total: nodes, ready: nodes }, ...more });
-  const beats = lease(ago(1));
-  const settled = plan(cluster(), { lease: beats, report: reports(3) }, NOW);
+  const renewed = lease(ago(1));
+  const settled = plan(cluster(), { lease: renewed, report: reports(3) }, NOW);
   const conditions = settled.conditions.map((one) => ({ ...one, lastTransitionTime: "" }));
   const before = (seconds: number) =>
     cluster(
       { ...settled.status, conditions: [holds("NamespaceReady"), holds("Registered"), ...conditions] },
       { metadata: { name: "east", managedFields: written(seconds) } },
     );
-  const nodes = (seconds: number, of = reports(4)) => plan(before(seconds), { lease: beats, report: of }, NOW);
+  const nodes = (seconds: number, of = reports(4)) => plan(before(seconds), { lease: renewed, report: of }, NOW);
   expect(nodes(2).status?.nodes?.total).toBe(3);
   expect(nodes(2).requeueAfter?.ms).toBe(3000);
   expect(nodes(5).status?.nodes?.total).toBe(4);

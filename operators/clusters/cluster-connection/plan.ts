@@ -8,11 +8,11 @@ import type { Observed } from "./observe.ts";
 
 export type Status = Omit<NonNullable<Cluster["status"]>, "conditions" | "observedGeneration" | "namespaceUID">;
 
-/** Of the reconciler; the field manager of its writes. */
+/** The reconciler's name, and the field manager of its writes. */
 export const NAME = "cluster-connection";
-const FACTS_NOTED_EVERY_MS = 5_000;
-/** A time that changes with each heartbeat would make every one of them a write and wake everybody who watches clusters. */
-const HEARTBEAT_NOTED_EVERY_MS = 5 * 60_000;
+const FACTS_EVERY_MS = 5_000;
+/** Written with each heartbeat, the time would be a write and an event for everybody who watches clusters. */
+const HEARTBEAT_EVERY_MS = 5 * 60_000;
 
 export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): Plan<Status> {
   const unreadable = [lease, report].find((reading) => reading.is === "unreadable");
@@ -40,20 +40,26 @@ export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): 
     finalizer: "none",
     ...(heartbeat !== undefined &&
       connected.status === "True" && {
-        requeueAfter: { ms: heartbeat + SILENCE_MS - now.getTime(), because: "the next heartbeat may stay away" },
+        requeueAfter: { ms: heartbeat + SILENCE_MS - now.getTime(), because: "the next heartbeat may be missing" },
       }),
   };
 }
 
 function connectedCondition(heartbeat: number | undefined, now: Date): ConditionIntent {
   const { type } = Connected;
-  if (heartbeat === undefined) return { type, status: "False", reason: Connected.NeverConnected, message: "no heartbeat was seen yet" };
+  if (heartbeat === undefined)
+    return {
+      type,
+      status: "False",
+      reason: Connected.NeverConnected,
+      message: "no heartbeat was seen yet; look at the agent's log in the managed cluster, namespace drover-system",
+    };
   if (isRecent(heartbeat, now)) return { type, status: "True", reason: Connected.Connected, message: "" };
   const message = `the last heartbeat came at ${timeOf(heartbeat)}`;
   return { type, status: "False", reason: Connected.HeartbeatLost, message };
 }
 
-/** What the report says; of an agent that is silent it may be out of date. */
+/** What the report says; while the agent does not answer, it may be out of date. */
 function reportedConditions(connected: ConditionIntent, report: ReportStatus): readonly ConditionIntent[] {
   if (connected.status === "True") return evaluateReport(report);
   const { message } = connected;
@@ -71,33 +77,33 @@ function factsOf({ kubernetesVersion, agentVersion, nodes }: ReportStatus): Stat
   };
 }
 
-/** Exact while the agent is silent, and within five minutes while it is not. */
+/** Exact while the agent does not answer, and within five minutes while it does. */
 function noted(cluster: Cluster, heartbeat: number | undefined, connected: boolean): Status {
   if (heartbeat === undefined) return {};
   const { lastHeartbeatTime } = cluster.status ?? {};
   const age = lastHeartbeatTime === undefined ? Number.POSITIVE_INFINITY : heartbeat - Date.parse(lastHeartbeatTime);
-  const keep = connected && age >= 0 && age < HEARTBEAT_NOTED_EVERY_MS;
+  const keep = connected && age >= 0 && age < HEARTBEAT_EVERY_MS;
   return { lastHeartbeatTime: keep && lastHeartbeatTime !== undefined ? lastHeartbeatTime : timeOf(heartbeat) };
 }
 
 /**
- * How long a change of versions and nodes waits: an agent may report another number fifty times a second, and each write of a Cluster is seen by
- * all who watch clusters. What becomes of the conditions waits for nothing.
+ * How long a change of versions and nodes waits: an agent may report another number fifty times a second, and each write of a Cluster goes to
+ * everybody who watches clusters. A change of conditions never waits.
  */
 function factsWait(cluster: Cluster, facts: Status, conditions: readonly ConditionIntent[], now: Date): number {
-  const { lastHeartbeatTime: _, ...known } = statusNow(cluster);
-  if (isDeepStrictEqual(known, facts)) return 0;
+  const { lastHeartbeatTime: _, ...current } = statusNow(cluster);
+  if (isDeepStrictEqual(current, facts)) return 0;
   const holds = ({ type, status, reason, message }: ConditionIntent): boolean => {
     const before = cluster.status?.conditions?.find((one) => one.type === type);
     return before?.status === status && before.reason === reason && before.message === message;
   };
   if (!conditions.every(holds)) return 0;
   const ours = cluster.metadata.managedFields?.find(({ manager, subresource }) => manager === NAME && subresource === "status");
-  const since = ours?.time === undefined ? FACTS_NOTED_EVERY_MS : now.getTime() - Date.parse(ours.time);
-  return since < 0 ? 0 : FACTS_NOTED_EVERY_MS - since;
+  const since = ours?.time === undefined ? FACTS_EVERY_MS : now.getTime() - Date.parse(ours.time);
+  return since < 0 ? 0 : FACTS_EVERY_MS - since;
 }
 
-/** What is in the status already: leaving a field out of an apply would remove it. */
+/** The present status fields: leaving one out of an apply would remove it. */
 function statusNow({ status = {} }: Cluster): Status {
   const { conditions: _, namespaceUID: __, observedGeneration: ___, ...rest } = status;
   return rest;

@@ -1,4 +1,4 @@
-// Takes finalizers off objects of Drover's own that are to go with their namespace.
+// Takes finalizers off Drover's own objects that are deleted with their namespace.
 import { isNotFound } from "../../../lib/kube/client.ts";
 import type { EffectContext } from "../../../lib/reconcile/effects.ts";
 import { OWN_OBJECTS } from "./observe.ts";
@@ -7,9 +7,9 @@ import type { RemoveFinalizers } from "./plan.ts";
 export async function removeFinalizers({ subject, from }: RemoveFinalizers, { client, log, signal }: EffectContext): Promise<void> {
   for (const { kind, name, namespace, uid, finalizers } of from) {
     const definition = OWN_OBJECTS.find((own) => own.kind === kind);
-    if (definition === undefined) throw new Error(`${kind} is none of the kinds that finalizers are taken off`);
+    if (definition === undefined) throw new Error(`finalizers are not taken off objects of kind ${kind}`);
     try {
-      // To an object that is being deleted nobody adds a finalizer, so none is lost but these.
+      // Nobody can add a finalizer to an object that is being deleted, so only these are lost.
       await client.patch(definition, { name, namespace }, { metadata: { uid, finalizers: null } }, { type: "merge", signal });
       log.warn("finalizers removed", { cluster: subject.name, object: `${kind} ${namespace}/${name}`, finalizers: finalizers.join(", ") });
     } catch (error) {

@@ -6,18 +6,18 @@ import { Namespace, ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Kind, KubeObject } from "../../../lib/kube/object.ts";
 import type { Reader, Reading } from "../../../lib/reconcile/contract.ts";
 import { goingProjectNamespaces } from "../adopted.ts";
-import { foreignIn } from "../foreign.ts";
+import { unmanagedIn } from "../unmanaged.ts";
 
 export interface Observed {
   readonly namespace: Reading<Namespace>;
-  readonly foreign: readonly string[];
-  /** Of a cluster that is being deleted: the namespaces of its projects that are not gone yet. */
+  readonly unmanaged: readonly string[];
+  /** For a cluster that is being deleted: namespaces of its projects that still exist. */
   readonly projectNamespaces: readonly Namespace[];
-  /** Likewise: what the operator made in the cluster's namespace and somebody's finalizers keep from going with it. */
+  /** Likewise: objects of this operator in the cluster's namespace that finalizers of others hold. */
   readonly held: readonly KubeObject[];
 }
 
-/** What this operator makes there under a name of its own; none of it has a finalizer of Drover's. */
+/** What this operator creates there; Drover puts no finalizer on any of it. */
 export const OWN_OBJECTS: readonly Kind<KubeObject>[] = [...agentObjectKinds("operator-clusters"), ClusterRegistration, ServiceAccount];
 
 export async function observe(cluster: Cluster, read: Reader): Promise<Observed> {
@@ -25,7 +25,7 @@ export async function observe(cluster: Cluster, read: Reader): Promise<Observed>
   const going = cluster.metadata.deletionTimestamp !== undefined;
   return {
     namespace: read.get(Namespace, name),
-    foreign: foreignIn(name, read),
+    unmanaged: unmanagedIn(name, read),
     projectNamespaces: going ? goingProjectNamespaces(cluster.metadata.name, read) : [],
     held: going ? OWN_OBJECTS.flatMap((kind) => heldIn(name, kind, read)) : [],
   };

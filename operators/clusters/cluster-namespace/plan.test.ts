@@ -19,7 +19,7 @@ const namespace: Namespace = {
 };
 const there = {
   namespace: { is: "present", value: namespace },
-  foreign: ["RoleBinding drover:agent"],
+  unmanaged: ["RoleBinding drover:agent"],
   projectNamespaces: [],
   held: [],
 } as const;
@@ -28,7 +28,7 @@ const project: Namespace = {
   kind: "Namespace",
   metadata: { name: "project-east--web", deletionTimestamp: "2026-01-01T00:00:00Z" },
 };
-const gone = { namespace: { is: "absent" }, foreign: [], projectNamespaces: [], held: [] } as const;
+const gone = { namespace: { is: "absent" }, unmanaged: [], projectNamespaces: [], held: [] } as const;
 
 test("the namespace goes last: while another of Drover's finalizers holds the cluster it stays, and so does the agent's account in it", () => {
   const result = plan(cluster(["drover.dev/cluster-namespace", "drover.dev/cluster-teardown"]), there);
@@ -57,10 +57,10 @@ test("the namespaces of its projects do not keep the cluster's own", () => {
   expect(result.remove).toEqual([{ apiVersion: "v1", kind: "Namespace", name: "cluster-east", uid: "u1" }]);
 });
 
-test("a cluster whose namespace could not be read says Unknown and keeps what is known", () => {
+test("a cluster whose namespace could not be read says Unknown and keeps its UID", () => {
   const result = plan(cluster([], false), {
     namespace: { is: "unreadable", because: "no answer" },
-    foreign: [],
+    unmanaged: [],
     projectNamespaces: [],
     held: [],
   });
@@ -74,14 +74,16 @@ test("the namespace is labelled as the cluster's", () => {
   ]);
 });
 
-test("what keeps a cluster that is being deleted is said: its namespaces, then whose finalizers hold them", () => {
+test("a cluster that is being deleted reports what holds it: its namespaces, then the finalizers in them", () => {
   const deletionTimestamp = "2026-01-01T00:00:00Z";
   const going = { ...namespace, metadata: { ...namespace.metadata, deletionTimestamp } };
   const remaining = { type: "NamespaceFinalizersRemaining", status: "True", reason: "x", message: "e.example/f in 1 resource instances" };
   const stuck = { ...going, status: { conditions: [{ ...remaining, lastTransitionTime: "" }] } } as Namespace;
   const say = (value: Namespace, held: readonly KubeObject[] = []) =>
     plan(cluster(["drover.dev/cluster-namespace"]), { ...there, namespace: { is: "present", value }, projectNamespaces: [project], held });
-  expect(say(going).conditions).toMatchObject([{ reason: "Going", message: "waiting for the end of cluster-east, project-east--web" }]);
+  expect(say(going).conditions).toMatchObject([
+    { reason: "Going", message: "waiting for the deletion of cluster-east, project-east--web" },
+  ]);
   expect(say(stuck).conditions).toMatchObject([
     { reason: "HeldByFinalizers", message: "namespace cluster-east: e.example/f in 1 resource instances" },
   ]);

@@ -2,12 +2,12 @@ import { type Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts"
 import { clusterNamespace, GROUP, LABEL } from "../../../lib/access/names.ts";
 import type { KubeObject } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, heldBecause, judgeBacking, removeBacking, type Status } from "../backing.ts";
+import { type Backing, evaluateBacking, heldBecause, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
 
 /**
- * Takes somebody else's finalizers off Drover's own objects, with which a cluster could never be deleted: whoever has once been able to write to
- * them, an agent for one, would decide about that.
+ * Takes finalizers of others off Drover's own objects. Otherwise whoever was once able to write to them, such as an agent, could keep a cluster
+ * from being deleted.
  */
 export interface RemoveFinalizers extends Effect {
   readonly type: "remove-finalizers";
@@ -23,14 +23,14 @@ export interface RemoveFinalizers extends Effect {
 const OWN_FINALIZER = `${GROUP}/cluster-namespace`;
 
 export function plan(cluster: Cluster, observed: Observed): Plan<Status> {
-  const { namespace, foreign, projectNamespaces } = observed;
+  const { namespace, unmanaged, projectNamespaces } = observed;
   const { name, deletionTimestamp, finalizers = [] } = cluster.metadata;
   const backing: Backing = {
     name: clusterNamespace(name),
     labels: { [LABEL.backsCluster]: name },
     adoptedUID: cluster.status?.namespaceUID,
     found: namespace,
-    foreign,
+    unmanaged,
   };
   if (deletionTimestamp) {
     const status = backing.adoptedUID === undefined ? {} : { namespaceUID: backing.adoptedUID };
@@ -41,20 +41,20 @@ export function plan(cluster: Cluster, observed: Observed): Plan<Status> {
       status,
       ...removeBacking(backing),
       ...(observed.held.length > 0 && { effects: [withoutFinalizers(cluster, observed.held)] }),
-      // Projects are let go before their namespaces are gone; whoever makes a cluster of this name again must find none of them.
+      // Projects are released before their namespaces are gone; a new cluster of this name must find none of them.
       ...(projectNamespaces.length > 0 && { finalizer: "hold" }),
     };
   }
   const { type } = NamespaceReady;
-  const verdict = judgeBacking(backing);
-  const { apply, status, is: reason } = verdict;
-  if (verdict.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
-  const condition = { type, status: verdict.is === "Unreadable" ? "Unknown" : "False", reason, message: verdict.message } as const;
-  // A namespace of somebody else's is not ours to clean up.
-  return { apply, status, conditions: [condition], finalizer: verdict.is === "NameTaken" ? "none" : "hold" };
+  const result = evaluateBacking(backing);
+  const { apply, status, is: reason } = result;
+  if (result.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
+  const condition = { type, status: result.is === "Unreadable" ? "Unknown" : "False", reason, message: result.message } as const;
+  // Drover does not delete a namespace of somebody else.
+  return { apply, status, conditions: [condition], finalizer: result.is === "NameTaken" ? "none" : "hold" };
 }
 
-/** Says what keeps a cluster that is being deleted. */
+/** What holds a cluster that is being deleted. */
 function going({ namespace, projectNamespaces, held }: Observed): readonly ConditionIntent[] {
   const { type } = NamespaceReady;
   const own = namespace.is === "present" && namespace.value.metadata.deletionTimestamp !== undefined ? [namespace.value] : [];
@@ -67,7 +67,7 @@ function going({ namespace, projectNamespaces, held }: Observed): readonly Condi
     return [{ type, status: "False", reason: NamespaceReady.FinalizersRemoved, message }];
   }
   if (because.length > 0) return [{ type, status: "False", reason: NamespaceReady.HeldByFinalizers, message: because.join("; ") }];
-  const message = `waiting for the end of ${all.map(({ metadata }) => metadata.name).join(", ")}`;
+  const message = `waiting for the deletion of ${all.map(({ metadata }) => metadata.name).join(", ")}`;
   return [{ type, status: "False", reason: NamespaceReady.Going, message }];
 }
 

@@ -1,7 +1,7 @@
 // cluster-namespace
 // Keeps the namespace `cluster-<name>` on the hub for each Cluster, labelled as its backing namespace.
-// Refuses one that somebody else made or prepared. Removes it last: the other reconcilers' finalizers come first. Keeps a Cluster that is
-// being deleted until it and the namespaces of the cluster's projects are gone, and takes foreign finalizers off Drover's own objects in it.
+// Refuses one that somebody else made or prepared: they would keep permissions in it. Deletes it after all other finalizers. Holds a Cluster that is
+// being deleted until it and the namespaces of the cluster's projects are gone, and takes finalizers of others off Drover's own objects in it.
 import { Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts";
 import { AGENT, GROUP, PATH } from "../../../lib/access/names.ts";
 import { groupOf } from "../../../lib/components/agent-on-hub.ts";
@@ -9,7 +9,7 @@ import { Namespace, RoleBinding, ServiceAccount } from "../../../lib/kube/core.t
 import type { Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
 import { clusterAround, goingProjectNamespaceWatch, inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
 import type { Status } from "../backing.ts";
-import { foreignAccess } from "../foreign.ts";
+import { unmanagedPermissions } from "../unmanaged.ts";
 import { type Observed, OWN_OBJECTS, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -38,7 +38,7 @@ export const clusterNamespaceReconciler: Reconciler<Cluster, Observed, Status> =
     { apiGroups: [GROUP], resources: ["clusterregistrations"], verbs: ["get", "list", "watch"] },
     ...OWN_OBJECTS.map((kind) => ({ apiGroups: [groupOf(kind)], resources: [kind.plural], ...namedAgent })),
     { nonResourceURLs: [PATH.backingNamespaces], verbs: ["use"] },
-    ...foreignAccess,
+    ...unmanagedPermissions,
   ],
   observe,
   plan,

@@ -1,4 +1,4 @@
-// What registration does besides applying and deleting. Here, and nowhere else in the process, tokens are seen in plain.
+// The effects of registration. Only here does the process see registration tokens in plain text.
 import { createHash, randomBytes } from "node:crypto";
 import { dump } from "js-yaml";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
@@ -42,7 +42,7 @@ export async function prepareRegistration(effect: PrepareRegistration, context: 
 
 export async function retireRegistration({ subject }: RetireRegistration, { client, log, signal }: EffectContext): Promise<void> {
   const namespace = clusterNamespace(subject.name);
-  // The manifest last: while it is there, this is done again.
+  // The manifest last: while it exists, this is retried.
   for (const name of [REGISTRATION_SECRET, MANIFEST_SECRET]) {
     try {
       await client.delete(Secret, { namespace, name }, { signal });
@@ -53,7 +53,7 @@ export async function retireRegistration({ subject }: RetireRegistration, { clie
   log.info("registration token and manifest deleted", { cluster: subject.name });
 }
 
-/** The token whose hash is on record, unless it runs out soon: a manifest that is out already goes on to work. */
+/** The token whose hash is on record, unless it expires soon: a manifest that somebody has already keeps working. */
 async function usableToken(client: KubeClient, namespace: string, signal: AbortSignal): Promise<string | undefined> {
   const [registration, kept] = await Promise.all([
     client.find(ClusterRegistration, { namespace, name: AGENT }, { signal }),
@@ -66,7 +66,7 @@ async function usableToken(client: KubeClient, namespace: string, signal: AbortS
 
 const LEAST_LEFT_MS = 5 * 60_000;
 
-/** First the token, then its hash: stopped in between, the next attempt sees that they do not fit, and makes another. */
+/** First the token, then its hash: after a stop in between, the next attempt sees that they do not match, and makes another token. */
 async function newToken(client: KubeClient, namespace: string, settings: ManifestSettings, signal: AbortSignal): Promise<string> {
   const token = `drvr_${randomBytes(32).toString("base64url")}`;
   await client.apply(Secret, secret(namespace, REGISTRATION_SECRET, { token }, {}), { ...options, signal });

@@ -71,10 +71,10 @@ test("it is prepared again when the ceiling changes", () => {
 });
 
 test("once an agent is on record, token and manifest are taken away, once, and none is made any more", () => {
-  const known = registration({ publicKey: "k" }, "2020-01-01T00:00:00Z");
-  expect(effectsOf({ registration: known, manifest: manifest("x") })).toEqual(["retire-registration"]);
-  expect(effectsOf({ registration: known })).toEqual([]);
-  expect(plan(cluster(), observed({ registration: known }), NOW).conditions).toMatchObject([{ status: "True", reason: "Registered" }]);
+  const registered = registration({ publicKey: "k" }, "2020-01-01T00:00:00Z");
+  expect(effectsOf({ registration: registered, manifest: manifest("x") })).toEqual(["retire-registration"]);
+  expect(effectsOf({ registration: registered })).toEqual([]);
+  expect(plan(cluster(), observed({ registration: registered }), NOW).conditions).toMatchObject([{ status: "True", reason: "Registered" }]);
 });
 
 test("an agent that waits for approval is not registered yet", () => {

@@ -8,7 +8,7 @@ import type { KubeObject, ObjectRef } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
 import type { Observed } from "./observe.ts";
 
-/** Sees to a token that can be used, its hash in the ClusterRegistration, and a manifest that carries it. */
+/** Makes sure that there is a valid token, its hash in the ClusterRegistration, and a manifest that contains it. */
 export interface PrepareRegistration extends Effect {
   readonly type: "prepare-registration";
   readonly agent: { readonly ceiling: string; readonly groups: readonly string[] };
@@ -17,7 +17,7 @@ export interface PrepareRegistration extends Effect {
   readonly madeFrom: string;
 }
 
-/** Deletes token and manifest: an agent is on record, and neither is worth anything any more. */
+/** Deletes token and manifest: an agent is registered, and neither is of use any more. */
 export interface RetireRegistration extends Effect {
   readonly type: "retire-registration";
 }
@@ -26,9 +26,9 @@ export interface RetireRegistration extends Effect {
 export const MADE_FROM = `${GROUP}/made-from`;
 export const TOKEN_HASH = `${GROUP}/token-hash`;
 
-const WAITING = "apply the output of this in the managed cluster: kubectl drover import";
+const WAITING = "no agent has registered yet; apply the output of this command in the managed cluster: kubectl drover import";
 const ENGINE_UNSUPPORTED = "this version manages existing clusters only: make a Cluster with `import: {}`";
-/** Never so late that somebody is handed a token that is about to run out. */
+/** Early enough that nobody gets a token that is about to expire. */
 const RENEW_BEFORE_MS = 60_000;
 const LONGEST_WAIT_MS = 6 * 3600_000;
 
@@ -53,7 +53,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
     return {
       conditions,
       finalizer: "none",
-      requeueAfter: { ms: Math.min(left, LONGEST_WAIT_MS), because: "the registration token runs out" },
+      requeueAfter: { ms: Math.min(left, LONGEST_WAIT_MS), because: "the registration token expires" },
     };
   }
   const { ceiling, groups = [] } = cluster.spec.agent;
@@ -68,9 +68,9 @@ const fits = (secret: Secret | undefined, { spec }: ClusterRegistration, madeFro
 function conditionOf(cluster: Cluster, registration: ClusterRegistration | undefined): ConditionIntent {
   if (!cluster.spec.import) return condition("False", "EngineUnsupported", ENGINE_UNSUPPORTED);
   if (!registration?.status?.publicKey) return condition("False", "WaitingForAgent", `${WAITING} ${cluster.metadata.name}`);
-  const said = registration.status.conditions?.find(({ type }) => type === OnRecord.type);
-  return said?.reason === OnRecord.AwaitingApproval
-    ? condition("False", "AwaitingApproval", said.message)
+  const reported = registration.status.conditions?.find(({ type }) => type === OnRecord.type);
+  return reported?.reason === OnRecord.AwaitingApproval
+    ? condition("False", "AwaitingApproval", reported.message)
     : condition("True", "Registered", "");
 }
 

@@ -1,6 +1,7 @@
 // cluster-registration
-// Prepares the registration of each cluster's agent: a token whose hash lies in ClusterRegistration/agent, and the manifest to apply in
-// the managed cluster, as a Secret. Makes a new token when the old one ran out unused, and takes both away once an agent is on record.
+// Prepares the registration of each cluster's agent: a token whose hash is in ClusterRegistration/agent, and the manifest for the managed
+// cluster as a Secret. Makes a new token before the old one expires unused, and deletes both once an agent is registered: neither is of use
+// then. Assumes that only auth writes the status of a ClusterRegistration.
 import { Cluster, Registered } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { AGENT, GROUP, MANIFEST_SECRET, PATH, REGISTRATION_SECRET } from "../../../lib/access/names.ts";
@@ -11,13 +12,13 @@ import { inClusterNamespace, ownNamespaceWatch } from "../adopted.ts";
 import { type Observed, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
 
-/** The manifests only, and of these what is not secret: plans, logs and errors cannot show what is not there. */
+/** The manifests only, without their data: plans, logs and errors cannot show what is not there. */
 export const manifestCache: CacheOptions<Secret> = {
   name: MANIFEST_SECRET,
   transform: ({ data: _, stringData: __, ...rest }) => rest,
 };
 
-/** `settings`: a digest of all in the process's configuration that goes into manifests, as it is now. */
+/** `settings`: a digest of the part of the process's configuration that goes into manifests, as it is now. */
 export function clusterRegistration(settings: () => string): Reconciler<Cluster, Observed, never> {
   return {
     name: "cluster-registration",

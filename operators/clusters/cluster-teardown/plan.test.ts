@@ -64,7 +64,7 @@ test("even an agent that answers and never finishes does not keep a cluster for 
   expect(result(cluster(601), observed({ heard: 1 }))).toEqual(["LeftBehind", "hold"]);
 });
 
-test("it looks again when the agent falls silent, if that is before its time is up", () => {
+test("it is reconciled again when the agent stops answering, if that is before the grace period ends", () => {
   expect(plan(cluster(300), observed({ heard: 30 }), NOW).requeueAfter?.ms).toBe(10_000);
 });
 

@@ -5,8 +5,8 @@ import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
 import type { Observed } from "./observe.ts";
 
-/** An agent that answers gets so many times the grace period: even one that never finishes does not keep a cluster for good. */
-const PATIENCE = 10;
+/** An agent that answers gets so many grace periods: even one that never finishes does not hold a Cluster forever. */
+const GRACE_PERIODS_WHILE_CONNECTED = 10;
 const OWN_FINALIZER = `${GROUP}/cluster-teardown`;
 
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
@@ -22,12 +22,12 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
 
   const heartbeat = lastHeartbeat(lease.is === "present" ? lease.value : undefined);
   const connected = isRecent(heartbeat, now);
-  const graceMs = graceSeconds * 1000 * (connected ? PATIENCE : 1);
+  const graceMs = graceSeconds * 1000 * (connected ? GRACE_PERIODS_WHILE_CONNECTED : 1);
   const left = Date.parse(deletionTimestamp) + graceMs - now.getTime();
   if (left > 0) {
-    // Whichever comes first: the grace period ends, or the agent falls silent.
+    // Whichever comes first: the grace period ends, or the agent stops answering.
     const silence = connected && heartbeat !== undefined ? heartbeat + SILENCE_MS - now.getTime() : Number.POSITIVE_INFINITY;
-    const message = connected ? "the agent removes Drover's objects" : "the agent does not answer; waiting for the grace period to end";
+    const message = connected ? "the agent is removing Drover's objects" : "the agent does not answer; waiting for the grace period to end";
     return {
       conditions: [tornDown("False", "CleaningUp", message)],
       finalizer: "hold",
@@ -49,11 +49,11 @@ function reported({ status }: Cluster): readonly ConditionIntent[] {
   return found === undefined ? [] : [{ type: found.type, status: found.status, reason: found.reason, message: found.message }];
 }
 
-/** How it ended is said first and lets go in the next pass: the status of an object that is gone tells nobody anything. */
+/** The result is reported first, and the finalizer released in the next pass: nobody can read the status of an object that is gone. */
 function last(cluster: Cluster, condition: ConditionIntent): Plan<never> {
   const said = cluster.status?.conditions?.some(({ type, reason }) => type === condition.type && reason === condition.reason);
   if (said) return { conditions: [condition], finalizer: "release" };
-  return { conditions: [condition], finalizer: "hold", requeueAfter: { ms: 0, because: "the end was said" } };
+  return { conditions: [condition], finalizer: "hold", requeueAfter: { ms: 0, because: "the result is reported" } };
 }
 
 const tornDown = (status: ConditionIntent["status"], reason: ReasonOf<typeof TornDown>, message: string): ConditionIntent => ({

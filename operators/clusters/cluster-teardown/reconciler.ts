@@ -1,6 +1,7 @@
 // cluster-teardown
-// Keeps a Cluster that is being deleted until its agent has removed what is Drover's in the managed cluster, or could not be reached for the
-// grace period: deleting a cluster always ends, and the condition says what was left.
+// Holds a Cluster that is being deleted until its agent has removed Drover's objects from the managed cluster, or could not be reached for the
+// grace period. Exists so that deleting a Cluster always ends, and TornDown says what is left. Assumes that an agent reports the end of its
+// teardown before it stops.
 import { Cluster, TornDown } from "../../../crds/v1alpha1/cluster.ts";
 import { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { ClusterReport } from "../../../crds/v1alpha1/clusterreport.ts";

@@ -1,6 +1,6 @@
 // hub-cluster
-// Makes the Cluster that stands for the hub itself, and makes it anew when it has gone.
-// Its subject is the namespace that Drover lives in: it is there before any Cluster is.
+// Creates the Cluster that represents the hub itself, and creates it again when it is gone: agents and templates rely on it. Its subject is
+// namespace drover-system, which exists before any Cluster. Assumes that no user can create a Cluster with the label of the hub.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { GROUP, HUB, PATH } from "../../../lib/access/names.ts";
 import { Namespace } from "../../../lib/kube/core.ts";

@@ -8,7 +8,7 @@ export interface Observed {
   readonly clusters: readonly Cluster[];
 }
 
-/** Of clusters whose namespace is Drover's; also while they are being deleted, until they are gone. */
+/** Agents of clusters whose namespace is Drover's; also while a cluster is being deleted, until it is gone. */
 export function plan(namespace: Namespace, { clusters }: Observed): Plan<never> {
   if (!isSystemNamespace(namespace)) return NOTHING;
   const names = clusters.filter(({ status }) => status?.namespaceUID).map(({ metadata }) => metadata.name);

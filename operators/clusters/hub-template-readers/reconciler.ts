@@ -1,6 +1,7 @@
 // hub-template-readers
-// Keeps one ClusterRoleBinding that lets the agents of all clusters read templates: the only right of theirs outside their namespaces.
-// Its subject is the namespace that Drover lives in, so that nobody works on that binding twice at once.
+// Keeps one ClusterRoleBinding that lets the agents of all clusters read templates: their only permission outside their own namespaces.
+// Its subject is namespace drover-system, so that two passes never write that binding at once. Assumes that templates hold nothing that an
+// agent of another cluster must not read.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { GROUP, HUB_ROLE, PATH } from "../../../lib/access/names.ts";
 import type { CacheOptions } from "../../../lib/kube/cache.ts";

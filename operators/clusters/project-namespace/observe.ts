@@ -4,18 +4,18 @@ import { projectNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import { Namespace } from "../../../lib/kube/core.ts";
 import type { Reader, Reading } from "../../../lib/reconcile/contract.ts";
-import { foreignIn } from "../foreign.ts";
+import { unmanagedIn } from "../unmanaged.ts";
 
 export interface Observed {
   /** The cluster by the name of the namespace that the Project is in. */
   readonly cluster: Reading<Cluster>;
   readonly namespace: Reading<Namespace>;
-  readonly foreign: readonly string[];
+  readonly unmanaged: readonly string[];
 }
 
 export async function observe({ metadata }: Project, read: Reader): Promise<Observed> {
   const scope = scopeOfNamespace(metadata.namespace ?? "");
-  if (!scope || scope.project !== undefined) return { cluster: { is: "absent" }, namespace: { is: "absent" }, foreign: [] };
+  if (!scope || scope.project !== undefined) return { cluster: { is: "absent" }, namespace: { is: "absent" }, unmanaged: [] };
   const name = projectNamespace(scope.cluster, metadata.name);
-  return { cluster: read.get(Cluster, scope.cluster), namespace: read.get(Namespace, name), foreign: foreignIn(name, read) };
+  return { cluster: read.get(Cluster, scope.cluster), namespace: read.get(Namespace, name), unmanaged: unmanagedIn(name, read) };
 }

@@ -39,7 +39,7 @@ const named = (more: object = {}): Reading<Namespace> => ({
 });
 const namespace = named();
 const goingNamespace = named({ deletionTimestamp: "2026-01-01T00:00:00Z" });
-const seen = (more: Partial<Observed> = {}): Observed => ({ cluster: cluster(), namespace, foreign: [], ...more });
+const seen = (more: Partial<Observed> = {}): Observed => ({ cluster: cluster(), namespace, unmanaged: [], ...more });
 const absent = { is: "absent" } as const;
 
 test("a project in a cluster's namespace gets one, labelled with both", () => {
@@ -95,7 +95,7 @@ describe("while its cluster is being deleted", () => {
   });
 
   test("what somebody else has under its name stays", () => {
-    const result = plan(project({ adopted: false }), seen({ cluster: cluster(true, true), foreign: ["RoleBinding mine"] }));
+    const result = plan(project({ adopted: false }), seen({ cluster: cluster(true, true), unmanaged: ["RoleBinding mine"] }));
     expect(result.remove ?? []).toEqual([]);
   });
 

@@ -2,15 +2,15 @@ import { NamespaceReady, type Project } from "../../../crds/v1alpha1/project.ts"
 import { LABEL, projectNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, heldBecause, judgeBacking, removeBacking, type Status } from "../backing.ts";
+import { type Backing, evaluateBacking, heldBecause, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
 
-export function plan(project: Project, { cluster, namespace, foreign }: Observed): Plan<Status> {
+export function plan(project: Project, { cluster, namespace, unmanaged }: Observed): Plan<Status> {
   const { type } = NamespaceReady;
   const { name, deletionTimestamp } = project.metadata;
   const scope = scopeOfNamespace(project.metadata.namespace ?? "");
   const adoptedUID = project.status?.namespaceUID;
-  const known = adoptedUID === undefined ? {} : { namespaceUID: adoptedUID };
+  const adopted = adoptedUID === undefined ? {} : { namespaceUID: adoptedUID };
   if (!scope || scope.project !== undefined) {
     const message = `namespace ${project.metadata.namespace ?? ""} is not that of a cluster`;
     return { conditions: [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }], finalizer: "none" };
@@ -20,24 +20,24 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
     labels: { [LABEL.backsCluster]: scope.cluster, [LABEL.backsProject]: name },
     adoptedUID,
     found: namespace,
-    foreign,
+    unmanaged,
   };
-  // The Cluster waits for the namespaces of its projects, so a Project need not: theirs and the cluster's go side by side. Kubernetes would
-  // come back only after a while to a namespace in which it finds Projects that are still held.
+  // The Cluster waits for the namespaces of its projects, so a Project need not: all are deleted side by side. Kubernetes would return to a
+  // namespace with held Projects in it only after a while.
   if (cluster.is === "present" && cluster.value.metadata.deletionTimestamp && cluster.value.status?.namespaceUID) {
     const message = `cluster ${scope.cluster} is being deleted, and the project's namespace with it`;
     return {
       conditions: deletionTimestamp ? [] : [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }],
-      status: known,
+      status: adopted,
       ...removeBacking(backing, "going"),
     };
   }
-  // A cluster that went first changes nothing about that: what was made for the project goes with it.
-  if (deletionTimestamp) return { conditions: going(namespace), status: known, ...removeBacking(backing) };
+  // Also when the cluster is gone already: what was created for the project is deleted with it.
+  if (deletionTimestamp) return { conditions: going(namespace), status: adopted, ...removeBacking(backing) };
   if (cluster.is === "unreadable") {
     return {
       conditions: [{ type, status: "Unknown", reason: NamespaceReady.Unreadable, message: cluster.because }],
-      status: known,
+      status: adopted,
       finalizer: held(adoptedUID),
     };
   }
@@ -45,26 +45,26 @@ export function plan(project: Project, { cluster, namespace, foreign }: Observed
     const message = `cluster ${scope.cluster} does not have namespace ${project.metadata.namespace} (yet)`;
     return {
       conditions: [{ type, status: "False", reason: NamespaceReady.ScopeNotFound, message }],
-      status: known,
+      status: adopted,
       finalizer: held(adoptedUID),
     };
   }
-  const verdict = judgeBacking(backing);
-  const { apply, status, is: reason } = verdict;
-  if (verdict.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
-  const condition = { type, status: verdict.is === "Unreadable" ? "Unknown" : "False", reason, message: verdict.message } as const;
-  return { apply, status, conditions: [condition], finalizer: verdict.is === "NameTaken" ? "none" : "hold" };
+  const result = evaluateBacking(backing);
+  const { apply, status, is: reason } = result;
+  if (result.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
+  const condition = { type, status: result.is === "Unreadable" ? "Unknown" : "False", reason, message: result.message } as const;
+  return { apply, status, conditions: [condition], finalizer: result.is === "NameTaken" ? "none" : "hold" };
 }
 
-/** Says what keeps a project that is being deleted. */
+/** What holds a project that is being deleted. */
 function going(namespace: Observed["namespace"]): readonly ConditionIntent[] {
   if (namespace.is !== "present" || namespace.value.metadata.deletionTimestamp === undefined) return [];
   const because = heldBecause([namespace.value]);
   const condition = { type: NamespaceReady.type, status: "False" } as const;
   return because.length > 0
     ? [{ ...condition, reason: NamespaceReady.HeldByFinalizers, message: because.join("; ") }]
-    : [{ ...condition, reason: NamespaceReady.Going, message: `waiting for the end of ${namespace.value.metadata.name}` }];
+    : [{ ...condition, reason: NamespaceReady.Going, message: `waiting for the deletion of ${namespace.value.metadata.name}` }];
 }
 
-/** While a namespace of ours is there, the Project must not go without it. */
+/** While a namespace of Drover's exists, the Project must not disappear before it. */
 const held = (adoptedUID: string | undefined): "hold" | "none" => (adoptedUID === undefined ? "none" : "hold");

@@ -1,6 +1,7 @@
 // project-namespace
 // Keeps the namespace `project-<cluster>--<name>` on the hub for each Project, labelled as its backing namespace.
-// Refuses one that somebody else made or prepared. Removes it with the Project, and as soon as the Cluster is being deleted.
+// Refuses one that somebody else made or prepared: they would keep permissions in it. Deletes it with the Project, and as soon as the Cluster is
+// being deleted. Owns Ready, which sums up the Project's conditions. Assumes that cluster-namespace waits for these namespaces.
 import { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import { NamespaceReady, Project } from "../../../crds/v1alpha1/project.ts";
 import { clusterNamespace, GROUP, PATH } from "../../../lib/access/names.ts";
@@ -10,7 +11,7 @@ import { type Key, type KubeObject, keyOf } from "../../../lib/kube/object.ts";
 import type { Reconciler, Watch } from "../../../lib/reconcile/contract.ts";
 import { READY } from "../../../lib/reconcile/ready.ts";
 import type { Status } from "../backing.ts";
-import { foreignAccess } from "../foreign.ts";
+import { unmanagedPermissions } from "../unmanaged.ts";
 import { type Observed, observe } from "./observe.ts";
 import { plan } from "./plan.ts";
 
@@ -36,7 +37,7 @@ export const projectNamespaceReconciler: Reconciler<Project, Observed, Status> =
     { apiGroups: [GROUP], resources: ["clusters"], verbs: ["get", "list", "watch"] },
     { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
     { nonResourceURLs: [PATH.backingNamespaces], verbs: ["use"] },
-    ...foreignAccess,
+    ...unmanagedPermissions,
   ],
   observe,
   plan,

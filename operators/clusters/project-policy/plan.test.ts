@@ -12,7 +12,7 @@ const project = (spec: Project["spec"]): Project => ({
 test.each<[string, Project["spec"], string, string]>([
   ["a project that asks for no policy", { displayName: "Web" }, PolicyApplied.NothingAsked, ""],
   [
-    "a project that asks for policies is told that they do not hold",
+    "a project that asks for policies reports that they do not hold",
     { podSecurity: { enforce: "baseline" }, isolation: { enabled: true } },
     PolicyApplied.Unsupported,
     "not applied in the managed cluster by this version: podSecurity, isolation",

@@ -1,5 +1,6 @@
 // project-policy
-// Says of each Project whether the policies that it asks for hold in its namespaces: nobody shall rely on one that does not.
+// Reports for each Project whether podSecurity, quota, limits and isolation hold in its namespaces. Exists because this version applies none of
+// them: nobody is to rely on a policy that has no effect.
 import { PolicyApplied, Project } from "../../../crds/v1alpha1/project.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";

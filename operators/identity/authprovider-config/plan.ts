@@ -8,6 +8,6 @@ export function plan({ spec }: AuthProvider): Plan<never> {
   const type = DIRECTORIES.find((one) => spec[one] !== undefined);
   if (type === undefined)
     return { conditions: [{ type: Accepted.type, status: "True", reason: Accepted.Accepted, message: "" }], finalizer: "none" };
-  const message = `nobody can log in through ${type} in this version`;
+  const message = `nobody can log in through ${type} in this version; use type local`;
   return { conditions: [{ type: Accepted.type, status: "False", reason: Accepted.Unsupported, message }], finalizer: "none" };
 }

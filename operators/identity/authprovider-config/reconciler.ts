@@ -1,5 +1,6 @@
 // authprovider-config
-// Says of each AuthProvider whether people can log in through it.
+// Reports for each AuthProvider whether users can log in through it. Exists because this version knows provider `local` only: nobody is to wait
+// for logins through another one. Assumes nothing outside the object.
 import { Accepted, AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import { GROUP } from "../../../lib/access/names.ts";
 import type { Reconciler } from "../../../lib/reconcile/contract.ts";

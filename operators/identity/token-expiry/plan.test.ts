@@ -36,7 +36,7 @@ describe("token-expiry", () => {
     expect(plan(token, { user: user(), provider }, now)).toEqual({
       conditions: [],
       finalizer: "none",
-      requeueAfter: { ms: 600_000, because: "the token runs out" },
+      requeueAfter: { ms: 600_000, because: "the token expires" },
     });
   });
 
@@ -61,7 +61,7 @@ describe("token-expiry", () => {
     expect(removes(plan(token, observed, new Date("2030-01-01T00:00:30Z")))).toEqual(["t-1 u1"]);
   });
 
-  test("whether somebody has access anywhere is not judged here", () => {
+  test("whether somebody has access anywhere is not evaluated here", () => {
     expect(removes(plan(token, { user: user(), provider: provided("local-1", { mode: "Restricted" }) }, now))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 // token-expiry
-// Deletes each Token that has run out or stands for nobody any more (lib/sessions/session.ts).
-// It tidies up: the proxy and auth refuse such a token by themselves, without waiting for this.
+// Deletes each Token that has expired or is not valid any more (lib/sessions/session.ts).
+// Exists to clean up. Assumes that the proxy and auth refuse such a token by themselves, without waiting for this.
 import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import { Token } from "../../../crds/v1alpha1/token.ts";
 import { User } from "../../../crds/v1alpha1/user.ts";

@@ -22,14 +22,14 @@ export interface SecretFacts {
   /** Length of the plain password in characters; undefined where there is none, "unusable" where it is none that anybody could type. */
   readonly passwordLength: number | "unusable" | undefined;
   readonly hash: "absent" | "malformed" | "good";
-  /** Of a good hash: what tells it from another one, without saying anything about the password. */
+  /** A fingerprint of a good hash, which says nothing about the password. */
   readonly credential: string | undefined;
   /** An annotation repeats data of the Secret. */
   readonly annotationsLeak: boolean;
 }
 
 export interface Observed {
-  /** Undefined for a User without a password of his own. */
+  /** Undefined for a User without a password of their own. */
   readonly secret: Reading<SecretFacts> | undefined;
   readonly minPasswordLength: number;
   /** The AuthProvider that uses the same Secret for itself. */

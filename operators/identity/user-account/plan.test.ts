@@ -19,7 +19,7 @@ const facts: SecretFacts = {
 const secret = (more: Partial<SecretFacts> = {}): Reading<SecretFacts> => ({ is: "present", value: { ...facts, ...more } });
 const observed = (more: Partial<Observed> = {}): Observed => ({ secret: secret(), minPasswordLength: 12, claimedBy: undefined, ...more });
 
-const verdict = (user: User, seen: Observed) => {
+const accepted = (user: User, seen: Observed) => {
   const { conditions, effects } = plan(user, seen);
   return `${conditions[0]?.status} ${conditions[0]?.reason}${effects === undefined ? "" : ` and ${effects.map(({ type }) => type).join()}`}`;
 };
@@ -75,17 +75,17 @@ describe("user-account", () => {
     ],
     ["accepts an immutable Secret that holds only the hash", observed({ secret: secret({ immutable: true }) }), "True Accepted"],
   ])("%s", (_, seen, expected) => {
-    expect(verdict(alice(), seen)).toBe(expected);
+    expect(accepted(alice(), seen)).toBe(expected);
   });
 
   test("a disabled account is not accepted, and its plain password is hashed all the same", () => {
-    expect(verdict(alice({ enabled: false }), observed())).toBe("False Disabled");
-    expect(verdict(alice({ enabled: false }), observed({ secret: secret({ passwordLength: 20 }) }))).toBe(
+    expect(accepted(alice({ enabled: false }), observed())).toBe("False Disabled");
+    expect(accepted(alice({ enabled: false }), observed({ secret: secret({ passwordLength: 20 }) }))).toBe(
       "False Disabled and hash-password",
     );
   });
 
-  const known = (status: object | undefined, seen: Observed, spec: Partial<User["spec"]> = {}) =>
+  const credentialAfter = (status: object | undefined, seen: Observed, spec: Partial<User["spec"]> = {}) =>
     plan({ ...alice(spec), ...(status && { status }) } as User, seen).status;
   test.each<[string, object | undefined, Observed, object]>([
     ["a first hash", undefined, observed(), { credential: "00000000000000aa" }],
@@ -104,12 +104,12 @@ describe("user-account", () => {
     ],
     ["somebody else's Secret", { credential: "00000000000000bb" }, observed({ claimedBy: "corp" }), { credential: "00000000000000bb" }],
   ])("which password is the current one: %s", (_, status, seen, wanted) => {
-    expect(known(status, seen)).toEqual(wanted);
+    expect(credentialAfter(status, seen)).toEqual(wanted);
   });
 
   test("a user who has no password any more has no current one", () => {
     const seen = observed({ secret: undefined });
-    expect(known({ credential: "00000000000000bb" }, seen, { local: undefined as never })).toEqual({});
+    expect(credentialAfter({ credential: "00000000000000bb" }, seen, { local: undefined as never })).toEqual({});
   });
 
   test("planning twice on the same input gives the same bytes", () => {

@@ -19,7 +19,7 @@ export interface AccountStatus {
 
 export function plan(user: User, observed: Observed): Plan<AccountStatus> {
   const credential = credentialNow(user, observed);
-  return { ...judged(user, observed), status: credential === undefined ? {} : { credential } };
+  return { ...evaluate(user, observed), status: credential === undefined ? {} : { credential } };
 }
 
 /** Only of a Secret that is the user's own; see below. */
@@ -29,7 +29,7 @@ function credentialNow({ spec, status }: User, { secret, claimedBy }: Observed):
   return own?.credential ?? status?.credential;
 }
 
-function judged(user: User, { secret, minPasswordLength, claimedBy }: Observed): Plan<AccountStatus> {
+function evaluate(user: User, { secret, minPasswordLength, claimedBy }: Observed): Plan<AccountStatus> {
   if (secret === undefined) return said(user, Accepted.Accepted, "");
   const name = user.spec.local?.passwordSecret.name ?? "";
   const where = `Secret ${name} in ${SYSTEM_NAMESPACE}`;
@@ -73,7 +73,7 @@ const cannotChange = (user: User, where: string): Plan<AccountStatus> =>
   said(
     user,
     Accepted.SecretNotAllowed,
-    `${where} is immutable, so its plain password cannot be taken out; make it anew without "immutable"`,
+    `${where} is immutable, so its plain password cannot be taken out; delete it and apply it without "immutable"`,
   );
 
 const hash = (name: string, { uid }: SecretFacts, minPasswordLength: number): HashPassword => ({
@@ -84,7 +84,15 @@ const hash = (name: string, { uid }: SecretFacts, minPasswordLength: number): Ha
 
 /** A disabled account is not accepted whatever its Secret says, but its password is hashed all the same. */
 function said(user: User, reason: ReasonOf<typeof Accepted>, message: string): Plan<AccountStatus> {
-  return { conditions: [condition(user.spec.enabled ? reason : Accepted.Disabled, user.spec.enabled ? message : "")], finalizer: "none" };
+  return {
+    conditions: [
+      condition(
+        user.spec.enabled ? reason : Accepted.Disabled,
+        user.spec.enabled ? message : "`enabled` is false: no login, no access anywhere",
+      ),
+    ],
+    finalizer: "none",
+  };
 }
 
 function condition(reason: ReasonOf<typeof Accepted>, message: string): ConditionIntent {

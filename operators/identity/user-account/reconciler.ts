@@ -1,6 +1,6 @@
 // user-account
-// Says of each User whether he can log in, and keeps plain passwords out of the hub:
-// the key `password` of his Secret in drover-system is replaced by its hash in place, also in the last-applied annotation.
+// Reports for each User whether they can log in, and keeps plain passwords out of the hub: key `password` of their Secret in drover-system is
+// replaced by its hash in place, also in the last-applied annotation. Assumes that logins go by the hash only.
 import { AuthProvider } from "../../../crds/v1alpha1/authprovider.ts";
 import { Accepted, User } from "../../../crds/v1alpha1/user.ts";
 import { GROUP } from "../../../lib/access/names.ts";
@@ -16,7 +16,7 @@ const whoseSecret: Watch<Secret> = {
   toSubjects: (secret, read) => usersWith(read, (name) => name === secret.metadata.name),
 };
 
-/** Another minimal length, or another provider's claim on a Secret, concerns everybody with a password of his own. */
+/** Another minimal length, or another provider's claim on a Secret, concerns everybody with a password of their own. */
 const whoHasPassword: Watch<AuthProvider> = {
   kind: AuthProvider,
   toSubjects: (_provider, read) => usersWith(read, () => true),
