@@ -3,20 +3,30 @@ import { randomBytes } from "node:crypto";
 import { ClusterRegistration } from "../crds/v1alpha1/clusterregistration.ts";
 import { AGENT, clusterNamespace, HUB_ROLE, LABEL, VERSION } from "../lib/access/names.ts";
 import { fingerprint, keyAudience } from "../lib/identity/agent-key.ts";
+import type { KubeObject } from "../lib/kube/object.ts";
 import type { TestHub } from "./hub.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
+
+/** The namespace of a cluster on the hub, and in it what its agent writes. */
+export const namespaceOfCluster = (cluster: string): readonly KubeObject[] => {
+  const namespace = clusterNamespace(cluster);
+  const own = { name: AGENT, namespace };
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: { [LABEL.backsCluster]: cluster } } },
+    { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: own, spec: {} } as KubeObject,
+    { apiVersion: VERSION, kind: "ClusterReport", metadata: own, spec: {} } as KubeObject,
+  ];
+};
 
 /** Makes the Cluster, its namespace, and in it all that an agent has; then puts a key on record. */
 export async function registerAgent(hub: TestHub, cluster: string): Promise<void> {
   const namespace = clusterNamespace(cluster);
   const own = { name: AGENT, namespace };
   await hub.apply(
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: { [LABEL.backsCluster]: cluster } } },
+    ...namespaceOfCluster(cluster),
     { apiVersion: VERSION, kind: "Cluster", metadata: { name: cluster }, spec: { import: {} } },
     { apiVersion: "v1", kind: "ServiceAccount", metadata: own },
-    { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: own, spec: {} },
-    { apiVersion: VERSION, kind: "ClusterReport", metadata: own, spec: {} },
     {
       apiVersion: `${RBAC}/v1`,
       kind: "RoleBinding",

@@ -1,6 +1,7 @@
 // Writes everything that is generated from code. With --check it writes nothing and fails if a file is missing, old or left over.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { agentRules } from "./generators/agent-rules.ts";
 import { architecture } from "./generators/architecture.ts";
 import { DECLARATIONS, RECONCILERS } from "./generators/components.ts";
 import { crds } from "./generators/crds.ts";
@@ -21,6 +22,7 @@ const GENERATORS: readonly Generator[] = [
   nameReferences,
   guards,
   hubRoles,
+  agentRules,
   rbac(DECLARATIONS),
   workloads,
   architecture(RECONCILERS),

@@ -2,6 +2,7 @@
 // on which the agent's parts run as the manifest's ServiceAccounts.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import { ceilingBinding, impersonatorPermissions } from "../../deploy/agent/permissions.ts";
 import { nextLineage, notBefore, SET_BOUNDS } from "../../lib/access/lineage.ts";
@@ -21,6 +22,7 @@ import {
 import { silent } from "../../lib/kube/log.ts";
 import type { Key, Kind, KubeObject } from "../../lib/kube/object.ts";
 import { startTestAgent, type TestAgent } from "../../test/agent/test-agent.ts";
+import { namespaceOfCluster } from "../../test/agent.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
 import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
 import { until } from "../../test/until.ts";
@@ -43,7 +45,7 @@ const startAgent = (): Promise<TestAgent> => startTestAgent(hub, managed);
 beforeAll(async () => {
   [hub, managed] = await Promise.all([startHub(), startManagedCluster()]);
   await hub.apply(
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: HUB_NAMESPACE, labels: { [LABEL.backsCluster]: "east" } } },
+    ...namespaceOfCluster("east"),
     template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]),
     template("owner", "Project", [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }]),
     template("viewer", "Cluster", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list"] }]),
@@ -172,11 +174,11 @@ describe("granting and withdrawing", () => {
     });
     expect((await managed.admin.get(Namespace, { name: project })).metadata.annotations?.[PROJECT_UID_ANNOTATION]).toBe(`uid-${project}`);
 
-    const before = agent.withdrawn;
+    const before = agent.reviews;
     await putIndex([]);
     await until(async () => !(await mayList("alice")), "the grant is withdrawn");
     await until(async () => !(await exists(ClusterRole, { name: "drover:reader" })), "the role that nothing is bound to is gone");
-    await until(() => agent.withdrawn > before, "the open streams are asked for");
+    await until(() => agent.reviews > before, "the open streams are asked for");
   });
 
   test("a namespace that joins a project gets its bindings, and loses them when it leaves", async () => {
@@ -202,7 +204,7 @@ describe("granting and withdrawing", () => {
     await until(async () => !(await mayList("alice")), "the old project is gone");
     await putProject([{ template: "reader", subjects: [user("mallory")] }], { uid: "uid-of-the-new-one" });
     await putIndex([`project-${project}`]);
-    await until(() => agent.access.report?.refused[0]?.message.includes("earlier project") ?? false, "the report says why");
+    await until(() => agent.report?.refused[0]?.message.includes("earlier project") ?? false, "the report says why");
     expect(await mayList("mallory")).toBe(false);
   });
 
@@ -276,7 +278,7 @@ describe("absence and the past are no orders", () => {
     await until(async () => (await users()).length === 2, "bob, whom the agent knew, is let in again");
     await saysRestored(`until epoch ${(await specOf(set)).epoch}`);
     expect(await users()).toEqual(["drover:user:alice", "drover:user:bob"]);
-    expect(agent.access.report?.restored.map(({ object }) => object)).toEqual([`AccessSet ${set}`]);
+    expect(agent.report?.restored.map(({ object }) => object)).toEqual([`AccessSet ${set}`]);
 
     await putProject(reader("alice", "erin", "mallory"), { restoreAcceptedAt: Date.now() + 1000 });
     await until(() => mayList("mallory"), "the restored hub counts");
@@ -300,15 +302,15 @@ describe("absence and the past are no orders", () => {
   test("an agent that restarts while the hub is away goes on from its own copy: nothing pruned, drift healed, end dates kept", async () => {
     const end = new Date(Date.now() + 12_000).toISOString();
     await grant(user("alice"), user("temp", end));
-    const before = agent.healed;
+    const before = agent.corrected;
     await agent.stop();
     await hub.plane.kill("apiserver");
     try {
       await managed.admin.delete(RoleBinding, bindingKey());
       agent = await startAgent();
       await until(() => mayList("alice"), "the binding is made anew without the hub");
-      await until(() => agent.healed > before, "what was broken while no agent was there is counted");
-      expect(agent.healed).toBe(before + 1);
+      await until(() => agent.corrected > before, "what was broken while no agent was there is counted");
+      expect(agent.corrected).toBe(before + 1);
       await until(async () => !(await mayList("temp")), "the end date is kept without the hub");
       expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(end));
       expect(await mayList("alice")).toBe(true);
@@ -342,7 +344,7 @@ describe("absence and the past are no orders", () => {
 describe("drift", () => {
   test("what somebody deletes or edits is mended at once, and counted", async () => {
     await grant(user("alice"));
-    const before = agent.healed;
+    const before = agent.corrected;
     await managed.admin.delete(RoleBinding, bindingKey());
     await until(() => mayList("alice"), "the deleted binding is back");
     const mallory = { kind: "User", apiGroup: RBAC, name: "drover:user:mallory" };
@@ -350,7 +352,7 @@ describe("drift", () => {
     await until(async () => (await mayList("alice")) && !(await mayList("mallory")), "the edited binding is mended");
     await managed.admin.patch(ClusterRole, { name: "drover:reader" }, { rules: [] }, { type: "merge" });
     await until(() => mayList("alice"), "the edited role is mended");
-    await until(() => agent.healed === before + 3, "all three are counted");
+    await until(() => agent.corrected === before + 3, "all three are counted");
   });
 
   test("a binding of ours that no set asks for is removed", async () => {
@@ -373,8 +375,8 @@ describe("drift", () => {
 
   test("a name squatted with another roleRef, or a role with a foreign aggregationRule, is made anew and not merged", async () => {
     await putIndex([]);
-    await until(async () => agent.access.settled && !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
-    const before = agent.healed;
+    await until(async () => agent.memory.settled && !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
+    const before = agent.corrected;
     await managed.admin.create(RoleBinding, {
       apiVersion: `${RBAC}/v1`,
       kind: "RoleBinding",
@@ -397,8 +399,8 @@ describe("drift", () => {
     );
     expect(await mayList("mallory")).toBe(false);
     await until(() => mayList("alice"), "alice holds what the template gives");
-    await until(() => agent.healed >= before + 2, "both are counted as healed");
-    expect(agent.healed).toBe(before + 2);
+    await until(() => agent.corrected >= before + 2, "both are counted as healed");
+    expect(agent.corrected).toBe(before + 2);
   });
 });
 
@@ -500,7 +502,7 @@ describe("guards", () => {
 describe("the impersonator", () => {
   test("can do nothing by itself: a request whose impersonation headers were lost is refused with 403", async () => {
     await grant({ kind: "Group", name: "drover:group:corp:devs" });
-    await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
+    await until(() => agent.memory.hasGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
     const alone = new KubeClient(await managed.connectionOf("impersonator"));
     for (const path of [
       "/api/v1/pods",
@@ -515,7 +517,7 @@ describe("the impersonator", () => {
 
   test("passes on people of Drover and the groups of the sets, and nobody of system:", async () => {
     await grant({ kind: "Group", name: "drover:group:corp:devs" });
-    await until(() => agent.access.knowsGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
+    await until(() => agent.memory.hasGroup("drover:group:corp:devs"), "the impersonator may pass the group on");
     const connection = await managed.connectionOf("impersonator");
     const list = async (headers: Record<string, string>) => {
       const client = new KubeClient({ ...connection, headers });
@@ -568,23 +570,23 @@ describe("a ceiling below cluster-admin", () => {
     await until(() => mayList("alice"), "what is below the ceiling is granted");
     await until(async () => (await conditionOf(`project-${project}`))?.reason === "PartlyRefused", "the set's status says that not all is");
     expect(await mayList("olga")).toBe(false);
-    const report = agent.access.report?.refused.find(({ object }) => object === "ClusterRole drover:owner");
+    const report = agent.report?.refused.find(({ object }) => object === "ClusterRole drover:owner");
     expect(report?.message).toContain("attempting to grant RBAC permissions not currently held");
   });
 
   test("fixes the groups that get in at import, and the report names the others", async () => {
     await grant({ kind: "Group", name: "drover:group:corp:devs" });
-    expect(agent.access.knowsGroup("drover:group:corp:devs")).toBe(true);
+    expect(agent.memory.hasGroup("drover:group:corp:devs")).toBe(true);
     // A grant can be seen in the cluster a moment before the pass that made it has ended.
-    await until(() => agent.access.report !== undefined, "the first report");
-    expect(agent.access.report?.refused).toEqual([]);
+    await until(() => agent.report !== undefined, "the first report");
+    expect(agent.report?.refused).toEqual([]);
     await putProject([{ template: "reader", subjects: [{ kind: "Group", name: "drover:group:corp:ops" }] }]);
     await until(
-      () => agent.access.report?.refused.some(({ message }) => message.includes("drover:group:corp:ops")) ?? false,
+      () => agent.report?.refused.some(({ message }) => message.includes("drover:group:corp:ops")) ?? false,
       "the group is named",
     );
-    expect(agent.access.knowsGroup("drover:group:corp:ops")).toBe(false);
-    expect(agent.access.knowsGroup("drover:group:corp:devs")).toBe(true);
+    expect(agent.memory.hasGroup("drover:group:corp:ops")).toBe(false);
+    expect(agent.memory.hasGroup("drover:group:corp:devs")).toBe(true);
   });
 });
 
@@ -592,21 +594,11 @@ describe("teardown", () => {
   test("leaves nothing of Drover in the managed cluster", async () => {
     await grant(user("alice"));
     await putIndex([], [], { teardown: true });
-    await agent.teardown.promise;
-    agent.guards.stop();
-    let told = false;
-    const steps = [
-      (signal: AbortSignal) => agent.access.removeAll(signal),
-      (signal: AbortSignal) => agent.guards.removeAll(signal),
-      async () => {
-        told = true;
-      },
-    ];
-    await tearDown(
-      { cluster: "east", namespace: "drover-system", managed: agent.client, steps, log: silent },
-      new AbortController().signal,
-    );
-    expect(told).toBe(true);
+    const { client, guards, memory } = agent;
+    const options = { cluster: "east", namespace: "drover-system", managed: client, teardown: memory.teardown, guards, log: silent };
+    await tearDown(options, AbortSignal.timeout(100_000));
+    const report = await hub.admin.get(ClusterReport, { name: "agent", namespace: HUB_NAMESPACE });
+    expect(report.status?.teardown).toBe("Done");
     const kinds: Kind<KubeObject>[] = [
       ClusterRole,
       ClusterRoleBinding,

@@ -1,11 +1,12 @@
-// The rights of ServiceAccount `impersonator`: to speak for people of Drover, and nothing else. Groups are named one by one, because
+// The permissions of ServiceAccount `impersonator`: to speak for people of Drover, and nothing else. Groups are named one by one, because
 // RBAC knows no prefixes; alone, without impersonating, the account may do nothing at all.
 import { EVERYONE, MANAGED_BY } from "../../lib/access/names.ts";
 import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
 import { IMPERSONATOR } from "../../lib/components/components.ts";
 import { EXTRA_KEYS } from "../tunnel/identity.ts";
 
-const NAME = `drover:${IMPERSONATOR}`;
+/** The name of its ClusterRole and of the binding. */
+export const IMPERSONATOR_ROLE = `drover:${IMPERSONATOR}`;
 const RBAC = "rbac.authorization.k8s.io";
 
 /** `groups`: those of the sets. */
@@ -13,7 +14,7 @@ export function impersonatorRole(groups: readonly string[]): RbacRole {
   return {
     apiVersion: `${RBAC}/v1`,
     kind: "ClusterRole",
-    metadata: { name: NAME, labels: MANAGED_BY },
+    metadata: { name: IMPERSONATOR_ROLE, labels: MANAGED_BY },
     rules: [
       { apiGroups: [""], resources: ["users"], verbs: ["impersonate"] },
       { apiGroups: [""], resources: ["groups"], resourceNames: [...new Set([EVERYONE, ...groups])].sort(), verbs: ["impersonate"] },
@@ -30,8 +31,8 @@ export function impersonatorBinding(namespace: string): RbacBinding {
   return {
     apiVersion: `${RBAC}/v1`,
     kind: "ClusterRoleBinding",
-    metadata: { name: NAME, labels: MANAGED_BY },
-    roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: NAME },
+    metadata: { name: IMPERSONATOR_ROLE, labels: MANAGED_BY },
+    roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: IMPERSONATOR_ROLE },
     subjects: [{ kind: "ServiceAccount", namespace, name: IMPERSONATOR }],
   };
 }

@@ -1,13 +1,18 @@
 // From the objects of hub and managed cluster to what the pure functions read.
-import type { AccessSet } from "../../crds/v1alpha1/accessset.ts";
-import type { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
+import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
+import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
 import type { Version } from "../../lib/access/lineage.ts";
+import { MANAGED_BY } from "../../lib/access/names.ts";
+import { INVENTORY_LABEL } from "../../lib/access/render.ts";
 import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
-import { scopedResource } from "../../lib/access/render-rules.ts";
-import type { KubeClient } from "../../lib/kube/client.ts";
-import type { Namespace } from "../../lib/kube/core.ts";
-import type { ObjectMeta } from "../../lib/kube/object.ts";
+import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
+import type { Kind, KubeObject, ObjectMeta } from "../../lib/kube/object.ts";
+import type { Reader } from "../../lib/reconcile/contract.ts";
+import { UnreadableError } from "../../lib/reconcile/reader.ts";
+import { groupsOf, IMPERSONATOR_ROLE } from "./impersonator.ts";
 import type { SeenSet, SeenTemplate } from "./known.ts";
+import type { AccessMemory } from "./memory.ts";
+import type { Observed } from "./plan.ts";
 
 export function seenSet({ metadata, spec }: AccessSet): SeenSet {
   return {
@@ -52,25 +57,83 @@ export function managedNamespace({ metadata }: Namespace): ManagedNamespace {
   };
 }
 
-interface ResourceList {
-  readonly resources?: readonly { readonly name: string; readonly namespaced: boolean }[];
-}
-interface GroupList {
-  readonly groups?: readonly { readonly name: string; readonly versions: readonly { readonly groupVersion: string }[] }[];
+/** Whether an object is one of Drover's, by its label. */
+const isManaged = ({ metadata: { labels } }: KubeObject): boolean =>
+  Object.entries(MANAGED_BY).every(([name, value]) => labels?.[name] === value);
+
+/** Of ClusterRoles that are not Drover's, what tells a pass that one came, changed or went, and what would spoil one in our place. */
+export function withoutUnmanagedRules(role: ClusterRole): ClusterRole {
+  if (isManaged(role)) return role;
+  const { apiVersion, kind, metadata, aggregationRule } = role;
+  const { name, uid, resourceVersion, labels } = metadata;
+  return {
+    ...{ apiVersion, kind },
+    metadata: { name, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }), ...(labels && { labels }) },
+    ...(aggregationRule && { aggregationRule }),
+  };
 }
 
-/** "<group>/<plural>" of every cluster-scoped resource that the managed cluster serves now. A group that does not answer is left out. */
-export async function discoverClusterScoped(managed: KubeClient, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const { groups = [] } = (await managed.request("GET", "/apis", { signal })) as GroupList;
-  const paths = [
-    ["", "/api/v1"],
-    ...groups.flatMap(({ name, versions }) => versions.map(({ groupVersion }) => [name, `/apis/${groupVersion}`])),
-  ];
-  const found = new Set<string>();
-  for (const [group = "", path = ""] of paths) {
-    // An aggregated API whose server is away must not keep the others from being known.
-    const list = (await managed.request("GET", path, { signal }).catch(() => ({}))) as ResourceList;
-    for (const { name, namespaced } of list.resources ?? []) if (!namespaced && !name.includes("/")) found.add(scopedResource(group, name));
+/** A namespace without what nobody reads here. */
+export function withoutBallast({ apiVersion, kind, metadata }: Namespace): Namespace {
+  const { managedFields: _, ...rest } = metadata;
+  return { apiVersion, kind, metadata: rest };
+}
+
+/** A change of a ClusterRole counts when it is Drover's, or when a template names it. */
+export const versionThatCounts = (memory: AccessMemory) => (role: ClusterRole) =>
+  isManaged(role) || memory.isExternalRole(role.metadata.name) ? role.metadata.resourceVersion : undefined;
+
+/** Of Drover's own objects in the managed cluster. */
+export function managedObjects(read: Reader): readonly KubeObject[] {
+  return [...read.list(ClusterRole).filter(isManaged), ...read.list(ClusterRoleBinding), ...read.list(RoleBinding)];
+}
+
+/** Whatever could not be listed in the managed cluster makes the pass fail: a list that is not known must not look empty. */
+export function observe(read: Reader, memory: AccessMemory, more: Pick<Observed, "guardsEnforced" | "isHub">): Observed {
+  const objects = managedObjects(read);
+  const isOurs = ({ metadata: { labels } }: KubeObject): boolean => labels?.[INVENTORY_LABEL] !== undefined;
+  return {
+    ...more,
+    known: memory.known,
+    forgotten: memory.forgotten,
+    hub: hubOf(read),
+    ...managedOf(read, memory),
+    objects: objects.filter((object) => isOurs(object) || object.metadata.name === IMPERSONATOR_ROLE),
+    inventory: objects.filter(isOurs),
+    applied: read.applied(),
+    live: (object) => liveOf(read, object),
+    hubAheadMs: memory.hubAheadMs.value,
+    corrected: memory.corrected.value,
+    revoked: memory.teardown.value !== "none",
+  };
+}
+
+export const managedOf = (read: Reader, memory: AccessMemory): Pick<Observed, "namespaces" | "clusterRoles" | "clusterScoped"> => ({
+  namespaces: read.list(Namespace).map(managedNamespace),
+  clusterRoles: { has: (name) => read.get(ClusterRole, name).is === "present" },
+  clusterScoped: memory.clusterScoped.value && new Set(memory.clusterScoped.value),
+});
+
+function hubOf(read: Reader): Observed["hub"] {
+  try {
+    const sets = read.list(AccessSet);
+    const generations = Object.fromEntries(sets.map(({ metadata }) => [metadata.name, metadata.generation]));
+    return { sets: sets.map(seenSet), templates: read.list(ClusterRoleTemplate).map(seenTemplate), generations };
+  } catch (error) {
+    if (error instanceof UnreadableError) return undefined;
+    throw error;
   }
-  return found;
+}
+
+const KINDS: Readonly<Record<string, Kind<KubeObject>>> = { ClusterRole, ClusterRoleBinding, RoleBinding };
+
+function liveOf(read: Reader, { kind, metadata }: KubeObject): KubeObject | undefined {
+  const found = KINDS[kind] && read.get(KINDS[kind], metadata.name, metadata.namespace);
+  return found?.is === "present" && isManaged(found.value) ? found.value : undefined;
+}
+
+/** The groups that the impersonator may pass on now. */
+export function impersonatedGroups(read: Reader): ReadonlySet<string> {
+  const role = read.get(ClusterRole, IMPERSONATOR_ROLE);
+  return new Set(role.is === "present" ? groupsOf(role.value) : []);
 }

@@ -1,151 +1,260 @@
-// What to write so that the managed cluster holds exactly the desired objects: pure. Objects that were verified before and did not change
-// since cost one comparison, so that a change of one grant is as quick in a cluster of 5,000 namespaces as in one of five.
+// What to do so that the managed cluster's RBAC is what the AccessSets say, and what became of it. Pure.
+import { lastEpoch } from "../../lib/access/lineage.ts";
+import { CLUSTER_SET, LABEL, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
+import type { ManagedNamespace, Refused } from "../../lib/access/render-namespaces.ts";
+import type { ApiError } from "../../lib/kube/client.ts";
+import { isNotFound } from "../../lib/kube/client.ts";
+import { Namespace } from "../../lib/kube/core.ts";
+import { describe } from "../../lib/kube/log.ts";
+import type { KubeObject, ObjectRef } from "../../lib/kube/object.ts";
+import type { Effect, Patch, Plan, WriteResult } from "../../lib/reconcile/contract.ts";
+import { isRefusal } from "../../lib/reconcile/writes.ts";
+import { objectKey, refOf, writesFor } from "./desired.ts";
+import { impersonatorBinding, impersonatorRole } from "./impersonator.ts";
+import {
+  advance,
+  goesOn,
+  isTeardown,
+  type Known,
+  latestEpochs,
+  type SeenSet,
+  type SeenTemplate,
+  setsInForce,
+  type Versions,
+} from "./known.ts";
+import type { AccessReport, SetResult } from "./memory.ts";
+import { type RefusedHere, refusedBySet, resultOf } from "./result.ts";
+import type { State } from "./state.ts";
 
-import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
-import type { KubeObject, PolicyRule } from "../../lib/kube/object.ts";
-
-export type Desired = RbacRole | RbacBinding;
-
-/** One object to be applied. Key, `head` and `body` together say all of it; `body` is shared by objects with the same subjects. */
-export interface Intent {
-  readonly key: string;
-  readonly object: Desired;
-  readonly head: string;
-  readonly body: string;
-  /** Nothing else was wanted before: somebody else changed or deleted it. */
-  readonly heals: boolean;
-  /** Nothing of that name carries our label: whatever is found there is somebody else's, and replacing it heals as well. */
-  readonly unseen: boolean;
-}
-
-/** How an object was when its intent was last seen fulfilled. */
-export interface Verified {
-  readonly head: string;
-  readonly body: string;
-  readonly resourceVersion: string | undefined;
-}
-
-export interface Situation {
-  readonly roles: readonly RbacRole[];
-  readonly bindings: readonly RbacBinding[];
-  /** All objects in the managed cluster that carry the inventory label. */
+export interface Observed {
+  readonly known: Known;
+  readonly forgotten: Versions | undefined;
+  /** What the hub's caches hold; undefined before both have a first list: the agent goes by its own copy. */
+  readonly hub: HubView | undefined;
+  readonly namespaces: readonly ManagedNamespace[];
+  readonly clusterRoles: { has(name: string): boolean };
+  /** Undefined before the first discovery: nothing is rendered before. */
+  readonly clusterScoped: ReadonlySet<string> | undefined;
+  /** RBAC objects with Drover's label: what was rendered from AccessSets once, and the impersonator's. */
+  readonly objects: readonly KubeObject[];
   readonly inventory: readonly KubeObject[];
-  /** The freshest form of an object. */
+  readonly applied: readonly ObjectRef[];
   readonly live: (object: KubeObject) => KubeObject | undefined;
-  readonly verified: ReadonlyMap<string, Verified>;
-  readonly terminating: ReadonlySet<string>;
-  /** False: nothing may be granted that was not granted before; taking away goes on. */
-  readonly enforced: boolean;
-  /** ClusterRoles that grant people nothing by themselves, and are not held back. */
-  readonly exempt: ReadonlySet<string>;
+  readonly guardsEnforced: boolean;
+  /** Drover itself lives in this cluster. */
+  readonly isHub: boolean;
+  readonly hubAheadMs: number;
+  readonly corrected: number;
+  /** The teardown is done as far as access goes. */
+  readonly revoked: boolean;
 }
 
-/** In the order in which it is to be done; what is in one list may be done at once. */
-export interface Steps {
-  readonly removeBindings: readonly KubeObject[];
-  readonly roles: readonly Intent[];
-  readonly bindings: readonly Intent[];
-  readonly removeRoles: readonly KubeObject[];
-  /** How many objects are not (wholly) as desired because the guards are not in force. */
+export interface HubView {
+  readonly sets: readonly SeenSet[];
+  readonly templates: readonly SeenTemplate[];
+  /** By AccessSet: the generation of the object. */
+  readonly generations: Readonly<Record<string, number | undefined>>;
+}
+
+/** What a pass decided; `written` makes results of it. */
+export interface Decision {
+  /**
+   * idle: nothing is to be done. waiting: nothing was ever known of this cluster's access, which is no order to have none. refused: the hub
+   * asks its own agent for a teardown.
+   */
+  readonly state: "idle" | "waiting" | "in force" | "teardown" | "refused";
+  readonly known: Known;
+  readonly forgotten: Versions | undefined;
+  readonly restored: readonly string[];
+  readonly problems: readonly string[];
+  readonly generations: HubView["generations"];
+  readonly rendered: Rendered;
   readonly held: number;
 }
 
-export const objectKey = ({ kind, metadata }: KubeObject): string =>
-  `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
+export interface SaveState extends Effect {
+  readonly type: "saveState";
+  readonly state: State;
+}
 
-export function plan(situation: Situation): Steps {
-  const bodies = new Map<readonly unknown[], string>();
-  const desired = new Set<string>();
-  /** Also what is held back: it is not wanted any less. */
-  const named = new Set<string>();
-  let held = 0;
-  const intents = (objects: readonly Desired[]): Intent[] =>
-    objects.flatMap((wanted) => {
-      const key = objectKey(wanted);
-      named.add(key);
-      const live = situation.live(wanted);
-      const object = situation.enforced || situation.exempt.has(key) ? wanted : restricted(wanted, live);
-      if (object !== wanted) held++;
-      if (object === undefined) return [];
-      desired.add(key);
-      const intent = { key, object, head: headOf(object), body: bodyOf(object, bodies) };
-      const before = situation.verified.get(key);
-      const same = before !== undefined && before.head === intent.head && before.body === intent.body;
-      if (same && live?.metadata.resourceVersion !== undefined && before.resourceVersion === live.metadata.resourceVersion) return [];
-      if (live === undefined && situation.terminating.has(object.metadata.namespace ?? "")) return [];
-      return [{ ...intent, heals: same, unseen: live === undefined }];
-    });
-  const roles = intents(situation.roles);
-  const bindings = intents(situation.bindings);
-  const accounted = new Set([...situation.inventory.map(objectKey), ...named]);
-  const surplus = [...situation.inventory, ...withoutLabel(situation.verified, accounted)].filter(
-    (object) => !desired.has(objectKey(object)) && (object.metadata.deletionTimestamp === undefined || grants(object)),
-  );
+/** The impersonator's own role and its binding: not granted to people, so neither pruned nor held back with what is. */
+const IMPERSONATOR_OBJECTS: ReadonlySet<string> = new Set(["ClusterRole drover:impersonator", "ClusterRoleBinding drover:impersonator"]);
+const NOTHING_RENDERED: Rendered = { roles: [], bindings: [], claims: [], skipped: [], refused: [], waiting: [] };
+/** While an end date is ahead, how often to look at the clock, which somebody may set right meanwhile. */
+const CLOCK_CHECK_MS = 60_000;
+const REFUSED_MS = 60_000;
+const TEARDOWN_MS = 1_000;
+
+export function plan(_one: KubeObject, observed: Observed, now: Date): Plan<Decision> {
+  const seen = look(observed);
+  const decision = { ...seen, generations: observed.hub?.generations ?? {}, rendered: NOTHING_RENDERED, held: 0 };
+  const end = { conditions: [], finalizer: "none" as const };
+  if (observed.revoked || observed.clusterScoped === undefined) return { ...end, status: { ...decision, state: "idle" } };
+  if (seen.known.sets[CLUSTER_SET] === undefined) return { ...end, status: { ...decision, state: "waiting" } };
+  if (isTeardown(seen.known)) {
+    if (observed.isHub) return { ...end, status: { ...decision, state: "refused" } };
+    return { ...end, ...removal(observed), status: { ...decision, state: "teardown" } };
+  }
+  const atHub = new Date(now.getTime() + observed.hubAheadMs);
+  const rendered = renderKnown(seen.known, observed, atHub);
+  const { held, ...writes } = writesFor({
+    roles: [impersonatorRole(groupsIn(setsInForce(seen.known))), ...rendered.roles],
+    bindings: [impersonatorBinding(SYSTEM_NAMESPACE), ...rendered.bindings].sort(byKind),
+    inventory: observed.inventory,
+    applied: observed.applied,
+    live: observed.live,
+    terminating: new Set(observed.namespaces.filter(({ terminating }) => terminating).map(({ name }) => name)),
+    enforced: observed.guardsEnforced,
+    exempt: IMPERSONATOR_OBJECTS,
+  });
+  const nextMs = rendered.nextEnd === undefined ? undefined : Date.parse(rendered.nextEnd) - atHub.getTime() + 1;
   return {
-    removeBindings: surplus.filter((object) => object.kind !== "ClusterRole"),
-    roles,
-    bindings,
-    removeRoles: surplus.filter((object) => object.kind === "ClusterRole"),
-    held,
+    ...end,
+    ...writes,
+    patches: rendered.claims.map(({ namespace, uid }) =>
+      patchOf(namespace, { metadata: { annotations: { [PROJECT_UID_ANNOTATION]: uid ?? null } } }),
+    ),
+    beside: [saveState({ known: seen.known, corrected: observed.corrected, hubAheadMs: observed.hubAheadMs })],
+    status: { ...decision, state: "in force", rendered, held },
+    ...(nextMs !== undefined && { requeueAfter: { ms: Math.min(nextMs, CLOCK_CHECK_MS), because: "a grant ends" } }),
   };
 }
 
-/** Whether RBAC goes by it: also an object in deletion grants what it says. */
-export function grants(object: KubeObject): boolean {
-  const { subjects, rules } = object as KubeObject & { readonly subjects?: readonly unknown[]; readonly rules?: readonly unknown[] | null };
-  return (subjects ?? rules ?? []).length > 0;
-}
+export const renderKnown = (known: Known, observed: Pick<Observed, "namespaces" | "clusterScoped" | "clusterRoles">, now: Date): Rendered =>
+  render({
+    sets: setsInForce(known),
+    templates: new Map(Object.entries(known.templates)),
+    namespaces: observed.namespaces,
+    clusterScoped: observed.clusterScoped ?? new Set(),
+    clusterRoles: observed.clusterRoles,
+    now,
+  });
 
-/** Objects that were once as wanted and are not in the inventory any more: gone, or still there with the label taken off. */
-function withoutLabel(verified: ReadonlyMap<string, Verified>, accounted: ReadonlySet<string>): KubeObject[] {
-  return [...verified.keys()].filter((key) => !accounted.has(key)).map(objectOf);
-}
-
-function objectOf(key: string): KubeObject {
-  const [kind = "", path = ""] = key.split(" ");
-  const at = path.indexOf("/");
-  const metadata = at < 0 ? { name: path } : { namespace: path.slice(0, at), name: path.slice(at + 1) };
-  return { apiVersion: "rbac.authorization.k8s.io/v1", kind, metadata };
-}
-
-/** An object that is believed to have been as wanted, in a state that nobody has seen: whatever it is now is looked at, and mending it is healing. */
-export function believed(object: Desired): readonly [key: string, verified: Verified] {
-  return [objectKey(object), { head: headOf(object), body: bodyOf(object, new Map()), resourceVersion: undefined }];
-}
-
-/** As much of what is wanted as is there already; undefined when that is nothing. Gives the same object back when that is all of it. */
-function restricted<T extends Desired>(wanted: T, live: KubeObject | undefined): T | undefined {
-  if (live === undefined) return undefined;
-  if ("roleRef" in wanted) {
-    const { roleRef, subjects } = live as unknown as {
-      roleRef?: { name?: string; kind?: string };
-      subjects?: readonly RbacBinding["subjects"][number][];
-    };
-    if (roleRef?.name !== wanted.roleRef.name || roleRef.kind !== wanted.roleRef.kind) return undefined;
-    const there = new Set((subjects ?? []).map(subjectKey));
-    const kept = wanted.subjects.filter((subject) => there.has(subjectKey(subject)));
-    if (kept.length === wanted.subjects.length) return wanted;
-    return kept.length === 0 ? undefined : { ...wanted, subjects: kept };
+/** What the agent goes by after a look at the hub. */
+function look({ known, forgotten, hub }: Observed): Pick<Decision, "known" | "forgotten" | "restored" | "problems"> {
+  if (hub === undefined) return { known, forgotten, restored: [], problems: [] };
+  if (forgotten !== undefined && !goesOn(forgotten, hub.sets, hub.templates)) {
+    const problem =
+      "the hub was restored, and what was known here was too large to be kept: nothing is changed until the restore is accepted";
+    return { known, forgotten, restored: [], problems: [problem] };
   }
-  const there = new Set(((live as unknown as { rules?: readonly PolicyRule[] | null }).rules ?? []).map(ruleKey));
-  const kept = wanted.rules.filter((rule) => there.has(ruleKey(rule)));
-  return kept.length === wanted.rules.length ? wanted : { ...wanted, rules: kept };
+  return { forgotten: undefined, ...advance(known, hub.sets, hub.templates) };
 }
 
-const subjectKey = ({ kind, namespace, name }: RbacBinding["subjects"][number]): string => `${kind}\n${namespace ?? ""}\n${name}`;
-const ruleKey = ({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: PolicyRule): string =>
-  JSON.stringify([apiGroups ?? [], resources ?? [], resourceNames ?? [], nonResourceURLs ?? [], verbs]);
-
-/** What an object says beside its name and its subjects or rules. Labels are the same on all of them. */
-function headOf(object: Desired): string {
-  return "roleRef" in object ? object.roleRef.name : "";
+/** Everything that was rendered, the impersonator's permissions, and what marks namespaces as part of projects. */
+function removal({ objects, namespaces }: Observed): Pick<Plan<never>, "remove" | "removeLast" | "patches" | "requeueAfter"> {
+  const refs = objects.map(refOf);
+  const marks = { metadata: { labels: { [LABEL.project]: null }, annotations: { [PROJECT_UID_ANNOTATION]: null } } };
+  const marked = namespaces.filter(({ labels, annotations }) => annotations[PROJECT_UID_ANNOTATION] ?? labels[LABEL.project]);
+  return {
+    remove: refs.filter(({ kind }) => kind !== "ClusterRole"),
+    removeLast: refs.filter(({ kind }) => kind === "ClusterRole"),
+    patches: marked.map(({ name }) => patchOf(name, marks)),
+    requeueAfter: { ms: TEARDOWN_MS, because: "what was refused is retried" },
+  };
 }
 
-function bodyOf(object: Desired, bodies: Map<readonly unknown[], string>): string {
-  const list: readonly unknown[] = "roleRef" in object ? object.subjects : object.rules;
-  const known = bodies.get(list);
-  if (known !== undefined) return known;
-  const made = JSON.stringify(list);
-  bodies.set(list, made);
-  return made;
+const patchOf = (namespace: string, patch: object): Patch => ({
+  object: { apiVersion: Namespace.apiVersion, kind: Namespace.kind, name: namespace },
+  patch,
+});
+
+const saveState = (state: State): SaveState => ({
+  type: "saveState",
+  subject: { apiVersion: "v1", kind: "Secret", name: "agent-state", namespace: SYSTEM_NAMESPACE },
+  state,
+});
+
+const byKind = (a: KubeObject, b: KubeObject): number => (a.kind === b.kind ? 0 : a.kind < b.kind ? -1 : 1);
+
+export interface Outcome {
+  /** Something was removed or changed: access may have been revoked. */
+  readonly revoked: boolean;
+  readonly corrected: number;
+  readonly failed: boolean;
+  /** Everything is in effect, but for what is refused. */
+  readonly complete: boolean;
+  readonly refused: readonly RefusedHere[];
+}
+
+export interface Before {
+  /** The agent had been through everything before: what it did not make is drift. */
+  readonly settled: boolean;
+  readonly namespaces: readonly ManagedNamespace[];
+  /** The groups that the impersonator may pass on now. */
+  readonly groups: ReadonlySet<string>;
+}
+
+/** What came of the writes of a decision. */
+export function outcomeOf({ known, rendered, held }: Decision, results: readonly WriteResult[], before: Before): Outcome {
+  const errors = results.filter(({ error }) => error !== undefined);
+  const failed = errors.some(({ error }) => !isRefusal(error));
+  const refused = errors.filter((one) => isRefusal(one.error) && !isGone(one)).map((one) => refusedOf(one, before.namespaces));
+  const rbac = results.filter(({ write }) => write !== "patch");
+  return {
+    revoked: rbac.some(({ outcome }) => outcome === "changed"),
+    corrected: rbac.filter(({ write, corrected }) => corrected && (write === "apply" || before.settled)).length,
+    failed,
+    complete: !failed && held === 0,
+    refused: [...rendered.refused, ...withoutFixedGroups(refused, groupsIn(setsInForce(known)), before.groups)],
+  };
+}
+
+/** Its namespace went meanwhile: there is nothing to bind in or to mark any more, and the next pass shows it. */
+const isGone = ({ write, error }: WriteResult): boolean =>
+  isNotFound(error) &&
+  (write === "patch" || ((error as ApiError).details as { readonly kind?: string } | undefined)?.kind === "namespaces");
+
+function refusedOf({ object, error }: WriteResult, namespaces: readonly ManagedNamespace[]): Refused {
+  const message = describe(error);
+  if (object.kind !== Namespace.kind) return { object: objectKey(object), message };
+  const project = namespaces.find(({ name }) => name === object.name)?.labels[LABEL.project];
+  return { object: `Namespace ${object.name}`, message, ...(project !== undefined && { project }) };
+}
+
+/** By AccessSet. */
+export function resultsOf(
+  { known, rendered, restored, held, generations }: Decision,
+  { refused, failed }: Outcome,
+): Readonly<Record<string, SetResult>> {
+  const sets = setsInForce(known);
+  const bySet = refusedBySet(sets, refused);
+  const shared = { restored: new Set(restored), waiting: new Set(rendered.waiting), held, failed };
+  const result = (set: (typeof sets)[number]): SetResult => ({
+    ...resultOf(set, { ...shared, refused: bySet.get(set.name) ?? [] }),
+    generation: generations[set.name],
+  });
+  return Object.fromEntries(sets.map((set) => [set.name, result(set)]));
+}
+
+export function reportOf(
+  { known, rendered, restored }: Decision,
+  { refused }: Outcome,
+  counts: Pick<AccessReport, "appliedAt" | "corrected">,
+): AccessReport {
+  return {
+    epochs: setsInForce(known).map((set) => ({ set: set.name, epoch: lastEpoch(set) })),
+    ...counts,
+    objects: rendered.roles.length + rendered.bindings.length,
+    refused: refused.map(({ object, message }) => ({ object, message })),
+    restored: latestEpochs(known, restored),
+    skipped: rendered.skipped,
+  };
+}
+
+export const retryRefusedMs = ({ refused }: Outcome): number | undefined => (refused.length > 0 ? REFUSED_MS : undefined);
+
+/**
+ * Under a ceiling below cluster-admin the impersonator's groups are fixed at import, and RBAC does not let the agent change the role, not even
+ * to fewer: that is worth reporting only where a group is missing.
+ */
+function withoutFixedGroups(refused: readonly Refused[], wanted: readonly string[], held: ReadonlySet<string>): readonly RefusedHere[] {
+  return refused.flatMap((one) => {
+    if (!IMPERSONATOR_OBJECTS.has(one.object)) return [one];
+    const missing = wanted.filter((group) => !held.has(group));
+    if (held.size > 0 && missing.length === 0) return [];
+    const message = `these groups were not allowed at import: ${missing.join(", ")} (${one.message})`;
+    return [{ object: one.object, message, groups: missing }];
+  });
 }

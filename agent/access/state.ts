@@ -17,8 +17,8 @@ export interface State {
   readonly known: Known;
   /** Instead of what is known, when that was too large to be kept: of which versions it was. */
   readonly forgotten?: Versions;
-  /** How many objects were mended since the agent was installed. */
-  readonly healed: number;
+  /** How often drift was corrected since the agent was installed. */
+  readonly corrected: number;
   /** The hub's clock minus ours, in milliseconds, as far as it matters. */
   readonly hubAheadMs: number;
 }
@@ -28,8 +28,6 @@ export class StateStore {
   readonly #namespace: string;
   readonly #log: Log;
   #written = "";
-  #wanted: State | undefined;
-  #writing: Promise<void> | undefined;
 
   constructor(managed: KubeClient, namespace: string, log: Log) {
     this.#managed = managed;
@@ -38,7 +36,7 @@ export class StateStore {
   }
 
   async load(signal: AbortSignal): Promise<State> {
-    const nothing: State = { known: NOTHING, healed: 0, hubAheadMs: 0 };
+    const nothing: State = { known: NOTHING, corrected: 0, hubAheadMs: 0 };
     const secret = await this.#managed.find(Secret, { namespace: this.#namespace, name: STATE_SECRET }, { signal });
     const packed = secret?.data?.[FIELD];
     if (packed === undefined) return nothing;
@@ -53,25 +51,13 @@ export class StateStore {
     }
   }
 
-  /** Writes the state unless it is what was written last. Several callers at once cost one more write at most; all wait for theirs. */
+  /** Writes the state unless it is what was written last. Not to be called twice at once. */
   async save(state: State, signal: AbortSignal): Promise<void> {
-    this.#wanted = state;
-    while (this.#wanted !== undefined || this.#writing !== undefined) {
-      this.#writing ??= this.#write(signal).finally(() => {
-        this.#writing = undefined;
-      });
-      await this.#writing;
-    }
-  }
-
-  async #write(signal: AbortSignal): Promise<void> {
-    const state = this.#wanted;
-    this.#wanted = undefined;
     const text = JSON.stringify(state);
-    if (state === undefined || text === this.#written) return;
+    if (text === this.#written) return;
     let packed = await promisify(gzip)(text, { level: 1 });
     if (packed.length > MAX_PACKED_BYTES) {
-      // An older copy would bring back what was withdrawn since; without one, a restart while the hub is away changes nothing at all.
+      // An older copy would bring back what was revoked since; without one, a restart while the hub is away changes nothing at all.
       this.#log.error("the agent's own copy is too large to be kept", { bytes: packed.length });
       packed = await promisify(gzip)(JSON.stringify({ ...state, known: NOTHING, forgotten: forgotten(state.known) }));
     }

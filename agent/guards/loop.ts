@@ -13,6 +13,7 @@ import { type Kind, type KubeObject, keyOf } from "../../lib/kube/object.ts";
 import { Applier } from "../../lib/reconcile/applier.ts";
 import { Live } from "../../lib/reconcile/live.ts";
 import { Queue } from "../../lib/reconcile/queue.ts";
+import { Shared, type Trigger } from "../../lib/reconcile/shared.ts";
 import { plan } from "./plan.ts";
 
 export interface GuardReport extends GuardStatus {
@@ -24,8 +25,6 @@ export interface GuardLoopOptions {
   /** A client that is ServiceAccount guard-probe. */
   readonly probe: KubeClient;
   readonly log: Log;
-  /** Called when state or message changed. */
-  readonly onChange: () => void;
   /** Called after policies that had drifted were corrected. */
   readonly onCorrected: (count: number) => void;
 }
@@ -35,19 +34,22 @@ const FIELD_MANAGER = "agent-guards";
 const KINDS: readonly Kind<KubeObject>[] = [ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding];
 const WANTED = MANAGED_CLUSTER_GUARDS.objects;
 
-export class GuardLoop {
+/** Announces a change of state or message as a trigger. */
+export class GuardLoop implements Trigger {
   readonly #options: GuardLoopOptions;
   readonly #queue: Queue;
   readonly #caches: readonly Cache<KubeObject>[];
   readonly #live: Live;
   readonly #applier: Applier;
   readonly #monitor: GuardMonitor;
+  /** State and message, as they were announced last. */
+  readonly #said = new Shared("");
   #failure = "";
   #stopped = false;
 
   constructor(options: GuardLoopOptions) {
     this.#options = options;
-    const { managed, probe, log, onChange } = options;
+    const { managed, probe, log } = options;
     this.#caches = KINDS.map((kind) => new Cache<KubeObject>(managed, kind, { log }));
     this.#live = new Live(managed, (kind) => this.#caches[KINDS.indexOf(kind)] as never);
     this.#applier = new Applier({ client: managed, fieldManager: FIELD_MANAGER, live: this.#live });
@@ -56,7 +58,7 @@ export class GuardLoop {
       policies: () => (this.#caches.every(({ hasSynced }) => hasSynced) ? this.#policies() : undefined),
       probe,
       log,
-      onChange,
+      onChange: () => this.#announce(),
     });
     this.#queue = new Queue((_key, signal) => this.#correct(signal), {
       workers: 1,
@@ -74,6 +76,10 @@ export class GuardLoop {
     const { status, probedAt } = this.#monitor;
     const failure = status.state === "Enforced" ? "" : this.#failure;
     return { state: status.state, message: `${status.message}${failure}`.slice(0, 1024), probedAt: probedAt?.toISOString() };
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#said.onChange(listener);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,7 +130,12 @@ export class GuardLoop {
   #failed(error: string): void {
     this.#failure = `; it cannot be corrected: ${error}`;
     this.#options.log.warn("cannot correct the guards", { error });
-    this.#options.onChange();
+    this.#announce();
+  }
+
+  #announce(): void {
+    const { state, message } = this.report;
+    this.#said.set(`${state} ${message}`);
   }
 }
 

@@ -1,5 +1,5 @@
-// A bearer token that is always fresh: renewed at two thirds of its life, sooner when somebody was told that it is no good.
-import { fullJitterMs, pause } from "../../lib/kube/backoff.ts";
+// A bearer token that is always fresh: renewed at two thirds of its life, sooner when a server refused it.
+import { pause, retry } from "../../lib/kube/backoff.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 
 export interface Fresh {
@@ -16,14 +16,14 @@ export interface TokenSourceOptions<F extends Fresh> {
 }
 
 const BACKOFF = { baseMs: 250, capMs: 15_000 };
-/** However often it is called bad, a token that was just made is not made again at once. */
+/** However often it is refused, a token that was just made is not replaced at once. */
 const LEAST_AGE_MS = 5_000;
 
 export class TokenSource<F extends Fresh> {
   readonly #options: TokenSourceOptions<F>;
   readonly #first = Promise.withResolvers<void>();
   #current: { token: string; until: number; madeAt: number } | undefined;
-  #wake = new AbortController();
+  #renew = new AbortController();
   #lastError = "not signed in yet";
 
   constructor(options: TokenSourceOptions<F>) {
@@ -48,36 +48,38 @@ export class TokenSource<F extends Fresh> {
     return current.token;
   }
 
-  /** Somebody was told 401 with this token. */
+  /** A server answered 401 to this token. */
   reject(token: string): void {
     const current = this.#current;
-    if (current?.token === token && performance.now() - current.madeAt > LEAST_AGE_MS) this.#wake.abort();
+    if (current?.token === token && performance.now() - current.madeAt > LEAST_AGE_MS) this.#renew.abort();
   }
 
-  /** As `reject`, for who does not know which token it was. */
+  /** As `reject`, where it is not known which token was refused. */
   rejectCurrent(): void {
     if (this.#current !== undefined) this.reject(this.#current.token);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
-      this.#wake = new AbortController();
-      try {
-        const fresh = await this.#options.obtain(signal);
+    const { what, obtain, log, onFresh } = this.#options;
+    const onError = (error: unknown, failures: number): void => {
+      this.#lastError = describe(error);
+      // Once in a while is enough to say the same thing.
+      if (failures % 10 === 1) log.warn(`cannot get a ${what}`, { error: this.#lastError });
+    };
+    try {
+      while (!signal.aborted) {
+        this.#renew = new AbortController();
+        const fresh = await retry(() => obtain(signal), { backoff: BACKOFF, signal, onError });
         const now = performance.now();
         this.#current = { token: fresh.token, until: now + fresh.lifetimeMs, madeAt: now };
-        this.#options.onFresh?.(fresh);
+        onFresh?.(fresh);
         this.#first.resolve();
-        failures = 0;
-        await pause((fresh.lifetimeMs * 2) / 3, AbortSignal.any([signal, this.#wake.signal]));
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#lastError = describe(error);
-        // Once in a while is enough to say the same thing.
-        if (failures % 10 === 0) this.#options.log.warn(`cannot get a ${this.#options.what}`, { error: this.#lastError });
-        await pause(fullJitterMs(failures++, BACKOFF), signal);
+        await pause((fresh.lifetimeMs * 2) / 3, AbortSignal.any([signal, this.#renew.signal]));
       }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#first.reject(new Error("stopped"));
     }
-    this.#first.reject(new Error("stopped"));
   }
 }

@@ -17,7 +17,7 @@ test("a report stays below what the proxy takes, whatever the managed cluster sa
       fc.array(restored, { maxLength: 80 }),
       fc.array(skipped, { maxLength: 40 }),
       (epochs, no, lost, not) => {
-        const report = boundedAccess({ epochs, appliedAt: undefined, objects: 1, healed: 0, refused: no, restored: lost, skipped: not });
+        const report = boundedAccess({ epochs, appliedAt: undefined, objects: 1, corrected: 0, refused: no, restored: lost, skipped: not });
         expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThanOrEqual(MAX_ACCESS_BYTES);
         expect(report.epochs?.[0]).toEqual(epochs[0]);
         expect(report.restored?.[0]?.epoch).toEqual(lost.length === 0 ? undefined : Math.max(...lost.map(({ epoch }) => epoch)));
@@ -32,7 +32,7 @@ test("the longest that the schema allows is cut, and still names what is refused
   const refused = Array.from({ length: 100 }, () => ({ object: filled("漢", 700), message: filled("漢", 2_000) }));
   const skipped = Array.from({ length: 100 }, () => ({ template: "t", message: filled("漢", 2_000) }));
   const epochs = Array.from({ length: 5_000 }, (_, i) => ({ set: `project-${i}`, epoch: 1_767_225_600_000 + i }));
-  const report = boundedAccess({ epochs, appliedAt: "2026-01-01T00:00:00Z", objects: 1, healed: 0, refused, restored: [], skipped });
+  const report = boundedAccess({ epochs, appliedAt: "2026-01-01T00:00:00Z", objects: 1, corrected: 0, refused, restored: [], skipped });
   expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThanOrEqual(MAX_ACCESS_BYTES);
   expect(report.refused?.length).toBeGreaterThan(2);
   expect(report.skipped?.length).toBeGreaterThan(2);
@@ -45,7 +45,7 @@ test("a report of plain text is as long as the schema allows", () => {
     epochs: many({ set: filled("s", 70), epoch: 1_767_225_600_000 }),
     appliedAt: "2026-01-01T00:00:00Z",
     objects: 1,
-    healed: 0,
+    corrected: 0,
     refused: many({ object: filled("o", 300), message: filled("m", 512) }),
     restored: many({ object: filled("o", 90), epoch: 1_767_225_600_000 }),
     skipped: many({ template: "t", message: filled("m", 512) }),

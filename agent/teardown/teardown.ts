@@ -1,46 +1,74 @@
-// The end of a membership: everything of Drover's goes from this cluster, the hub hears that it is done, and then the agent goes too.
-import { HUB } from "../../lib/access/names.ts";
-import { fullJitterMs, pause } from "../../lib/kube/backoff.ts";
+// The end of a managed cluster: once the access is removed, the guards go, the hub reads in the report that it is done, and then the agent goes too.
+import { AGENT_BASE_ROLE, HUB } from "../../lib/access/names.ts";
+import { GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
+import { retry } from "../../lib/kube/backoff.ts";
 import { isNotFound, type KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace } from "../../lib/kube/core.ts";
 import { describe, type Log } from "../../lib/kube/log.ts";
 import type { Kind, KubeObject } from "../../lib/kube/object.ts";
+import type { Shared } from "../../lib/reconcile/shared.ts";
+import type { Teardown } from "../access/memory.ts";
 
 export interface TeardownOptions {
   readonly cluster: string;
   readonly namespace: string;
   readonly managed: KubeClient;
-  /** In this order: what was granted, what guarded it, and word to the hub. Each may be called again. */
-  readonly steps: readonly ((signal: AbortSignal) => Promise<void>)[];
+  readonly teardown: Shared<Teardown>;
+  readonly guards: { stop(): void; removeAll(signal: AbortSignal): Promise<void> };
   readonly log: Log;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 };
 /** What the import manifest made outside the agent's namespace and the agent itself does not need to the last. */
-const FIRST: readonly [Kind<KubeObject>, string][] = [
-  [ClusterRoleBinding, "drover:guard-probe"],
-  [ClusterRole, "drover:guard-probe"],
-  [ClusterRoleBinding, "drover:impersonator"],
-  [ClusterRole, "drover:impersonator"],
-];
+const FIRST: readonly [Kind<KubeObject>, string][] = [GUARD_PROBE, IMPERSONATOR].flatMap((account) => [
+  [ClusterRoleBinding, `drover:${account}`] as [Kind<KubeObject>, string],
+  [ClusterRole, `drover:${account}`],
+]);
 /** What it needs to the last: given to the namespace as its owner, so that the garbage collector takes them away after it. */
 const LAST: readonly [Kind<KubeObject>, string][] = [
-  [ClusterRole, "drover:agent-base"],
-  [ClusterRoleBinding, "drover:agent-base"],
+  [ClusterRole, AGENT_BASE_ROLE],
+  [ClusterRoleBinding, AGENT_BASE_ROLE],
   [ClusterRoleBinding, "drover:agent"],
 ];
 
-/** Resolves when the agent's own namespace is going; then there is nothing left to do but to exit. */
-export async function tearDown(options: TeardownOptions, signal: AbortSignal): Promise<void> {
-  const { cluster, log, steps } = options;
+/**
+ * Waits until the access is removed, however long that takes, and does the rest. Resolves when the agent's own namespace is being deleted;
+ * then there is nothing left to do but to exit. Rejects only when the signal aborts.
+ */
+export async function tearDown(
+  { cluster, namespace, managed, teardown, guards, log }: TeardownOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const onError = (error: unknown): void => void log.warn("removing is not done yet", { error: describe(error) });
+  const untilDone = (step: () => Promise<void>): Promise<void> => retry(step, { backoff: BACKOFF, signal, onError });
+  await reached(teardown, "revoked", signal);
   // On the hub this namespace holds Drover itself.
   if (cluster === HUB) throw new Error("the hub's own agent tears nothing down");
-  log.info("the hub gave this cluster up: removing everything");
-  for (const step of steps) await untilDone(step, log, signal);
-  await untilDone((now) => leave(options, now), log, signal);
+  guards.stop();
+  await untilDone(() => guards.removeAll(signal));
+  teardown.set("removed");
+  await reached(teardown, "reported", signal);
+  await untilDone(() => leave(managed, namespace, signal));
 }
 
-async function leave({ managed, namespace }: TeardownOptions, signal: AbortSignal): Promise<void> {
+/** Resolves when the value is this; rejects when the signal aborts before. */
+async function reached(teardown: Shared<Teardown>, value: Teardown, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const look = (): void => {
+    if (teardown.value === value) resolve();
+  };
+  const stop = teardown.onChange(look);
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  look();
+  await promise.finally(() => {
+    stop();
+    signal.removeEventListener("abort", onAbort);
+  });
+}
+
+async function leave(managed: KubeClient, namespace: string, signal: AbortSignal): Promise<void> {
   for (const [kind, name] of FIRST) await ignoringAbsence(managed.delete(kind, { name }, { signal }));
   const home = await managed.find(Namespace, { name: namespace }, { signal });
   if (home === undefined) return;
@@ -55,18 +83,5 @@ async function ignoringAbsence(request: Promise<unknown>): Promise<void> {
     await request;
   } catch (error) {
     if (!isNotFound(error)) throw error;
-  }
-}
-
-async function untilDone(step: (signal: AbortSignal) => Promise<void>, log: Log, signal: AbortSignal): Promise<void> {
-  for (let failures = 0; ; failures++) {
-    try {
-      return await step(signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn("removing is not done yet", { error: describe(error) });
-      await pause(fullJitterMs(failures, BACKOFF), signal);
-      signal.throwIfAborted();
-    }
   }
 }

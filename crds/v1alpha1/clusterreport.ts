@@ -22,7 +22,7 @@ const access = object("What became of the AccessSets.", {
   ).optional(),
   appliedAt: time("When grants were last brought into effect.").optional(),
   objects: integer("How many RBAC objects Drover keeps in the managed cluster.").optional(),
-  healed: integer("How many times drift was corrected since the agent was installed.").optional(),
+  corrected: integer("How many times drift was corrected since the agent was installed.").optional(),
   refused: array(
     "What the managed cluster refused, usually because it exceeds the ceiling.",
     object("One refused object.", {
@@ -100,7 +100,7 @@ export const ClusterReport = kind({
     { name: "Version", type: "string", jsonPath: ".status.kubernetesVersion" },
     { name: "Guards", type: "string", jsonPath: ".status.guards.state" },
     { name: "Objects", type: "integer", jsonPath: ".status.access.objects" },
-    { name: "Healed", type: "integer", jsonPath: ".status.access.healed" },
+    { name: "Corrected", type: "integer", jsonPath: ".status.access.corrected" },
     { name: "Streams", type: "integer", jsonPath: ".status.streams.open" },
   ],
   example: `apiVersion: drover.dev/v1alpha1

@@ -39,8 +39,8 @@ interface Binding extends Manifest {
 const binding = (): Promise<Binding> => managed("east").get<Binding>("rolebinding", NAME, "-n", where.namespace);
 
 const corrections = async (): Promise<number> => {
-  const report = await hub().get<{ status?: { access?: { healed?: number } } }>("clusterreport", "agent", "-n", "cluster-east");
-  return report.status?.access?.healed ?? 0;
+  const report = await hub().get<{ status?: { access?: { corrected?: number } } }>("clusterreport", "agent", "-n", "cluster-east");
+  return report.status?.access?.corrected ?? 0;
 };
 
 /** Makes a change, waits until `corrected` holds, and then until the report counts one more correction. */

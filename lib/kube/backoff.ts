@@ -25,3 +25,24 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", done, { once: true });
   });
 }
+
+export interface RetryOptions {
+  readonly backoff: BackoffLimits;
+  readonly signal: AbortSignal;
+  /** `failures` counts from 1. */
+  readonly onError: (error: unknown, failures: number) => void;
+}
+
+/** Attempts until one succeeds, with full-jitter backoff. Rejects only when the signal aborts, with its reason. */
+export async function retry<T>(attempt: () => Promise<T>, { backoff, signal, onError }: RetryOptions): Promise<T> {
+  for (let failures = 0; ; failures++) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      signal.throwIfAborted();
+      onError(error, failures + 1);
+      await pause(fullJitterMs(failures, backoff), signal);
+    }
+  }
+}

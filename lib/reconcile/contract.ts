@@ -34,10 +34,10 @@ export interface Reconciler<Subject extends KubeObject, Observed, Status> {
   /** What an earlier process of this reconciler made, as far as that is known: other contents found there are drift. Asked once, before the first pass. */
   assumed?(read: Reader): readonly KubeObject[];
   /**
-   * Called after the writes of a plan, also when some failed, before the status is written. A reconciler that has it reports refused
-   * writes (`isRefusal`) itself; they do not make the pass fail.
+   * Called after the writes of a plan, also when some failed, before the status is written; `read` shows what was written.
+   * @returns after how many ms at the latest to reconcile again, where that depends on the results
    */
-  written?(plan: Plan<Status>, results: readonly WriteResult[], subject: Subject): void;
+  written?(plan: Plan<Status>, results: readonly WriteResult[], read: Reader): number | undefined;
 }
 
 export interface Owned {
@@ -49,6 +49,8 @@ export interface Owned {
   readonly patches?: readonly { readonly kind: Kind<KubeObject>; readonly side: Side }[];
   /** How many objects of one kind are written at once. Default 1. */
   readonly writesAtOnce?: number;
+  /** True: `written` reports refused writes (`isRefusal`), and they do not make the pass fail. */
+  readonly reportsRefusals?: boolean;
   /** True: plans do not depend on what comes back of the reconciler's own writes, so those enqueue nothing. */
   readonly ignoresOwnWrites?: boolean;
 }

@@ -546,6 +546,7 @@ test("a singleton has one pass for all: changes at both sides and triggers enque
       patches: [{ kind: ResourceQuota, side: "target" }],
       writesAtOnce: 4,
       ignoresOwnWrites: true,
+      reportsRefusals: true,
     },
     permissions: [],
     assumed: () => [{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "left", namespace } }],
@@ -577,6 +578,7 @@ test("a singleton has one pass for all: changes at both sides and triggers enque
     written: ({ status }, results) => {
       observedSizes.push(status?.sizes ?? "");
       refused.splice(0, refused.length, ...results.filter(({ error }) => error !== undefined).map(({ object }) => object.name));
+      return undefined;
     },
   };
   await admin.create(ResourceQuota, { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace }, spec: { hard: {} } });

@@ -67,13 +67,14 @@ export class Pass {
       this.#assume();
       const observed = await this.#reconciler.observe(subject, this.#context.read, signal);
       plan = this.#reconciler.plan(subject, observed, this.#context.now());
-      await this.#carryOut(subject, plan, signal);
+      const retryMs = await this.#carryOut(subject, plan, signal);
+      this.#failures.delete(keyString(key));
+      const waits = [plan.requeueAfter?.ms, retryMs].filter((ms) => ms !== undefined);
+      return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
     } catch (error) {
       await this.#reportFailure(key, plan, error, signal);
       throw error;
     }
-    this.#failures.delete(keyString(key));
-    return plan.requeueAfter === undefined ? undefined : { requeueAfterMs: plan.requeueAfter.ms };
   }
 
   get #isSingleton(): boolean {
@@ -86,7 +87,7 @@ export class Pass {
     this.#hasAssumed = true;
   }
 
-  async #carryOut(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
+  async #carryOut(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<number | undefined> {
     const { source, remember } = this.#context;
     const held = this.#finalizer.isOn(subject);
     const going = subject.metadata.deletionTimestamp !== undefined;
@@ -97,20 +98,21 @@ export class Pass {
     if (plan.finalizer === "hold" && !held && !going) {
       const written = await this.#finalizer.hold(subject, signal);
       // It is being deleted, which no cache has shown yet; that enqueues it again.
-      if (written === undefined) return;
+      if (written === undefined) return undefined;
       source.live.wrote(this.#reconciler.subject, written);
     }
-    await this.#write(subject, plan, signal);
+    const retryMs = await this.#write(subject, plan, signal);
     for (const effect of plan.effects ?? []) await this.#run(effect, signal);
-    if (this.#isSingleton) return;
+    if (this.#isSingleton) return retryMs;
     // A subject that nothing holds any more may be gone with the next write: its status no longer matters.
     if (!going || plan.finalizer === "hold" || isHeldByOthers(subject, this.#finalizer.name))
       await this.#status.write(this.#fresh(subject), plan.conditions, plan.status, true, signal);
     if (plan.finalizer !== "hold" && held) await this.#letGo(this.#fresh(subject), signal);
+    return retryMs;
   }
 
   /** All writes of the plan and what runs beside them. All of it ends before this does, whatever fails: two passes never write at once. */
-  async #write(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<void> {
+  async #write(subject: KubeObject, plan: Plan<unknown>, signal: AbortSignal): Promise<number | undefined> {
     const results: WriteResult[] = [];
     const errors: unknown[] = [];
     const ends = await Promise.allSettled([
@@ -121,10 +123,12 @@ export class Pass {
     for (const end of ends) if (end.status === "rejected") errors.push(end.reason);
     const stopped = errors.find((error) => signal.aborted || error instanceof FencedError);
     if (stopped !== undefined) throw stopped;
-    const { written } = this.#reconciler;
-    const failed = results.flatMap(({ error }) => (error === undefined || (written !== undefined && isRefusal(error)) ? [] : [error]));
-    written?.call(this.#reconciler, plan, errors.length === 0 ? results : [...results, ...errors.map(besideFailed(subject))], subject);
+    const { written, owns } = this.#reconciler;
+    const failed = results.flatMap(({ error }) => (error === undefined || (owns.reportsRefusals && isRefusal(error)) ? [] : [error]));
+    const all = [...results, ...errors.map(besideFailed(subject))];
+    const retryMs = written?.call(this.#reconciler, plan, all, this.#context.read);
     throwAll([...failed, ...errors]);
+    return retryMs;
   }
 
   /** What is to go goes first, and what others refer to goes last. */

@@ -42,6 +42,8 @@ export class StatusWriter {
     signal: AbortSignal,
   ): Promise<void> {
     if (subject === undefined) return;
+    // Nothing is known of it yet. Writes by patch are few: there a summary of nothing is not worth one.
+    if (this.#context.statusOnly && intents.length === 0 && more === undefined) return;
     const existing = subject.status?.conditions ?? [];
     const { generation, deletionTimestamp } = subject.metadata;
     const merging = { existing, intents, generation, now: this.#context.now(), done, ready: this.#ready };

@@ -1,20 +1,21 @@
-// The access part of an agent for tests: as agent.ts puts it together, against a real hub and a real managed cluster.
-
-import { AccessLoop } from "../../agent/access/loop.ts";
+// The reconcilers and guards of an agent for tests: as agent.ts puts them together, against a real hub and a real managed cluster.
+import { Registry } from "prom-client";
+import { AccessMemory, type AccessReport } from "../../agent/access/memory.ts";
 import { StateStore } from "../../agent/access/state.ts";
 import { GuardLoop } from "../../agent/guards/loop.ts";
+import { managerOptions } from "../../agent/reconcilers.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import type { Connection } from "../../lib/kube/connection.ts";
 import { silent } from "../../lib/kube/log.ts";
+import { startReconcilers } from "../../lib/reconcile/manager.ts";
 
-/** The agent's access part, as agent.ts puts it together. */
 export class TestAgent {
   readonly guards: GuardLoop;
-  readonly access: AccessLoop;
+  readonly memory = new AccessMemory();
   readonly client: KubeClient;
-  withdrawn = 0;
+  /** How often open streams were to be reviewed because access may have been revoked. */
+  reviews = 0;
   readonly said: string[] = [];
-  readonly teardown = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
   readonly #hub: KubeClient;
   readonly #probe: KubeClient;
@@ -25,31 +26,28 @@ export class TestAgent {
     this.#probe = new KubeClient(connection.probe);
     this.#hub = new KubeClient(connection.hub);
     const log = { ...silent, info: (message: string) => void this.said.push(message) };
-    this.guards = new GuardLoop({
-      managed: this.client,
-      probe: this.#probe,
-      log,
-      onChange: () => this.access.wake(),
-      onCorrected: (count) => this.access.addHealed(count),
-    });
-    this.access = new AccessLoop({
-      cluster: "east",
-      namespace: "drover-system",
-      hub: this.#hub,
-      managed: this.client,
-      store: new StateStore(this.client, "drover-system", log),
-      mayGrant: () => this.guards.enforced,
-      onWithdrawn: () => void this.withdrawn++,
-      onReport: () => {},
-      onTeardown: this.teardown.resolve,
-      log,
-    });
+    const { memory, client: managed } = this;
+    this.guards = new GuardLoop({ managed, probe: this.#probe, log, onCorrected: (count) => memory.addCorrected(count) });
+    const store = new StateStore(managed, "drover-system", log);
     const { signal } = this.#stop;
-    this.#running = Promise.allSettled([this.guards.run(signal), this.access.run(signal)]);
+    const recheck = async (): Promise<void> => void this.reviews++;
+    const options = managerOptions({
+      ...{ cluster: "east", agentVersion: "0.0.0", hub: this.#hub, managed, memory, store, guards: this.guards, log },
+      streams: { size: 0, ended: 0, recheck },
+    });
+    const manage = async (): Promise<void> => {
+      memory.restore(await store.load(signal));
+      await startReconcilers({ ...options, metrics: new Registry(), signal }).done;
+    };
+    this.#running = Promise.allSettled([this.guards.run(signal), manage()]);
   }
 
-  get healed(): number {
-    return this.access.report?.healed ?? 0;
+  get corrected(): number {
+    return this.memory.report.value?.corrected ?? 0;
+  }
+
+  get report(): AccessReport | undefined {
+    return this.memory.report.value;
   }
 
   async stop(): Promise<void> {

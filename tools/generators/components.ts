@@ -1,4 +1,5 @@
 // What each component on the hub declares: its permissions, from which its Roles are generated, and its reconcilers.
+import { reconcilers as agentReconcilers } from "../../agent/permissions.ts";
 import * as auth from "../../auth/permissions.ts";
 import { HUB_COMPONENT_NAMES, type HubComponentName } from "../../lib/components/components.ts";
 import type { PolicyRule } from "../../lib/kube/object.ts";
@@ -25,7 +26,10 @@ const DECLARED: Readonly<Record<HubComponentName, Declaring>> = {
 
 export const DECLARATIONS: readonly Declaration[] = HUB_COMPONENT_NAMES.map((name) => ({ name, ...DECLARED[name] }));
 
-export const RECONCILERS: readonly ReconcilersOf[] = DECLARATIONS.flatMap(({ name }) => {
-  const { reconcilers } = DECLARED[name];
-  return reconcilers === undefined ? [] : [{ component: name, reconcilers }];
-});
+export const RECONCILERS: readonly ReconcilersOf[] = [
+  ...DECLARATIONS.flatMap(({ name }) => {
+    const { reconcilers } = DECLARED[name];
+    return reconcilers === undefined ? [] : [{ component: name, reconcilers }];
+  }),
+  { component: "agent", reconcilers: agentReconcilers },
+];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { SeenSet } from "./known.ts";
-import { type PassResult, refusedBySet, verdict } from "./verdict.ts";
+import { type PassResult, refusedBySet, resultOf } from "./result.ts";
 
 const set = (name: string, project: string | undefined, templates: string[], subjects: string[] = ["alice"]): SeenSet => ({
   name,
@@ -62,6 +62,6 @@ describe("a set says Applied", () => {
     ["not while the guards are not in force", { held: 1 }, "GuardsNotEnforced"],
     ["not while the hub says something that does not go on from it", { restored: new Set(["AccessSet project-web"]) }, "HubRestored"],
   ])("%s", (_, pass, reason) => {
-    expect(verdict(web, { ...all, ...pass }).condition).toMatchObject({ reason, status: reason === "Applied" ? "True" : "False" });
+    expect(resultOf(web, { ...all, ...pass }).condition).toMatchObject({ reason, status: reason === "Applied" ? "True" : "False" });
   });
 });

@@ -5,17 +5,10 @@ import { CLUSTER_SET, templateRole } from "../../lib/access/names.ts";
 import type { Refused } from "../../lib/access/render-namespaces.ts";
 import type { ConditionIntent } from "../../lib/reconcile/contract.ts";
 import { type SeenSet, setObject } from "./known.ts";
+import type { SetResult } from "./memory.ts";
 import type { Taken } from "./takeover.ts";
 
 const ACCEPT = "see `kubectl drover hub accept-restore`";
-
-export interface Verdict {
-  /** The epoch that is in effect; undefined: none yet, or not wholly. */
-  readonly epoch: number | undefined;
-  /** The epoch that is gone by, whether or not it could be applied; undefined while the set is not taken over. */
-  readonly knownEpoch: number | undefined;
-  readonly condition: ConditionIntent;
-}
 
 export interface PassResult {
   /** Kind and name of what is not taken over, because the hub was restored. */
@@ -29,7 +22,7 @@ export interface PassResult {
   readonly failed: boolean;
 }
 
-export function verdict(set: Taken<SeenSet>, pass: PassResult): Verdict {
+export function resultOf(set: Taken<SeenSet>, pass: PassResult): SetResult {
   const say = (status: "True" | "False", reason: Exclude<keyof typeof Applied, "type">, message: string): ConditionIntent => ({
     type: Applied.type,
     status,
@@ -45,7 +38,7 @@ export function verdict(set: Taken<SeenSet>, pass: PassResult): Verdict {
   const seen = { epoch: undefined, knownEpoch: epoch };
   if (pass.held > 0)
     return { ...seen, condition: say("False", "GuardsNotEnforced", "the guards are not in force: nothing new is granted") };
-  if (pass.failed) return { ...seen, condition: say("False", "Applying", "some requests failed and are repeated") };
+  if (pass.failed) return { ...seen, condition: say("False", "Applying", "some requests failed and are retried") };
   if (pass.waiting.has(set.name)) {
     return { ...seen, condition: say("False", "Applying", "a template of the set is not here yet, or not accepted") };
   }

@@ -9,6 +9,7 @@ import { LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { startTestAgent, type TestAgent } from "../../test/agent/test-agent.ts";
+import { namespaceOfCluster } from "../../test/agent.ts";
 import { startHub, type TestHub } from "../../test/hub.ts";
 import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
 import { until } from "../../test/until.ts";
@@ -28,7 +29,7 @@ beforeAll(async () => {
   [hub, managed] = await Promise.all([startHub(), startManagedCluster()]);
   const pods = [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }];
   await hub.apply(
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: HUB_NAMESPACE, labels: { [LABEL.backsCluster]: "east" } } },
+    ...namespaceOfCluster("east"),
     template("reader", { context: "Project", rules: pods }),
     template("writer", { context: "Project", rules: pods }),
     template("external", { context: "Project", externalClusterRole: "made-later" }),
@@ -122,7 +123,7 @@ describe.each(["cluster-admin", "view"])("an external ClusterRole, with %s as th
   test("that does not exist is told in the set's condition and in the report, is bound once it appears, and told when it goes", async () => {
     await put(bind("external", "reader"));
     await says(ofProject(), "PartlyRefused", /ClusterRole made-later.*not exist/);
-    expect(agent.access.report?.refused.map(({ message }) => message).join()).toContain("made-later");
+    expect(agent.report?.refused.map(({ message }) => message).join()).toContain("made-later");
     // The other template of the same set is granted meanwhile.
     expect((await managed.admin.list(RoleBinding, { namespace: project })).items.map(({ metadata }) => metadata.name)).toEqual([
       `drover:${project}:reader`,

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type RbacBinding, type RbacRole, RENDERED_LABELS } from "../../lib/access/render.ts";
-import type { KubeObject } from "../../lib/kube/object.ts";
-import { type Desired, objectKey, plan, type Situation, type Steps, type Verified } from "./plan.ts";
+import { type KubeObject, keyOf, type ObjectRef } from "../../lib/kube/object.ts";
+import { type Desired, objectKey, type Situation, type Writes, writesFor } from "./desired.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
 const role = (name: string, resources = ["pods"]): RbacRole => ({
@@ -19,82 +20,77 @@ const binding = (namespace: string, name: string, users: string[], to = name): R
   subjects: users.map((user) => ({ kind: "User", apiGroup: RBAC, name: `drover:user:${user}` })),
 });
 
-/** A managed cluster in memory: applying the steps to it is all that the agent does with them. */
+/** A managed cluster in memory: following the writes is all that the manager does with them, and it skips what is as intended. */
 class ManagedCluster {
   readonly objects = new Map<string, KubeObject>();
-  readonly verified = new Map<string, Verified>();
+  readonly applied = new Map<string, ObjectRef>();
   #version = 0;
 
   put(object: KubeObject): void {
     this.objects.set(objectKey(object), { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } });
   }
 
-  plan(roles: RbacRole[], bindings: RbacBinding[], more: Partial<Situation> = {}): Steps {
-    return plan({
+  plan(roles: RbacRole[], bindings: RbacBinding[], more: Partial<Situation> = {}): Writes {
+    const writes = writesFor({
       roles,
       bindings,
       inventory: [...this.objects.values()],
+      applied: [...this.applied.values()],
       live: (object) => this.objects.get(objectKey(object)),
-      verified: this.verified,
       terminating: new Set(),
       enforced: true,
       exempt: new Set(),
       ...more,
     });
+    return { ...writes, apply: writes.apply.filter((object) => !isDeepStrictEqual(this.content()[objectKey(object)], bare(object))) };
   }
 
-  follow(steps: Steps): void {
-    for (const object of [...steps.removeBindings, ...steps.removeRoles]) {
-      this.objects.delete(objectKey(object));
-      this.verified.delete(objectKey(object));
+  follow({ remove, apply, removeLast }: Writes): void {
+    for (const ref of [...remove, ...removeLast]) {
+      this.objects.delete(objectKey(ref));
+      this.applied.delete(objectKey(ref));
     }
-    for (const { key, object, head, body } of [...steps.roles, ...steps.bindings]) {
+    for (const object of apply) {
       this.put(object);
-      this.verified.set(key, { head, body, resourceVersion: this.objects.get(key)?.metadata.resourceVersion });
+      const { apiVersion, kind } = object;
+      this.applied.set(objectKey(object), { apiVersion, kind, ...keyOf(object) });
     }
   }
 
   content(): Record<string, unknown> {
-    const bare = ([key, object]: [string, KubeObject]) => [
-      key,
-      { ...object, metadata: { ...object.metadata, resourceVersion: undefined } },
-    ];
-    return Object.fromEntries([...this.objects].sort().map(bare)) as Record<string, unknown>;
+    return Object.fromEntries([...this.objects].sort().map(([key, object]) => [key, bare(object)]));
   }
 }
 
-const nothing = (steps: Steps) => steps.roles.length + steps.bindings.length + steps.removeBindings.length + steps.removeRoles.length === 0;
+const bare = ({ metadata: { resourceVersion: _, ...metadata }, ...rest }: KubeObject) => ({ ...rest, metadata });
 
-describe("plan", () => {
-  test("asks for nothing once everything was verified", () => {
+const nothing = ({ remove, apply, removeLast }: Writes) => remove.length + apply.length + removeLast.length === 0;
+
+describe("writesFor", () => {
+  test("asks for nothing once everything is as desired", () => {
     const managed = new ManagedCluster();
     const [roles, bindings] = [[role("reader")], [binding("a", "reader", ["alice"])]];
     managed.follow(managed.plan(roles, bindings));
     expect(nothing(managed.plan([role("reader")], [binding("a", "reader", ["alice"])]))).toBe(true);
   });
 
-  test("mends what somebody changed or deleted, and knows that it heals", () => {
+  test("asks for what somebody changed or deleted", () => {
     const managed = new ManagedCluster();
     const wanted = [binding("a", "reader", ["alice"]), binding("b", "reader", ["alice"])];
     managed.follow(managed.plan([role("reader")], wanted));
     managed.put(binding("a", "reader", ["mallory"]));
     managed.objects.delete("RoleBinding b/drover:web:reader");
-    const steps = managed.plan([role("reader")], wanted);
-    expect(steps.bindings.map(({ key, heals }) => [key, heals])).toEqual([
-      ["RoleBinding a/drover:web:reader", true],
-      ["RoleBinding b/drover:web:reader", true],
+    expect(managed.plan([role("reader")], wanted).apply.map(objectKey)).toEqual([
+      "RoleBinding a/drover:web:reader",
+      "RoleBinding b/drover:web:reader",
     ]);
-    expect(managed.plan([role("reader")], [binding("c", "reader", ["alice"])]).bindings[0]?.heals).toBe(false);
   });
 
   test("removes what is no longer wanted also where somebody took our label off", () => {
     const managed = new ManagedCluster();
     managed.follow(managed.plan([role("reader")], [binding("a", "reader", ["alice"])]));
     const steps = managed.plan([], [], { inventory: [] });
-    expect([...steps.removeBindings, ...steps.removeRoles].map(objectKey)).toEqual([
-      "RoleBinding a/drover:web:reader",
-      "ClusterRole drover:reader",
-    ]);
+    expect([...steps.remove, ...steps.removeLast].map(objectKey)).toEqual(["RoleBinding a/drover:web:reader", "ClusterRole drover:reader"]);
     managed.follow(steps);
     expect(nothing(managed.plan([], [], { inventory: [] }))).toBe(true);
   });
@@ -107,23 +103,24 @@ describe("plan", () => {
     });
     managed.put(kept(binding("a", "reader", ["alice"])));
     managed.put(kept(binding("b", "reader", [])));
-    expect(managed.plan([], []).removeBindings.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
+    expect(managed.plan([], []).remove.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
   });
 
-  test("remembers what it mended when the guards come back into force", () => {
+  test("what somebody deleted meanwhile is not forgotten, and wanted once the guards are back in force", () => {
     const managed = new ManagedCluster();
     const wanted = [binding("a", "reader", ["alice"])];
     managed.follow(managed.plan([role("reader")], wanted));
     managed.objects.delete("RoleBinding a/drover:web:reader");
     const held = managed.plan([role("reader")], wanted, { enforced: false });
-    expect([held.held, held.bindings, held.removeBindings]).toEqual([1, [], []]);
+    expect([held.held, held.apply, held.remove]).toEqual([1, [], []]);
+    expect([...managed.applied.keys()]).toContain("RoleBinding a/drover:web:reader");
     managed.follow(held);
-    expect(managed.plan([role("reader")], wanted).bindings[0]?.heals).toBe(true);
+    expect(managed.plan([role("reader")], wanted).apply.map(objectKey)).toEqual(["RoleBinding a/drover:web:reader"]);
   });
 
   test("makes nothing in a namespace that is going away", () => {
     const managed = new ManagedCluster();
-    expect(managed.plan([], [binding("a", "reader", ["alice"])], { terminating: new Set(["a"]) }).bindings).toEqual([]);
+    expect(managed.plan([], [binding("a", "reader", ["alice"])], { terminating: new Set(["a"]) }).apply).toEqual([]);
   });
 
   test("without guards grants nothing new, keeps what was granted, and goes on taking away", () => {
@@ -155,7 +152,7 @@ describe("plan", () => {
   });
 });
 
-describe("plan, over random managed clusters", () => {
+describe("over random managed clusters", () => {
   const word = fc.constantFrom("a", "b", "c");
   const unique = <T extends Desired>(items: fc.Arbitrary<T>) => fc.uniqueArray(items, { selector: objectKey, maxLength: 6 });
   const roles = unique(fc.tuple(word, fc.subarray(["pods", "secrets", "nodes"])).map(([name, resources]) => role(name, resources)));
@@ -171,7 +168,7 @@ describe("plan, over random managed clusters", () => {
       fc.property(world, world, fc.boolean(), ([oldRoles, oldBindings], [newRoles, newBindings], remembered) => {
         const managed = new ManagedCluster();
         managed.follow(managed.plan(oldRoles, oldBindings));
-        if (!remembered) managed.verified.clear();
+        if (!remembered) managed.applied.clear();
         managed.follow(managed.plan(newRoles, newBindings));
         expect(managed.content()).toEqual(Object.fromEntries([...newRoles, ...newBindings].map((o) => [objectKey(o), o] as const).sort()));
         expect(nothing(managed.plan(newRoles, newBindings))).toBe(true);
@@ -179,7 +176,7 @@ describe("plan, over random managed clusters", () => {
     );
   });
 
-  test("without guards nobody holds afterwards what he did not hold before", () => {
+  test("without guards nobody holds afterwards what they did not hold before", () => {
     fc.assert(
       fc.property(world, world, ([oldRoles, oldBindings], [newRoles, newBindings]) => {
         const managed = new ManagedCluster();

@@ -1,0 +1,17 @@
+// deploy/agent/rules.json: the rules of the agent's Roles in a managed cluster, from what its reconcilers and its other parts declare. A file,
+// because the command line renders the manifest and must not carry the agent.
+import { namespacedPermissions, permissions, reconcilers } from "../../agent/permissions.ts";
+import { mergedRules } from "../../lib/components/rbac.ts";
+import type { Generator } from "./file.ts";
+
+const FILE = "deploy/agent/rules.json";
+
+export const agentRoleRules = {
+  cluster: mergedRules([...reconcilers.flatMap((reconciler) => reconciler.permissions), ...permissions]),
+  namespaced: mergedRules(namespacedPermissions),
+};
+
+export const agentRules: Generator = {
+  owns: [FILE],
+  files: () => [{ path: FILE, content: `${JSON.stringify(agentRoleRules, null, 2)}\n` }],
+};
