@@ -1,4 +1,4 @@
-// The access loop with its guards against two real clusters: a hub with Drover's kinds, and a managed cluster with the import manifest applied,
+// The agent's reconcilers and guards against two real clusters: a hub with Drover's kinds, and a managed cluster with the import manifest applied,
 // on which the agent's parts run as the manifest's ServiceAccounts.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
@@ -245,9 +245,9 @@ describe("absence and the past are no orders", () => {
     const sets = await hub.admin.list(AccessSet, { namespace: HUB_NAMESPACE });
     for (const { metadata } of sets.items) await hub.admin.delete(AccessSet, { name: metadata.name, namespace: HUB_NAMESPACE });
     await hub.admin.delete(ClusterRoleTemplate, { name: "reader" });
-    // The loop has seen it all once it has healed something that was deleted afterwards.
+    // The agent has seen it all once it has corrected a deletion that came afterwards.
     await managed.admin.delete(RoleBinding, bindingKey());
-    await until(() => exists(RoleBinding, bindingKey()), "the binding is healed");
+    await until(() => exists(RoleBinding, bindingKey()), "the binding is back");
     expect(await mayList("alice")).toBe(true);
     await hub.apply(template("reader", "Project", [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] }]));
     await accept("reader", []);
@@ -299,7 +299,7 @@ describe("absence and the past are no orders", () => {
     await until(async () => (await conditionOf(metadata.name))?.reason === "Applied", "the set's status says Applied");
   });
 
-  test("an agent that restarts while the hub is away goes on from its own copy: nothing pruned, drift healed, end dates kept", async () => {
+  test("an agent that restarts while the hub is away goes on from its own copy: nothing pruned, drift corrected, end dates kept", async () => {
     const end = new Date(Date.now() + 12_000).toISOString();
     await grant(user("alice"), user("temp", end));
     const before = agent.corrected;
@@ -342,7 +342,7 @@ describe("absence and the past are no orders", () => {
 });
 
 describe("drift", () => {
-  test("what somebody deletes or edits is mended at once, and counted", async () => {
+  test("what somebody deletes or edits is corrected at once, and counted", async () => {
     await grant(user("alice"));
     const before = agent.corrected;
     await managed.admin.delete(RoleBinding, bindingKey());
@@ -399,7 +399,7 @@ describe("drift", () => {
     );
     expect(await mayList("mallory")).toBe(false);
     await until(() => mayList("alice"), "alice holds what the template gives");
-    await until(() => agent.corrected >= before + 2, "both are counted as healed");
+    await until(() => agent.corrected >= before + 2, "both are counted");
     expect(agent.corrected).toBe(before + 2);
   });
 });

@@ -2,7 +2,7 @@
 import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
 import type { KubeObject, ObjectRef, PolicyRule } from "../../lib/kube/object.ts";
 import { keyOf } from "../../lib/kube/object.ts";
-import { grants } from "../../lib/reconcile/applier.ts";
+import { grants } from "../../lib/reconcile/drift.ts";
 
 export type Desired = RbacRole | RbacBinding;
 

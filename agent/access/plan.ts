@@ -1,30 +1,12 @@
-// What to do so that the managed cluster's RBAC is what the AccessSets say, and what became of it. Pure.
-import { lastEpoch } from "../../lib/access/lineage.ts";
 import { CLUSTER_SET, LABEL, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
-import type { ManagedNamespace, Refused } from "../../lib/access/render-namespaces.ts";
-import type { ApiError } from "../../lib/kube/client.ts";
-import { isNotFound } from "../../lib/kube/client.ts";
+import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
 import { Namespace } from "../../lib/kube/core.ts";
-import { describe } from "../../lib/kube/log.ts";
 import type { KubeObject, ObjectRef } from "../../lib/kube/object.ts";
-import type { Effect, Patch, Plan, WriteResult } from "../../lib/reconcile/contract.ts";
-import { isRefusal } from "../../lib/reconcile/writes.ts";
-import { objectKey, refOf, writesFor } from "./desired.ts";
+import type { Effect, Patch, Plan } from "../../lib/reconcile/contract.ts";
+import { refOf, writesFor } from "./desired.ts";
 import { impersonatorBinding, impersonatorRole } from "./impersonator.ts";
-import {
-  advance,
-  goesOn,
-  isTeardown,
-  type Known,
-  latestEpochs,
-  type SeenSet,
-  type SeenTemplate,
-  setsInForce,
-  type Versions,
-} from "./known.ts";
-import type { AccessReport, SetResult } from "./memory.ts";
-import { type RefusedHere, refusedBySet, resultOf } from "./result.ts";
+import { advance, goesOn, isTeardown, type Known, type SeenSet, type SeenTemplate, setsInForce, type Versions } from "./known.ts";
 import type { State } from "./state.ts";
 
 export interface Observed {
@@ -79,11 +61,13 @@ export interface SaveState extends Effect {
 }
 
 /** The impersonator's own role and its binding: not granted to people, so neither pruned nor held back with what is. */
-const IMPERSONATOR_OBJECTS: ReadonlySet<string> = new Set(["ClusterRole drover:impersonator", "ClusterRoleBinding drover:impersonator"]);
+export const IMPERSONATOR_OBJECTS: ReadonlySet<string> = new Set([
+  "ClusterRole drover:impersonator",
+  "ClusterRoleBinding drover:impersonator",
+]);
 const NOTHING_RENDERED: Rendered = { roles: [], bindings: [], claims: [], skipped: [], refused: [], waiting: [] };
 /** While an end date is ahead, how often to look at the clock, which somebody may set right meanwhile. */
 const CLOCK_CHECK_MS = 60_000;
-const REFUSED_MS = 60_000;
 const TEARDOWN_MS = 1_000;
 
 export function plan(_one: KubeObject, observed: Observed, now: Date): Plan<Decision> {
@@ -167,94 +151,3 @@ const saveState = (state: State): SaveState => ({
 });
 
 const byKind = (a: KubeObject, b: KubeObject): number => (a.kind === b.kind ? 0 : a.kind < b.kind ? -1 : 1);
-
-export interface Outcome {
-  /** Something was removed or changed: access may have been revoked. */
-  readonly revoked: boolean;
-  readonly corrected: number;
-  readonly failed: boolean;
-  /** Everything is in effect, but for what is refused. */
-  readonly complete: boolean;
-  readonly refused: readonly RefusedHere[];
-}
-
-export interface Before {
-  /** The agent had been through everything before: what it did not make is drift. */
-  readonly settled: boolean;
-  readonly namespaces: readonly ManagedNamespace[];
-  /** The groups that the impersonator may pass on now. */
-  readonly groups: ReadonlySet<string>;
-}
-
-/** What came of the writes of a decision. */
-export function outcomeOf({ known, rendered, held }: Decision, results: readonly WriteResult[], before: Before): Outcome {
-  const errors = results.filter(({ error }) => error !== undefined);
-  const failed = errors.some(({ error }) => !isRefusal(error));
-  const refused = errors.filter((one) => isRefusal(one.error) && !isGone(one)).map((one) => refusedOf(one, before.namespaces));
-  const rbac = results.filter(({ write }) => write !== "patch");
-  return {
-    revoked: rbac.some(({ outcome }) => outcome === "changed"),
-    corrected: rbac.filter(({ write, corrected }) => corrected && (write === "apply" || before.settled)).length,
-    failed,
-    complete: !failed && held === 0,
-    refused: [...rendered.refused, ...withoutFixedGroups(refused, groupsIn(setsInForce(known)), before.groups)],
-  };
-}
-
-/** Its namespace went meanwhile: there is nothing to bind in or to mark any more, and the next pass shows it. */
-const isGone = ({ write, error }: WriteResult): boolean =>
-  isNotFound(error) &&
-  (write === "patch" || ((error as ApiError).details as { readonly kind?: string } | undefined)?.kind === "namespaces");
-
-function refusedOf({ object, error }: WriteResult, namespaces: readonly ManagedNamespace[]): Refused {
-  const message = describe(error);
-  if (object.kind !== Namespace.kind) return { object: objectKey(object), message };
-  const project = namespaces.find(({ name }) => name === object.name)?.labels[LABEL.project];
-  return { object: `Namespace ${object.name}`, message, ...(project !== undefined && { project }) };
-}
-
-/** By AccessSet. */
-export function resultsOf(
-  { known, rendered, restored, held, generations }: Decision,
-  { refused, failed }: Outcome,
-): Readonly<Record<string, SetResult>> {
-  const sets = setsInForce(known);
-  const bySet = refusedBySet(sets, refused);
-  const shared = { restored: new Set(restored), waiting: new Set(rendered.waiting), held, failed };
-  const result = (set: (typeof sets)[number]): SetResult => ({
-    ...resultOf(set, { ...shared, refused: bySet.get(set.name) ?? [] }),
-    generation: generations[set.name],
-  });
-  return Object.fromEntries(sets.map((set) => [set.name, result(set)]));
-}
-
-export function reportOf(
-  { known, rendered, restored }: Decision,
-  { refused }: Outcome,
-  counts: Pick<AccessReport, "appliedAt" | "corrected">,
-): AccessReport {
-  return {
-    epochs: setsInForce(known).map((set) => ({ set: set.name, epoch: lastEpoch(set) })),
-    ...counts,
-    objects: rendered.roles.length + rendered.bindings.length,
-    refused: refused.map(({ object, message }) => ({ object, message })),
-    restored: latestEpochs(known, restored),
-    skipped: rendered.skipped,
-  };
-}
-
-export const retryRefusedMs = ({ refused }: Outcome): number | undefined => (refused.length > 0 ? REFUSED_MS : undefined);
-
-/**
- * Under a ceiling below cluster-admin the impersonator's groups are fixed at import, and RBAC does not let the agent change the role, not even
- * to fewer: that is worth reporting only where a group is missing.
- */
-function withoutFixedGroups(refused: readonly Refused[], wanted: readonly string[], held: ReadonlySet<string>): readonly RefusedHere[] {
-  return refused.flatMap((one) => {
-    if (!IMPERSONATOR_OBJECTS.has(one.object)) return [one];
-    const missing = wanted.filter((group) => !held.has(group));
-    if (held.size > 0 && missing.length === 0) return [];
-    const message = `these groups were not allowed at import: ${missing.join(", ")} (${one.message})`;
-    return [{ object: one.object, message, groups: missing }];
-  });
-}

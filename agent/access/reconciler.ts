@@ -21,7 +21,8 @@ import {
 import type { Trigger } from "../../lib/reconcile/shared.ts";
 import type { AccessMemory } from "./memory.ts";
 import { impersonatedGroups, managedNamespace, managedOf, observe, versionThatCounts } from "./observe.ts";
-import { type Decision, type Observed, outcomeOf, plan, renderKnown, reportOf, resultsOf, retryRefusedMs } from "./plan.ts";
+import { outcomeOf, reportOf, resultsOf, retryRefusedMs } from "./outcome.ts";
+import { type Decision, type Observed, plan, renderKnown } from "./plan.ts";
 
 export interface AccessOptions {
   readonly memory: AccessMemory;

@@ -3,7 +3,7 @@ import { AGENT_BASE_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../lib/access/
 import { GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
 import { bindingOf, PART_OF, roleAndBinding } from "../../lib/components/rbac.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
-import rules from "./rules.json" with { type: "json" };
+import { rules } from "./rules.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
 

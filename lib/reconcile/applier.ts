@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type ApiError, isConflict, isInvalid, isNotFound, type KubeClient } from "../kube/client.ts";
 import { type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
-import { isUndrifted } from "./drift.ts";
+import { grants, isUndrifted } from "./drift.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { type CacheLookup, kindString, Live } from "./live.ts";
 
@@ -246,19 +246,11 @@ function cannotBeCorrected(intent: KubeObject, live: KubeObject): boolean {
 interface RbacFields {
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly aggregationRule?: unknown;
-  readonly subjects?: readonly unknown[] | null;
-  readonly rules?: readonly unknown[] | null;
 }
 
 /** Whether the object carries the labels of the intent: without them it is somebody else's. */
 const hasLabels = ({ metadata: { labels = {} } }: KubeObject, { metadata }: KubeObject): boolean =>
   Object.entries(metadata.labels ?? {}).every(([name, value]) => labels[name] === value);
-
-/** Whether RBAC goes by it. Also an object in deletion grants what it says. */
-export function grants(object: KubeObject): boolean {
-  const { subjects, rules } = object as KubeObject & RbacFields;
-  return object.apiVersion.startsWith("rbac.authorization.k8s.io/") && (subjects ?? rules ?? []).length > 0;
-}
 
 const idOf = (kind: { readonly apiVersion: string; readonly kind: string }, key: Key, subresource = ""): string =>
   `${kindString(kind)} ${keyString(key)} ${subresource}`;

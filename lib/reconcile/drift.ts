@@ -88,3 +88,9 @@ function plain(value: unknown): unknown {
 
 const isMap = (value: unknown): value is Fieldset => typeof value === "object" && value !== null && !Array.isArray(value);
 const defined = (map: Fieldset): [string, unknown][] => Object.entries(map).filter(([, value]) => value !== undefined);
+
+/** Whether RBAC goes by it. Also an object in deletion grants what it says. */
+export function grants(object: KubeObject): boolean {
+  const { subjects, rules } = object as KubeObject & { readonly subjects?: readonly unknown[]; readonly rules?: readonly unknown[] | null };
+  return object.apiVersion.startsWith("rbac.authorization.k8s.io/") && (subjects ?? rules ?? []).length > 0;
+}

@@ -1,4 +1,9 @@
-{
+// Generated from agent/permissions.ts by tools/generate.ts; edit that instead.
+import type { PolicyRule } from "../../lib/kube/object.ts";
+
+type Rules = Readonly<Record<"cluster" | "namespaced", readonly PolicyRule[]>>;
+
+export const rules: Rules = {
   "cluster": [
     {
       "apiGroups": [
@@ -154,4 +159,4 @@
       ]
     }
   ]
-}
+};
