@@ -15,7 +15,7 @@ import pkg from "../package.json" with { type: "json" };
 import { AccessMemory } from "./access/memory.ts";
 import { StateStore } from "./access/state.ts";
 import type { AgentConfig } from "./config.ts";
-import { GuardLoop } from "./guards/loop.ts";
+import { Guards } from "./guards/guards.ts";
 import { serviceAccountToken } from "./hub/serviceaccount-token.ts";
 import { TokenSource } from "./hub/token.ts";
 import { HubTransport } from "./hub/transport.ts";
@@ -56,7 +56,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
   const probe = probeClient(connection, managed);
 
   const streams = new StreamTable({ review: reviewAt(managed), signal });
-  const guards = new GuardLoop({ managed, probe, log, onCorrected: (count) => memory.addCorrected(count) });
+  const guards = new Guards({ probe, log });
   const options = managerOptions({ cluster, agentVersion: pkg.version, hub, managed, memory, store, guards, streams, log });
   const manager = startReconcilers({ ...options, metrics, signal });
   const forwarder = new Forwarder({
@@ -92,7 +92,7 @@ export async function runAgent({ config, log, metrics, signal: stop }: Process<A
     impersonator.run(signal),
     guards.run(signal),
     Promise.all([tokens.ready, impersonator.ready]).then(() => tunnels.run(signal)),
-    tearDown({ cluster, namespace, managed, teardown: memory.teardown, guards, log }, signal).then(() => work.abort()),
+    tearDown({ cluster, namespace, managed, teardown: memory.teardown, log }, signal).then(() => work.abort()),
   ];
   // What ends because it is to end is no failure.
   await Promise.all(parts).catch((error: unknown) => {

@@ -7,13 +7,14 @@ import { silent } from "../lib/kube/log.ts";
 import type { PolicyRule } from "../lib/kube/object.ts";
 import { AccessMemory } from "./access/memory.ts";
 import { STATE_SECRET } from "./access/state.ts";
+import { Guards } from "./guards/guards.ts";
 import { reconcilersOf } from "./reconcilers.ts";
 import { KEY_SECRET } from "./registration/key.ts";
 
 /** The reconcilers as they declare themselves; none of these runs. */
 export const reconcilers = reconcilersOf({
   ...{ cluster: "", agentVersion: "", managed: undefined as unknown as KubeClient, memory: new AccessMemory(), log: silent },
-  guards: { enforced: false, report: { state: "Unknown", message: "", probedAt: undefined }, onChange: () => () => {} },
+  guards: new Guards({ probe: undefined as unknown as KubeClient, log: silent }),
   streams: { size: 0, ended: 0, recheck: async () => {} },
 });
 
@@ -21,11 +22,6 @@ export const reconcilers = reconcilersOf({
 export const permissions: readonly PolicyRule[] = [
   // The last step of leaving a cluster.
   { apiGroups: [""], resources: ["namespaces"], resourceNames: [SYSTEM_NAMESPACE], verbs: ["delete"] },
-  {
-    apiGroups: ["admissionregistration.k8s.io"],
-    resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
-    verbs: ["get", "list", "watch", "create", "update", "patch", "delete"],
-  },
   { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
   // Drover's own paths: what capabilities of templates become in a managed cluster.
   { nonResourceURLs: ["/drover.dev/*"], verbs: ["use"] },

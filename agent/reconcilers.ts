@@ -10,7 +10,6 @@ import type { EffectTable } from "../lib/reconcile/effects.ts";
 import type { ManagerOptions } from "../lib/reconcile/manager.ts";
 import type { AnyReconciler } from "../lib/reconcile/pass.ts";
 import type { KindOptions } from "../lib/reconcile/server.ts";
-import type { Trigger } from "../lib/reconcile/shared.ts";
 import type { AccessMemory } from "./access/memory.ts";
 import { withoutBallast, withoutUnmanagedRules } from "./access/observe.ts";
 import type { SaveState } from "./access/plan.ts";
@@ -18,7 +17,8 @@ import { access } from "./access/reconciler.ts";
 import type { StateStore } from "./access/state.ts";
 import { accessSetStatus } from "./accessset-status/reconciler.ts";
 import { discovery } from "./discovery/reconciler.ts";
-import type { GuardReport } from "./guards/loop.ts";
+import type { Guards } from "./guards/guards.ts";
+import { guardsReconciler } from "./guards/reconciler.ts";
 import { lease } from "./lease/reconciler.ts";
 import { onlyReadiness } from "./report/observe.ts";
 import { report } from "./report/reconciler.ts";
@@ -30,7 +30,7 @@ export interface AgentParts {
   readonly managed: KubeClient;
   readonly memory: AccessMemory;
   readonly store: StateStore;
-  readonly guards: Trigger & { readonly enforced: boolean; readonly report: GuardReport };
+  readonly guards: Guards;
   readonly streams: { readonly size: number; readonly ended: number; recheck(): Promise<void> };
   readonly log: Log;
 }
@@ -41,6 +41,7 @@ export function reconcilersOf(parts: Pick<AgentParts, "cluster" | "agentVersion"
   const { clusterScoped, results, hubAheadMs } = memory;
   return [
     access({ memory, guards, isHub: cluster === HUB, onRevoked: () => void streams.recheck(), log }),
+    guardsReconciler({ guards, memory, isHub: cluster === HUB }),
     accessSetStatus(results),
     discovery({ managed, clusterScoped, log }),
     report({ managed, namespace, agentVersion, guards, memory, streams }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { MANAGED_CLUSTER_GUARDS } from "../../lib/guards/bundle.ts";
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from "../../lib/kube/object.ts";
-import { plan } from "./plan.ts";
+import { correction, plan } from "./plan.ts";
 
 const WANTED = MANAGED_CLUSTER_GUARDS.objects;
 const MANAGER = "agent-guards";
@@ -43,8 +43,24 @@ describe("what the agent writes into policies", () => {
     ["another manager owns the same as we do: nothing to take out", cluster({}, { managedFields: [ours, theirs] }), 0, WANTED],
     ["it is being deleted: waited for", cluster({}, { deletionTimestamp: "2026-01-01T00:00:00Z" }), 0, REST],
   ])("%s", (_, live, removed, apply) => {
-    const result = plan(WANTED, live, MANAGER);
+    const result = correction(WANTED, live, MANAGER);
     expect(result.remove).toEqual(live.slice(0, removed));
     expect(result.apply).toEqual(apply);
+  });
+});
+
+describe("what the reconciler writes", () => {
+  test("a policy that is made anew is removed as that very object", () => {
+    const live = cluster(never);
+    const { remove, apply, status } = plan({ live, isGivenUp: false }, MANAGER);
+    expect(remove).toEqual([{ apiVersion: POLICY.apiVersion, kind: POLICY.kind, name: POLICY.metadata.name, uid: "u0" }]);
+    expect([apply, status]).toEqual([REST, false]);
+  });
+
+  test("when the hub gave the cluster up, everything is removed, each binding before its policy, and nothing is applied", () => {
+    const { remove = [], apply, status } = plan({ live: cluster({}), isGivenUp: true }, MANAGER);
+    const names = remove.map(({ kind, name }) => `${kind} ${name}`);
+    expect(names).toEqual(WANTED.map(({ kind, metadata }) => `${kind} ${metadata.name}`).reverse());
+    expect([apply, status]).toEqual([undefined, true]);
   });
 });

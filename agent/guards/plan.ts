@@ -1,6 +1,15 @@
 // What to write so that the guard policies in this cluster are what lib/guards says. Pure.
+import { MANAGED_CLUSTER_GUARDS } from "../../lib/guards/bundle.ts";
 import { differences } from "../../lib/guards/difference.ts";
-import type { KubeObject } from "../../lib/kube/object.ts";
+import type { KubeObject, ObjectRef } from "../../lib/kube/object.ts";
+import type { Plan } from "../../lib/reconcile/contract.ts";
+
+export interface Observed {
+  /** The policies and bindings of the cluster, others than Drover's included. */
+  readonly live: readonly KubeObject[];
+  /** The hub gave the cluster up, and the access is revoked. */
+  readonly isGivenUp: boolean;
+}
 
 export interface Correction {
   /** With fields or items that server-side apply leaves alone, because others wrote them: made anew, once the watch has seen them gone. */
@@ -9,8 +18,25 @@ export interface Correction {
   readonly apply: readonly KubeObject[];
 }
 
+/** `manager`: who applies them. The plan's status is whether the guards are removed for good. */
+export function plan({ live, isGivenUp }: Observed, manager: string): Plan<boolean> {
+  const wanted = MANAGED_CLUSTER_GUARDS.objects;
+  const end = { status: isGivenUp, conditions: [], finalizer: "none" as const };
+  // Bindings before their policies: none refers to a policy that is gone.
+  if (isGivenUp) return { ...end, remove: [...wanted].reverse().map(refOf) };
+  const { remove, apply } = correction(wanted, live, manager);
+  return { ...end, remove: remove.map(refOf), apply };
+}
+
+const refOf = ({ apiVersion, kind, metadata }: KubeObject): ObjectRef => ({
+  apiVersion,
+  kind,
+  name: metadata.name,
+  ...(metadata.uid !== undefined && { uid: metadata.uid }),
+});
+
 /** `live`: the policies and bindings that there are. `manager`: who applies them. */
-export function plan(wanted: readonly KubeObject[], live: readonly KubeObject[], manager: string): Correction {
+export function correction(wanted: readonly KubeObject[], live: readonly KubeObject[], manager: string): Correction {
   const extended = new Set(differences(wanted, live).flatMap((one) => (one.is === "extended" ? [one.wanted] : [])));
   const liveOf = (one: KubeObject): KubeObject | undefined =>
     live.find(({ kind, metadata }) => kind === one.kind && metadata.name === one.metadata.name);

@@ -6,7 +6,7 @@ import type { Reader } from "../../lib/reconcile/contract.ts";
 import { UnreadableError } from "../../lib/reconcile/reader.ts";
 import type { Trigger } from "../../lib/reconcile/shared.ts";
 import type { AccessMemory } from "../access/memory.ts";
-import type { GuardReport } from "../guards/loop.ts";
+import type { GuardReport } from "../guards/guards.ts";
 import { boundedAccess } from "./bounded.ts";
 import type { Observed, Written } from "./plan.ts";
 

@@ -1,4 +1,5 @@
-// The end of a managed cluster: once the access is removed, the guards go, the hub reads in the report that it is done, and then the agent goes too.
+// The end of a managed cluster: agent-access revokes what was granted, agent-guards removes the guards, agent-report says so to the hub; then the agent
+// removes itself.
 import { AGENT_BASE_ROLE, HUB } from "../../lib/access/names.ts";
 import { GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
 import { retry } from "../../lib/kube/backoff.ts";
@@ -14,7 +15,6 @@ export interface TeardownOptions {
   readonly namespace: string;
   readonly managed: KubeClient;
   readonly teardown: Shared<Teardown>;
-  readonly guards: { stop(): void; removeAll(signal: AbortSignal): Promise<void> };
   readonly log: Log;
 }
 
@@ -32,22 +32,15 @@ const LAST: readonly [Kind<KubeObject>, string][] = [
 ];
 
 /**
- * Waits until the access is removed, however long that takes, and does the rest. Resolves when the agent's own namespace is being deleted;
+ * Waits until the hub has read that everything but the agent is removed, however long that takes, and does the rest. Resolves when the agent's own namespace is being deleted;
  * then there is nothing left to do but to exit. Rejects only when the signal aborts.
  */
-export async function tearDown(
-  { cluster, namespace, managed, teardown, guards, log }: TeardownOptions,
-  signal: AbortSignal,
-): Promise<void> {
+export async function tearDown({ cluster, namespace, managed, teardown, log }: TeardownOptions, signal: AbortSignal): Promise<void> {
   const onError = (error: unknown): void => void log.warn("removing is not done yet", { error: describe(error) });
   const untilDone = (step: () => Promise<void>): Promise<void> => retry(step, { backoff: BACKOFF, signal, onError });
-  await reached(teardown, "revoked", signal);
+  await reached(teardown, "reported", signal);
   // On the hub this namespace holds Drover itself.
   if (cluster === HUB) throw new Error("the hub's own agent tears nothing down");
-  guards.stop();
-  await untilDone(() => guards.removeAll(signal));
-  teardown.set("removed");
-  await reached(teardown, "reported", signal);
   await untilDone(() => leave(managed, namespace, signal));
 }
 

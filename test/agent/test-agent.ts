@@ -2,7 +2,7 @@
 import { Registry } from "prom-client";
 import { AccessMemory, type AccessReport } from "../../agent/access/memory.ts";
 import { StateStore } from "../../agent/access/state.ts";
-import { GuardLoop } from "../../agent/guards/loop.ts";
+import { Guards } from "../../agent/guards/guards.ts";
 import { managerOptions } from "../../agent/reconcilers.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import type { Connection } from "../../lib/kube/connection.ts";
@@ -10,7 +10,7 @@ import { silent } from "../../lib/kube/log.ts";
 import { startReconcilers } from "../../lib/reconcile/manager.ts";
 
 export class TestAgent {
-  readonly guards: GuardLoop;
+  readonly guards: Guards;
   readonly memory = new AccessMemory();
   readonly client: KubeClient;
   /** How often open streams were to be reviewed because access may have been revoked. */
@@ -27,7 +27,7 @@ export class TestAgent {
     this.#hub = new KubeClient(connection.hub);
     const log = { ...silent, info: (message: string) => void this.said.push(message) };
     const { memory, client: managed } = this;
-    this.guards = new GuardLoop({ managed, probe: this.#probe, log, onCorrected: (count) => memory.addCorrected(count) });
+    this.guards = new Guards({ probe: this.#probe, log });
     const store = new StateStore(managed, "drover-system", log);
     const { signal } = this.#stop;
     const recheck = async (): Promise<void> => void this.reviews++;
