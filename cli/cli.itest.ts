@@ -339,7 +339,7 @@ test("accept-restore ends every login, says how many and what to look at, and is
   expect(Date.parse(second)).toBeGreaterThan(Date.parse(first));
 });
 
-test("attack 28: a deleted first admin does not come back when everything restarts, only by another init", async () => {
+test("a deleted first admin does not come back when everything restarts, only by another init", async () => {
   await hub.kubectl(["delete", "user.drover.dev", "root"]);
   await hub.kubectl(["delete", "secret", "root-password", "-n", "drover-system"]);
   await Promise.all([auth, ...others].map((process) => process.stop()));
@@ -357,7 +357,7 @@ test("attack 28: a deleted first admin does not come back when everything restar
   await until(async () => (await login("back")).code === 0, "the new admin can log in");
 });
 
-test("attack 40: the CLI's own files hold no password", async () => {
+test("the CLI's own files hold no password", async () => {
   for (const file of ["back/.config/drover/session.json", "back/.kube/config"])
     expect(await readFile(home(file), "utf8")).not.toContain(password);
 });

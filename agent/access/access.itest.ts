@@ -374,7 +374,7 @@ describe("drift", () => {
     await until(async () => !(await exists(RoleBinding, bindingKey())), "the binding is gone");
   });
 
-  test("a name squatted with another roleRef, or a role with a foreign aggregationRule, is made anew and not merged", async () => {
+  test("a name squatted with another roleRef, or a role with an unmanaged aggregationRule, is made anew and not merged", async () => {
     await putIndex([]);
     await until(async () => agent.memory.settled && !(await exists(ClusterRole, { name: "drover:reader" })), "nothing is granted");
     const before = agent.corrected;

@@ -10,17 +10,21 @@ const template = (status: ClusterRoleTemplate["status"]): ClusterRoleTemplate =>
   spec: { displayName: "Reader", context: "Project", rules, capabilities: [], inherits: [], locked: false },
   ...(status && { status }),
 });
-const judged = (status: "True" | "False" | "Unknown", reason: string) => [
+const evaluated = (status: "True" | "False" | "Unknown", reason: string) => [
   { type: "Accepted", status, reason, message: "", lastTransitionTime: "2026-01-01T00:00:00Z" },
 ];
 
 describe("what a template gives in a managed cluster", () => {
   test.each<[string, ClusterRoleTemplate["status"], boolean]>([
-    ["accepted: its rules", { rules, conditions: judged("True", "Accepted") }, true],
-    ["not judged yet: nothing", undefined, false],
-    ["refused: nothing, whatever rules are still there", { rules, conditions: judged("False", "ParentNotFound") }, false],
-    ["accepted, and the hub fails to judge it anew: what it gave", { rules, conditions: judged("Unknown", "ReconcileFailed") }, true],
-    ["refused, and the hub fails to judge it anew: nothing", { conditions: judged("Unknown", "ReconcileFailed") }, false],
+    ["accepted: its rules", { rules, conditions: evaluated("True", "Accepted") }, true],
+    ["not evaluated yet: nothing", undefined, false],
+    ["refused: nothing, whatever rules are still there", { rules, conditions: evaluated("False", "ParentNotFound") }, false],
+    [
+      "accepted, and the hub fails to evaluate it again: what it gave",
+      { rules, conditions: evaluated("Unknown", "ReconcileFailed") },
+      true,
+    ],
+    ["refused, and the hub fails to evaluate it again: nothing", { conditions: evaluated("Unknown", "ReconcileFailed") }, false],
   ])("%s", (_, status, accepted) => {
     expect(seenTemplate(template(status)).accepted).toBe(accepted);
   });

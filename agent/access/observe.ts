@@ -34,7 +34,7 @@ export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): S
     ...versionOf(metadata, status?.history ?? []),
     ...(status?.restoreAcceptedAt === undefined ? {} : { acceptedAt: status.restoreAcceptedAt }),
     context: spec.context,
-    // Unknown: the hub could not judge it anew, which is no order to withdraw. Of a template that is refused there are no rules any more.
+    // Unknown: the hub could not evaluate it again, which is no order to revoke. Of a template that is refused there are no rules any more.
     accepted: judgement === "True" || (judgement === "Unknown" && status?.rules !== undefined),
     rules: status?.rules ?? [],
     capabilities: status?.capabilities ?? [],

@@ -234,7 +234,7 @@ describe("a set says Applied only when all of it is so:", () => {
   });
 });
 
-describe("an object that a foreign finalizer keeps in deletion grants nothing more", () => {
+describe("an object that the finalizer of somebody else keeps in deletion grants nothing more", () => {
   const keep = { metadata: { finalizers: ["test.drover.dev/keep"] } };
   const key = () => ({ namespace: project, name: `drover:${project}:reader` });
 

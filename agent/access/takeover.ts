@@ -18,34 +18,34 @@ export interface Held<T extends Offered> {
   readonly head: Version;
 }
 
-export interface Judge<T extends Offered> {
+export interface TakeOverRules<T extends Offered> {
   /** Other objects show that the hub was restored: not even an object made anew is trusted. */
   readonly suspicious: boolean;
   /** `base` without all that `now` does not say as well. Keeps everything else of `base`. */
   readonly reduce: (base: T, now: T) => T;
 }
 
-export interface Judgement<T extends Offered> {
+export interface TakenOver<T extends Offered> {
   readonly taken: Taken<T>;
   /** The hub was restored, as far as this object shows, and nobody has accepted it. */
   readonly restored: boolean;
 }
 
-export function takeOver<T extends Offered>(known: Taken<T> | undefined, now: T, judge: Judge<T>): Judgement<T> {
+export function takeOver<T extends Offered>(known: Taken<T> | undefined, now: T, rules: TakeOverRules<T>): TakenOver<T> {
   if (known === undefined || isAccepted(known, now)) return { taken: now, restored: false };
   const relation = standing(known, now);
   if (known.held === undefined) {
-    const follows = relation === "same" || relation === "later" || (relation === "new" && !judge.suspicious);
+    const follows = relation === "same" || relation === "later" || (relation === "new" && !rules.suspicious);
     if (follows) return { taken: now, restored: false };
     // Nothing but the past is heard, so nobody has withdrawn anything since.
     if (relation === "earlier") return { taken: known, restored: true };
-    return { taken: held(known, now, judge), restored: true };
+    return { taken: held(known, now, rules), restored: true };
   }
   if (relation === "earlier") return { taken: known, restored: true };
   const { base } = known.held;
   const goesOn = relation === "same" || relation === "later";
   // Restored once more: what was withdrawn in between stays withdrawn.
-  return { taken: held(goesOn ? base : withoutHeld(known), now, judge), restored: true };
+  return { taken: held(goesOn ? base : withoutHeld(known), now, rules), restored: true };
 }
 
 /** Whether the object by itself shows that the hub was restored. */
@@ -69,7 +69,7 @@ const isAccepted = <T extends Offered>(known: Taken<T>, { acceptedAt = 0 }: T): 
 
 const standing = <T extends Offered>(known: Taken<T>, now: T): Relation => relationOf(now, known.held?.head ?? known);
 
-const held = <T extends Offered>(base: T, now: T, { reduce }: Judge<T>): Taken<T> => ({
+const held = <T extends Offered>(base: T, now: T, { reduce }: TakeOverRules<T>): Taken<T> => ({
   ...reduce(base, now),
   held: { base, head: versionOf(now) },
 });

@@ -39,7 +39,7 @@ export function requestInfo(method: string, target: string): RequestInfo {
   return { verb: method.toLowerCase(), resource: "", group: "", version: "", subresource: "", namespace: "", name: "", path };
 }
 
-/** Whether a request may stay open for long, as the API server judges it: watches, proxies, logs, exec, attach, port-forward. */
+/** Whether a request may stay open for long, as the API server decides: watches, proxies, logs, exec, attach, port-forward. */
 export function isLongRunning(info: RequestInfo): boolean {
   return info.path === undefined && (info.verb === "watch" || info.verb === "proxy" || LONG_SUBRESOURCES.has(info.subresource));
 }

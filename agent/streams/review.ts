@@ -15,7 +15,7 @@ export function reviewAt(managed: KubeClient): Review {
 }
 
 function specOf({ user, uid, groups, extra }: Person, info: RequestInfo): object {
-  // An impersonated person is in this group, whatever else he is in.
+  // An impersonated person is in this group, besides all others.
   const who = { user, groups: [...groups, "system:authenticated"], ...(uid === "" ? {} : { uid }), extra };
   if (info.path !== undefined) return { ...who, nonResourceAttributes: { path: info.path, verb: info.verb } };
   const { verb, group, version, resource, subresource, namespace, name } = info;

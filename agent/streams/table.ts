@@ -1,7 +1,7 @@
 // The long-running requests that are open through this agent, and their end when the right they rest on has ended.
 import type { RequestInfo } from "./request-info.ts";
 
-/** A person as the API server sees him. */
+/** A person as the API server sees them. */
 export interface Person {
   readonly user: string;
   readonly uid: string;

@@ -28,7 +28,7 @@ export function outgoingRequest(head: RequestHead, groups: readonly string[], to
 }
 
 /**
- * The answer's headers for the way back: those that a proxy passes on, which judges them again. Those of a 101 keep what names the new
+ * The answer's headers for the way back: those that a proxy passes on, which checks them again. Those of a 101 keep what names the new
  * protocol. Of a redirect goes where it leads, without `prefix`, the path at which this cluster's API server has its "/".
  */
 export function answerHeaders(raw: RawHeaders, status: number, prefix: string): string[] {

@@ -141,7 +141,7 @@ const watchOf = async (user: string): Promise<Stream> => {
 };
 
 describe("a tunnelled request", () => {
-  test("arrives as the person that it is for, with each of his groups by itself", async () => {
+  test("arrives as the person that it is for, with each of their groups by itself", async () => {
     const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
     const extra = { "drover.dev/provider": ["corp"], "drover.dev/token": ["t-1"] };
     const { status, text } = await post("/apis/authentication.k8s.io/v1/selfsubjectreviews", review, {
@@ -217,7 +217,7 @@ describe("a tunnelled request", () => {
   });
 });
 
-describe("attack 13: the agent refuses a request whose identity is not a person of Drover", () => {
+describe("the agent refuses a request whose identity is not a person of Drover", () => {
   const cases: [string, Partial<RequestHead>][] = [
     ["no user", { user: "" }],
     ["a user outside the prefix", { user: "alice" }],
@@ -245,7 +245,7 @@ describe("attack 13: the agent refuses a request whose identity is not a person 
   });
 });
 
-describe("attack 14: the tunnel leads to the own API server and nowhere else", () => {
+describe("the tunnel leads to the own API server and nowhere else", () => {
   test("whatever the path and the headers name, another server hears nothing", async () => {
     let heard = 0;
     const victim = createServer((socket) => {

@@ -220,7 +220,7 @@ describe("compiling a cluster", () => {
 });
 
 describe("a binding grants nothing", () => {
-  const judged = (b: BindingSource, context: "Cluster" | "Project", world: World = BASE) =>
+  const evaluated = (b: BindingSource, context: "Cluster" | "Project", world: World = BASE) =>
     evaluateBinding(b, context, inputOf(world).facts);
   const inCluster = (to: string, subject: Subject, expiresAt?: string) => binding("cluster-east", "b", to, subject, expiresAt);
 
@@ -268,16 +268,16 @@ describe("a binding grants nothing", () => {
       BASE,
     ],
   ])("%s", (_, reason, b, context, world) => {
-    expect(judged(b, context, world)).toMatchObject({ accepted: false, reason });
+    expect(evaluated(b, context, world)).toMatchObject({ accepted: false, reason });
   });
 
   test("a moment before its end it still grants", () => {
-    expect(judged(inCluster("viewer", alice, "2026-06-01T12:00:00.001Z"), "Cluster")).toMatchObject({ accepted: true });
+    expect(evaluated(inCluster("viewer", alice, "2026-06-01T12:00:00.001Z"), "Cluster")).toMatchObject({ accepted: true });
   });
 
   test("group names that differ in spaces, case, form or encoding are different groups, or none", () => {
     const names = ["developers", "Developers", "d\u00e9v", "de\u0301v", "d%C3%A9v", "a b", "a%20b", "a+b", "a:b"];
-    const encoded = names.map((name) => judged(inCluster("viewer", { ...devs, name }), "Cluster"));
+    const encoded = names.map((name) => evaluated(inCluster("viewer", { ...devs, name }), "Cluster"));
     const subjects = encoded.map((j) => (j.accepted ? j.subject.name : ""));
     expect(new Set(subjects).size).toBe(names.length);
     for (const subject of subjects) expect(subject).toMatch(/^drover:group:corp:[A-Za-z0-9._%-]+$/);

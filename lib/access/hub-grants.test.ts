@@ -118,8 +118,8 @@ describe("on the hub a wildcard includes everything, also Drover's own Secrets a
   });
 
   test("the refusal says what to do", () => {
-    const judged = evaluateBinding(bound("cluster-hub", "owner"), "Cluster", facts);
-    expect(judged).toMatchObject({ accepted: false, reason: "TooBroadForHub", message: expect.stringContaining("AdministerHub") });
+    const evaluated = evaluateBinding(bound("cluster-hub", "owner"), "Cluster", facts);
+    expect(evaluated).toMatchObject({ accepted: false, reason: "TooBroadForHub", message: expect.stringContaining("AdministerHub") });
   });
 
   test("in a project of the hub a wildcard holds in the project's namespaces only, and counts", () => {

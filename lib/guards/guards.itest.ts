@@ -278,7 +278,7 @@ describe("a project owner, who may make namespaces and change those of their pro
     const robot = { kind: "ServiceAccount", name: "robot", namespace: "web-1" };
 
     test.each([
-      ["himself", personSubject("owner")],
+      ["themselves", personSubject("owner")],
       ["a friend", friend],
       ["a group", team],
       ["everyone", everyone],

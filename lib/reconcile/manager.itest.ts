@@ -157,13 +157,13 @@ test("a second manager over settled subjects, and a change that means nothing, w
   expect(added).toHaveLength(names.length);
 });
 
-test("drift of values, of ownership and of existence is healed without a declared watch", async () => {
+test("drift of values, of ownership and of existence is corrected without a declared watch", async () => {
   start();
   await admin.create(Widget, widget("w", { size: 3 }));
   await ready("w");
   const key = { name: "w", namespace };
   await admin.patch(ConfigMap, key, { data: { size: "9", more: "foreign" } }, { type: "merge" });
-  await until(async () => (await admin.get(ConfigMap, key)).data?.size === "3", "the value is healed");
+  await until(async () => (await admin.get(ConfigMap, key)).data?.size === "3", "the value is corrected");
   expect((await admin.get(ConfigMap, key)).data).toEqual({ size: "3", more: "foreign" });
   await admin.delete(ConfigMap, key);
   await until(async () => (await admin.find(ConfigMap, key)) !== undefined, "the object is made anew");

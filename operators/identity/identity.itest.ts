@@ -198,7 +198,7 @@ test("a second operator that takes over writes nothing, because nothing is left 
   ).toBe(before);
 });
 
-test("attack 40: the operator's log holds no password, no hash, and no error", async () => {
+test("the operator's log holds no password, no hash, and no error", async () => {
   const output = await operator.output();
   for (const text of [
     PASSWORD,

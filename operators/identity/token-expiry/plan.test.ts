@@ -44,7 +44,7 @@ describe("token-expiry", () => {
     ["it has run out, to the millisecond", { user: user(), provider }, new Date("2030-01-01T00:10:00Z")],
     ["its user is disabled", { user: user(false), provider }, now],
     ["its user is gone", { user: absent, provider }, now],
-    ["attack 30: its provider is gone", { user: user(), provider: absent }, now],
+    ["its provider is gone", { user: user(), provider: absent }, now],
     ["its provider lets others in only", { user: user(), provider: provided("local-1", { mode: "Required", users: ["bob"] }) }, now],
   ])("that very token is deleted when %s", (_, observed, at) => {
     expect(removes(plan(token, observed, at))).toEqual(["t-1 u1"]);

@@ -50,7 +50,7 @@ describe("user-account", () => {
       observed({ secret: secret({ passwordLength: "unusable" }) }),
       "False PasswordInvalid",
     ],
-    ["attack 33: does not take an empty password", observed({ secret: secret({ passwordLength: 0 }) }), "False PasswordTooShort"],
+    ["does not take an empty password", observed({ secret: secret({ passwordLength: 0 }) }), "False PasswordTooShort"],
     ["does not accept a Secret with neither key", observed({ secret: secret({ hash: "absent" }) }), "False SecretInvalid"],
     ["does not accept a hash of another form", observed({ secret: secret({ hash: "malformed" }) }), "False SecretInvalid"],
     [

@@ -25,7 +25,7 @@ const applied = (password: string, part: "data" | "stringData" = "stringData", m
   };
 };
 
-describe("attack 40: a plain password leaves every place of its Secret", () => {
+describe("a plain password leaves every place of its Secret", () => {
   test("whatever the password, and however it was applied, nothing of it is left", () => {
     const password = fc.string({ minLength: 12, unit: "grapheme" });
     fc.assert(
