@@ -18,6 +18,9 @@ export function fingerprint(value: unknown): string {
     return made;
   }
   let text = "{";
-  for (const [name, member] of Object.entries(value)) if (member !== undefined) text += `${name}:${fingerprint(member)},`;
+  for (const name in value) {
+    const member = (value as Readonly<Record<string, unknown>>)[name];
+    if (member !== undefined) text += `${name}:${fingerprint(member)},`;
+  }
   return `${text}}`;
 }
