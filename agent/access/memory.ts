@@ -6,8 +6,8 @@ import type { State } from "./state.ts";
 
 /** What is said about one AccessSet. */
 export interface SetResult {
-  /** Of the object on the hub that was evaluated. */
-  readonly generation?: number | undefined;
+  /** Of the object on the hub that was evaluated; see `versionOfSet`. */
+  readonly version?: string | undefined;
   /** The epoch that is in effect; undefined: none yet, or not wholly. */
   readonly epoch: number | undefined;
   /** The epoch that the agent goes by, whether or not it could be applied; undefined while the set is not taken over. */

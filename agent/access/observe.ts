@@ -114,11 +114,14 @@ export const managedOf = (read: Reader, memory: AccessMemory): Pick<Observed, "n
   clusterScoped: memory.clusterScoped.value && new Set(memory.clusterScoped.value),
 });
 
+/** Another text for other content: of an object made anew, and of one that a restored hub brought to the same generation. */
+export const versionOfSet = ({ metadata, spec }: AccessSet): string => `${metadata.uid} ${metadata.generation} ${spec.history.at(-1)}`;
+
 function hubOf(read: Reader): Observed["hub"] {
   try {
     const sets = read.list(AccessSet);
-    const generations = Object.fromEntries(sets.map(({ metadata }) => [metadata.name, metadata.generation]));
-    return { sets: sets.map(seenSet), templates: read.list(ClusterRoleTemplate).map(seenTemplate), generations };
+    const versions = Object.fromEntries(sets.map((set) => [set.metadata.name, versionOfSet(set)]));
+    return { sets: sets.map(seenSet), templates: read.list(ClusterRoleTemplate).map(seenTemplate), versions };
   } catch (error) {
     if (error instanceof UnreadableError) return undefined;
     throw error;

@@ -35,19 +35,27 @@ export interface Before {
 }
 
 /** What came of the writes of a decision. */
-export function outcomeOf({ known, rendered, held }: Decision, results: readonly WriteResult[], before: Before): Outcome {
+export function outcomeOf({ state, known, rendered, held }: Decision, results: readonly WriteResult[], before: Before): Outcome {
   const errors = results.filter(({ error }) => error !== undefined);
-  const failed = errors.some(({ error }) => !isRefusal(error));
-  const refused = errors.filter((one) => isRefusal(one.error) && !isGone(one)).map((one) => refusedOf(one, before.namespaces));
-  const rbac = results.filter(({ write }) => write !== "patch");
+  const failed = errors.some((one) => !isRefused(one));
+  const refused = errors.filter((one) => isRefused(one) && !isGone(one)).map((one) => refusedOf(one, before.namespaces));
+  const rbac = results.filter(({ write }) => write === "apply" || write === "remove");
+  // What is to go from the cluster is not done while it stands, whatever is known of the groups.
+  const reported = state === "teardown" ? refused : withoutFixedGroups(refused, groupsIn(setsInForce(known)), before.groups);
   return {
     revoked: rbac.some(({ outcome }) => outcome === "changed"),
     corrected: rbac.filter(({ write, corrected }) => corrected && (write === "apply" || before.settled)).length,
     failed,
     complete: !failed && held === 0,
-    refused: [...rendered.refused, ...withoutFixedGroups(refused, groupsIn(setsInForce(known)), before.groups)],
+    // Writes end in any order; the same refusals are to make the same report.
+    refused: [...rendered.refused, ...[...reported].sort(byObject)],
   };
 }
+
+/** Of RBAC and namespaces a refusal concerns that object alone. The agent's own copy, which runs beside them, has to be kept. */
+const isRefused = ({ write, error }: WriteResult): boolean => write !== "effect" && isRefusal(error);
+
+const byObject = (a: RefusedHere, b: RefusedHere): number => (a.object < b.object ? -1 : a.object > b.object ? 1 : 0);
 
 /** Its namespace went meanwhile: there is nothing to bind in or to mark any more, and the next pass shows it. */
 const isGone = ({ write, error }: WriteResult): boolean =>
@@ -63,7 +71,7 @@ function refusedOf({ object, error }: WriteResult, namespaces: readonly ManagedN
 
 /** By AccessSet. */
 export function resultsOf(
-  { known, rendered, restored, held, generations }: Decision,
+  { known, rendered, restored, held, versions }: Decision,
   { refused, failed }: Outcome,
 ): Readonly<Record<string, SetResult>> {
   const sets = setsInForce(known);
@@ -71,7 +79,7 @@ export function resultsOf(
   const shared = { restored: new Set(restored), waiting: new Set(rendered.waiting), held, failed };
   const result = (set: (typeof sets)[number]): SetResult => ({
     ...resultOf(set, { ...shared, refused: bySet.get(set.name) ?? [] }),
-    generation: generations[set.name],
+    version: versions[set.name],
   });
   return Object.fromEntries(sets.map((set) => [set.name, result(set)]));
 }

@@ -35,8 +35,8 @@ export interface Observed {
 export interface HubView {
   readonly sets: readonly SeenSet[];
   readonly templates: readonly SeenTemplate[];
-  /** By AccessSet: the generation of the object. */
-  readonly generations: Readonly<Record<string, number | undefined>>;
+  /** By AccessSet: which version of the object it is. */
+  readonly versions: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a pass decided; `written` makes results of it. */
@@ -50,7 +50,7 @@ export interface Decision {
   readonly forgotten: Versions | undefined;
   readonly restored: readonly string[];
   readonly problems: readonly string[];
-  readonly generations: HubView["generations"];
+  readonly versions: HubView["versions"];
   readonly rendered: Rendered;
   readonly held: number;
 }
@@ -72,7 +72,7 @@ const TEARDOWN_MS = 1_000;
 
 export function plan(_one: KubeObject, observed: Observed, now: Date): Plan<Decision> {
   const seen = look(observed);
-  const decision = { ...seen, generations: observed.hub?.generations ?? {}, rendered: NOTHING_RENDERED, held: 0 };
+  const decision = { ...seen, versions: observed.hub?.versions ?? {}, rendered: NOTHING_RENDERED, held: 0 };
   const end = { conditions: [], finalizer: "none" as const };
   if (observed.revoked || observed.clusterScoped === undefined) return { ...end, status: { ...decision, state: "idle" } };
   if (seen.known.sets[CLUSTER_SET] === undefined) return { ...end, status: { ...decision, state: "waiting" } };

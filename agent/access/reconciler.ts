@@ -20,7 +20,7 @@ import {
 } from "../../lib/reconcile/contract.ts";
 import type { Trigger } from "../../lib/reconcile/shared.ts";
 import type { AccessMemory } from "./memory.ts";
-import { impersonatedGroups, managedNamespace, managedOf, observe, versionThatCounts } from "./observe.ts";
+import { impersonatedGroups, managedNamespace, managedOf, observe, versionOfSet, versionThatCounts } from "./observe.ts";
 import { outcomeOf, reportOf, resultsOf, retryRefusedMs } from "./outcome.ts";
 import { type Decision, type Observed, plan, renderKnown } from "./plan.ts";
 
@@ -51,7 +51,7 @@ export function access(options: AccessOptions): Reconciler<KubeObject, Observed,
     triggers: [guards, memory.hubAheadMs, memory.clusterScoped, memory.corrected],
     predicates: [
       // The agent's own status writes come back as changes; only a spec is news.
-      predicate(AccessSet, ({ metadata }) => metadata.generation),
+      predicate(AccessSet, versionOfSet),
       predicate(Namespace, managedNamespace),
       predicate(ClusterRole, versionThatCounts(memory)),
     ],
@@ -115,7 +115,10 @@ class Results {
     const outcome = outcomeOf(decision, writes, { settled, namespaces, groups: memory.groups });
     if (outcome.revoked) onRevoked();
     if (decision.state === "teardown") {
-      if (outcome.complete && outcome.refused.length === 0) memory.teardown.set("revoked");
+      const [first] = outcome.refused;
+      // Nobody reads a report any more: the log says what stands against it, and the retry waits longer each time.
+      if (first !== undefined) throw new Error(`not removed: ${first.object}: ${first.message}`);
+      if (outcome.complete) memory.teardown.set("revoked");
       return undefined;
     }
     if (outcome.corrected > 0) {

@@ -6,6 +6,7 @@ import type { Plan, Reconciler } from "../../lib/reconcile/contract.ts";
 import { READY } from "../../lib/reconcile/ready.ts";
 import type { Shared } from "../../lib/reconcile/shared.ts";
 import type { SetResult } from "../access/memory.ts";
+import { versionOfSet } from "../access/observe.ts";
 
 type Status = Pick<NonNullable<AccessSet["status"]>, "epoch" | "appliedAt" | "knownEpoch">;
 type Results = Shared<Readonly<Record<string, SetResult>>>;
@@ -22,14 +23,14 @@ export const accessSetStatus = (results: Results): Reconciler<AccessSet, SetResu
   plan,
 });
 
-export function plan({ metadata, status }: AccessSet, result: SetResult | undefined, now: Date): Plan<Status> {
+export function plan(set: AccessSet, result: SetResult | undefined, now: Date): Plan<Status> {
   // Of the version that the hub has now nothing is known yet: the next pass over the access tells.
-  if (result === undefined || result.generation !== metadata.generation) return { conditions: [], finalizer: "none" };
+  if (result === undefined || result.version !== versionOfSet(set)) return { conditions: [], finalizer: "none" };
   const { epoch, knownEpoch, condition } = result;
   return {
     conditions: [condition],
     status: {
-      ...(epoch !== undefined && epoch !== status?.epoch && { epoch, appliedAt: now.toISOString() }),
+      ...(epoch !== undefined && epoch !== set.status?.epoch && { epoch, appliedAt: now.toISOString() }),
       ...(knownEpoch !== undefined && { knownEpoch }),
     },
     finalizer: "none",

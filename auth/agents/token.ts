@@ -5,6 +5,7 @@ import { agentTokenText, fingerprint, keyAudience } from "../../lib/identity/age
 import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
 import { ServiceAccount } from "../../lib/kube/core.ts";
 import { keyOf } from "../../lib/kube/object.ts";
+import { READY } from "../../lib/reconcile/ready.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import { reasonOf } from "../audit.ts";
 import type { Context } from "../context.ts";
@@ -74,9 +75,12 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
 
 /** An administrator compares the fingerprint and sets `approval` to Automatic. The condition follows the next time the agent asks. */
 async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
-  if (registration.status?.conditions?.some(({ type, status }) => type === Registered.type && status === "True")) return;
+  const { conditions = [], observedGeneration } = registration.status ?? {};
+  const isRegistered = conditions.some(({ type, status }) => type === Registered.type && status === "True");
+  const isCurrent = conditions.some(({ type }) => type === READY) && observedGeneration === registration.metadata.generation;
+  if (isRegistered && isCurrent) return;
   const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
-  if (registration.spec.approval !== "Automatic")
+  if (!isRegistered && registration.spec.approval !== "Automatic")
     throw new Refusal("AwaitingApproval", `the agent ${keyFingerprint} waits for approval; try again later`);
   const status = {
     ...registration.status,

@@ -49,6 +49,16 @@ test("the order of conditions and variables, which are merged by name, means not
   expect(faults(changed(POLICY, "drover-managed-objects", reversed))).toEqual([]);
 });
 
+test.each(["exempt", "constructor", "toString", "hasOwnProperty", "__proto__"])(
+  "an added condition is seen, whatever its name: %s",
+  (name) => {
+    const added = { name, expression: "request.userInfo.username != 'mallory'" };
+    const extended = (spec: Spec): Spec => ({ ...spec, matchConditions: [...(spec.matchConditions as unknown[]), added] });
+    const [found] = differences(WANTED, changed(POLICY, "drover-managed-objects", extended));
+    expect(found).toMatchObject({ is: "extended", message: expect.stringContaining("was changed") });
+  },
+);
+
 const gone = (kind: string, how: (object: KubeObject) => KubeObject[]): KubeObject[] =>
   WANTED.flatMap((object) => (object.metadata.name === NAME && object.kind === kind ? how(object) : [object]));
 const going = (object: KubeObject): KubeObject => ({

@@ -46,15 +46,18 @@ interface Field {
   readonly added: boolean;
 }
 
-/** The fields at which `live` differs from `wanted`. Guards are written with all defaults, so the API server adds none. */
+/**
+ * The fields at which `live` differs from `wanted`. Guards are written with all defaults, so the API server adds none. Only own properties
+ * count: an item may be named `constructor`.
+ */
 function compare(live: unknown, wanted: unknown, path: string): readonly Field[] {
   if (Array.isArray(wanted)) return compareLists(live, wanted, path);
   const changed = [{ path, added: false }];
   if (!isMap(wanted)) return live === wanted ? [] : changed;
   if (!isMap(live)) return changed;
   return [
-    ...Object.entries(wanted).flatMap(([key, value]) => compare(live[key], value, `${path}.${key}`)),
-    ...Object.keys(live).flatMap((key) => (key in wanted ? [] : [{ path: `${path}.${key}`, added: true }])),
+    ...Object.entries(wanted).flatMap(([key, value]) => compare(Object.hasOwn(live, key) ? live[key] : undefined, value, `${path}.${key}`)),
+    ...Object.keys(live).flatMap((key) => (Object.hasOwn(wanted, key) ? [] : [{ path: `${path}.${key}`, added: true }])),
   ];
 }
 

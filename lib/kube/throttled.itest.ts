@@ -47,14 +47,19 @@ const configMap = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "Confi
 
 test("writes that are refused with 429 are retried after Retry-After, and all succeed", async () => {
   const began = performance.now();
-  const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
-  await Promise.all(names.map((name) => client.create(ConfigMap, configMap(name))));
-  expect((await client.list(ConfigMap, { namespace })).items.filter(({ metadata }) => metadata.name.startsWith("c"))).toHaveLength(40);
+  let waves = 0;
+  // On a busy machine the requests of a wave come one after the other, and none is refused.
+  await until(async () => {
+    const wave = waves++;
+    await Promise.all(Array.from({ length: 40 }, (_, index) => client.create(ConfigMap, configMap(`c${wave}-${index}`))));
+    return refused("create") > 0;
+  }, "some requests are refused");
+  const { items } = await client.list(ConfigMap, { namespace });
+  expect(items.filter(({ metadata }) => metadata.name.startsWith("c"))).toHaveLength(40 * waves);
   const refusals = refused("create");
-  expect(refusals).toBeGreaterThan(0);
   expect(performance.now() - began).toBeGreaterThan(1_000);
   // Far fewer refusals than immediate retries would collect in these seconds.
-  expect(refusals).toBeLessThan(400);
+  expect(refusals).toBeLessThan(400 * waves);
 });
 
 test("a refusal is thrown with its Retry-After when the time limit is too short to wait for it", async () => {

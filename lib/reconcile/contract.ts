@@ -143,7 +143,8 @@ export interface Patch {
 
 export interface WriteResult {
   readonly object: ObjectRef;
-  readonly write: "apply" | "remove" | "patch";
+  /** "effect": what runs beside the writes; then `object` is the subject. */
+  readonly write: "apply" | "remove" | "patch" | "effect";
   /** "changed": also what was removed. */
   readonly outcome: "created" | "changed" | "unchanged" | "failed";
   /** Somebody else had changed, deleted or made the object: the write corrected drift. */

@@ -149,11 +149,14 @@ class Manager {
       instance: hostname(),
       remember: references.set.bind(references),
     });
-    const afterPass: (() => void)[] = [];
-    const work = (key: Key, signal: AbortSignal) =>
-      this.#measured(reconciler, pass, key, signal).finally(() => {
-        for (const follow of afterPass.splice(0)) follow();
+    const passes: Passes = { running: 0, follow: [] };
+    const work = (key: Key, signal: AbortSignal) => {
+      passes.running++;
+      return this.#measured(reconciler, pass, key, signal).finally(() => {
+        passes.running--;
+        for (const follow of passes.follow.splice(0)) follow();
       });
+    };
     const queue = new Queue(work, {
       workers: this.#options.workers ?? 8,
       backoff: { ...BACKOFF, capMs: reconciler.retryCapMs ?? BACKOFF.capMs },
@@ -161,11 +164,11 @@ class Manager {
       onError: (key, error, failures, retryInMs) => this.#reportError(reconciler, key, error, failures, retryInMs),
     });
     this.#queues.set(reconciler, queue);
-    this.#listen(reconciler, { queue, read, references, applier, afterPass });
+    this.#listen(reconciler, { queue, read, references, applier, passes });
   }
 
   /** What enqueues subjects of a reconciler. */
-  #listen(reconciler: AnyReconciler, { queue, read, references, applier, afterPass }: Listening): void {
+  #listen(reconciler: AnyReconciler, { queue, read, references, applier, passes }: Listening): void {
     const { subject, owns, predicates = [], gatherMs = 0 } = reconciler;
     const enqueue = (key: Key): void => queue.addAfter(key, gatherMs);
     const onChange = (declared: Declared, changed: (is: KubeObject | undefined, was: KubeObject | undefined) => void): void => {
@@ -191,7 +194,7 @@ class Manager {
           for (const key of isSingleton ? [THE_ONE] : references.subjectsOf(object)) enqueue(key);
         };
         // A watch can be quicker than the answer to the write that it shows.
-        if (owns.ignoresOwnWrites && queue.running > 0) afterPass.push(follow);
+        if (owns.ignoresOwnWrites && passes.running > 0) passes.follow.push(follow);
         else follow();
       });
     }
@@ -237,7 +240,8 @@ class Manager {
   }
 
   #reportError({ name }: AnyReconciler, key: Key, error: unknown, failures: number, retryInMs: number): void {
-    const level = allOf(error, isConflict) && failures < CONFLICTS_BEFORE_WARNING ? "debug" : "warn";
+    const isConflictOnly = allOf(error, isConflict) && failures < CONFLICTS_BEFORE_WARNING;
+    const level = !isConflictOnly && isReported(failures) ? "warn" : "debug";
     this.#options.log[level]("reconciling failed", {
       reconciler: name,
       subject: keyString(key),
@@ -247,6 +251,9 @@ class Manager {
     });
   }
 }
+
+/** A server that is away for hours is not reported with each retry. */
+const isReported = (failures: number): boolean => failures <= 3 || failures % 10 === 0;
 
 /** While a kind that a map reads is not listed yet, nothing is enqueued: once it is, every subject is. */
 function subjectsOf(watch: Watch, object: KubeObject, read: Reader): readonly Key[] {
@@ -269,8 +276,13 @@ interface Listening {
   readonly read: Reader;
   readonly references: References;
   readonly applier: Applier;
-  /** Done when a pass has ended. */
-  readonly afterPass: (() => void)[];
+  readonly passes: Passes;
+}
+
+/** Passes under way, and what is done when one ends. Both change in one step: an event in between would be lost until the next pass. */
+interface Passes {
+  running: number;
+  readonly follow: (() => void)[];
 }
 
 interface Declared {

@@ -131,7 +131,10 @@ export class Pass {
     return retryMs;
   }
 
-  /** What is to go goes first, and what others refer to goes last. */
+  /**
+   * What is to go goes first, and what others refer to goes last. A group that the server does not answer keeps no other from being tried: an
+   * apply may revoke as well.
+   */
   async #writeInOrder(
     { remove = [], apply = [], removeLast = [] }: Plan<unknown>,
     results: WriteResult[],
@@ -143,21 +146,21 @@ export class Pass {
       const { outcome, unknown } = await applier.remove(this.#owned(ref), ref, { signal });
       return { outcome, corrected: outcome === "changed" && unknown };
     };
-    if (!(await this.#each(remove, "remove", deletion, o))) return;
+    await this.#each(remove, "remove", deletion, o);
     const open = apply.filter((intent) => !applier.isSettled(this.#owned(intent), intent));
     for (const group of byKind(open)) {
-      if (!(await this.#each(group, "apply", (intent) => applier.apply(this.#owned(intent), intent, { signal }), o))) return;
+      await this.#each(group, "apply", (intent) => applier.apply(this.#owned(intent), intent, { signal }), o);
     }
     await this.#each(removeLast, "remove", deletion, o);
   }
 
-  /** False when the server seems to answer nothing: the rest waits for the next pass. */
+  /** When the server seems to answer nothing, the rest of the items waits for the next pass. */
   #each<T extends ObjectRef | KubeObject | Patch>(
     items: readonly T[],
     write: WriteResult["write"],
     one: (item: T) => Promise<Pick<WriteResult, "outcome" | "corrected">>,
     { results, signal }: { readonly results: WriteResult[]; readonly signal: AbortSignal },
-  ): Promise<boolean> {
+  ): Promise<void> {
     return eachByItself(
       items,
       async (item) => {
@@ -248,7 +251,7 @@ const refOf = (item: ObjectRef | KubeObject | Patch): ObjectRef => {
 
 const besideFailed =
   (subject: KubeObject) =>
-  (error: unknown): WriteResult => ({ object: refOf(subject), write: "patch", outcome: "failed", corrected: false, error });
+  (error: unknown): WriteResult => ({ object: refOf(subject), write: "effect", outcome: "failed", corrected: false, error });
 
 /** Neighbours of one kind together: what is of one kind does not refer to each other. */
 function byKind(intents: readonly KubeObject[]): readonly (readonly KubeObject[])[] {

@@ -22,13 +22,13 @@ export const isRefusal = (error: unknown): boolean => isForbidden(error) || isIn
 
 /**
  * Does them in order, so many at once. Whatever fails is given to `onError`, and the rest goes on; stops early, rejecting, when writing is no
- * longer allowed. Resolves with false when it stopped because the server seems to answer nothing at all.
+ * longer allowed. Leaves the rest out when the server seems to answer nothing at all.
  */
 export async function eachByItself<T>(
   items: readonly T[],
   write: (item: T) => Promise<unknown>,
   o: { readonly atOnce?: number; readonly signal: AbortSignal; readonly onError: (item: T, error: unknown) => void },
-): Promise<boolean> {
+): Promise<void> {
   const rest = items.values();
   let unanswered = 0;
   const worker = async (): Promise<void> => {
@@ -45,7 +45,6 @@ export async function eachByItself<T>(
   };
   const ends = await Promise.allSettled(Array.from({ length: Math.min(o.atOnce ?? 1, items.length) }, worker));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
-  return unanswered < UNANSWERED_BEFORE_STOP;
 }
 
 /** Throws what failed: the error itself when there is one, otherwise WritesFailed. */
