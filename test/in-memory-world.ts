@@ -114,10 +114,16 @@ export class InMemoryWorld {
     const { conditions: existing = [], ...rest } = object.status ?? {};
     const deleting = object.metadata.deletionTimestamp !== undefined;
     const merging = { existing, intents: plan.conditions, generation: undefined, now: this.#options.now(), done: true, ready, deleting };
-    const conditions = mergeConditions(merging);
-    const fields: Fields = { ...(plan.status as Fields | undefined), ...(ready && observedGeneration(conditions)) };
+    const conditions = mergeConditions({ ...merging, owned: reconciler.owns.conditions });
     const mine = `${name} ${idOf(subject, key)}`;
-    const kept = Object.fromEntries(Object.entries(rest).filter(([field]) => !this.#statusFields.get(mine)?.includes(field)));
+    const before = this.#statusFields.get(mine) ?? [];
+    const [owned, kept] = [true, false].map((is) =>
+      Object.fromEntries(Object.entries(rest).filter(([field]) => before.includes(field) === is)),
+    );
+    const fields: Fields = {
+      ...((plan.status as Fields | undefined) ?? (deleting ? owned : {})),
+      ...(ready && observedGeneration(conditions)),
+    };
     this.#statusFields.set(mine, Object.keys(fields));
     const others = (existing as readonly { readonly type: string }[]).filter(({ type }) => !conditions.some((own) => own.type === type));
     const status = { ...kept, ...fields, conditions: [...others, ...conditions].sort((a, b) => (a.type < b.type ? -1 : 1)) };

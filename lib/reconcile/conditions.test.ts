@@ -47,6 +47,15 @@ test("conditions of other owners are neither taken over nor touched", () => {
   expect(merged([foreign], [intent("True")], early).map(({ type }) => type)).toEqual(["Ready"]);
 });
 
+test("of a subject that is being deleted, what its owner has nothing to say about stays as it was reported", () => {
+  const [reported] = merged([], [{ ...intent("True"), type: "Registered" }], early, 1);
+  const outcome = { existing: [reported as Condition], intents: [intent("False")], generation: 2, now: late, done: true };
+  const owned = ["Ready", "Registered"];
+  expect(mergeConditions({ ...outcome, owned, deleting: true })).toContainEqual(reported);
+  expect(mergeConditions({ ...outcome, owned: ["Ready"], deleting: true }).map(({ type }) => type)).toEqual(["Ready"]);
+  expect(mergeConditions({ ...outcome, owned }).map(({ type }) => type)).toEqual(["Ready"]);
+});
+
 test("after a failure nothing is called True, and what was seen to be wrong stays", () => {
   const failed = afterFailure([intent("True"), { ...intent("False", "Refused", "why"), type: "Other" }], "boom");
   expect(failed).toEqual([

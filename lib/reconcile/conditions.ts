@@ -15,8 +15,12 @@ export interface Outcome {
   readonly done: boolean;
   /** Where the writer owns condition Ready: what it sums up. */
   readonly ready?: ReadySummary | undefined;
-  /** The subject is being deleted. */
+  /**
+   * The subject is being deleted: of the conditions that the writer owns (`owned`), those without an intent stay as reported. What the subject
+   * was made of goes before it, and that says nothing new about it.
+   */
   readonly deleting?: boolean;
+  readonly owned?: readonly string[];
 }
 
 /**
@@ -24,12 +28,15 @@ export interface Outcome {
  * sorted by type. Pure.
  */
 export function mergeConditions(outcome: Outcome): Condition[] {
-  const { existing, generation, done } = outcome;
+  const { existing, generation, done, deleting = false, owned = [] } = outcome;
   const own = outcome.intents.map((intent) => {
     const observed = done ? generation : existing.find(({ type }) => type === intent.type)?.observedGeneration;
     return merged(intent, observed, outcome);
   });
-  return [...own, ...readyOf(own, outcome)].sort((a, b) => (a.type < b.type ? -1 : 1));
+  const conditions = [...own, ...readyOf(own, outcome)];
+  const isLeft = ({ type }: Condition): boolean => owned.includes(type) && !conditions.some((one) => one.type === type);
+  const left = deleting ? existing.filter(isLeft) : [];
+  return [...conditions, ...left].sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
 function merged({ type, status, reason, message }: ConditionIntent, observed: number | undefined, { existing, now }: Outcome): Condition {

@@ -117,7 +117,7 @@ export interface Plan<Status> {
   readonly beside?: readonly Effect[];
   /** Run when all writes were done. */
   readonly effects?: readonly Effect[];
-  /** No times: the manager adds them. */
+  /** No times: the manager adds them. Of a subject that is being deleted, owned conditions that are left out stay as reported, and so does `status`. */
   readonly conditions: readonly ConditionIntent[];
   /** Owned status fields besides conditions. Of a singleton, which has no status: what `written` is to know. */
   readonly status?: Status;

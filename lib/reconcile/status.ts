@@ -46,10 +46,12 @@ export class StatusWriter {
     if (this.#context.statusOnly && intents.length === 0 && more === undefined) return;
     const existing = subject.status?.conditions ?? [];
     const { generation, deletionTimestamp } = subject.metadata;
+    const deleting = deletionTimestamp !== undefined;
+    const owned = this.#reconciler.owns.conditions;
     const merging = { existing, intents, generation, now: this.#context.now(), done, ready: this.#ready };
-    const conditions = mergeConditions({ ...merging, deleting: deletionTimestamp !== undefined });
+    const conditions = mergeConditions({ ...merging, deleting, owned });
     const fields = {
-      ...(more as object | undefined),
+      ...((more ?? (deleting ? this.ownedNow(subject) : undefined)) as object | undefined),
       ...(this.#ready && observedGeneration(conditions)),
       ...(conditions.length > 0 ? { conditions } : {}),
     };

@@ -340,6 +340,8 @@ describe("deleting a cluster", () => {
     expect(await exists(Namespace, "project-slow--p")).toBe(false);
     // What it said when it was torn down was not taken back when the agent's report went with the namespace.
     expect(await condition(Cluster, { name: "slow" }, "TornDown")).toMatchObject({ status: "True", reason: "Done" });
+    // Nor does it say that its agent never registered.
+    expect(await condition(Cluster, { name: "slow" }, "Registered")).toMatchObject({ status: "True", reason: "Registered" });
     await hub.admin.patch(Cluster, { name: "slow" }, { metadata: { finalizers: [] } }, { type: "merge" });
     await until(async () => !(await exists(Cluster, "slow")), "the Cluster is gone", GOING_MS);
   });

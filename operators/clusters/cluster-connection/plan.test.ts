@@ -138,6 +138,11 @@ describe("a cluster is ready", () => {
     expect(readyOf(of, l, report(r))).toMatchObject({ status, reason });
   });
 
+  test("nothing new is said of one that is being deleted, once its Lease and report are gone", () => {
+    const going = cluster({}, { metadata: { name: "east", deletionTimestamp: ago(1) } });
+    expect(plan(going, { lease: { is: "absent" }, report: { is: "absent" } }, NOW)).toEqual({ conditions: [], finalizer: "none" });
+  });
+
   test("or Unknown, when something could not be read, and the last facts stay", () => {
     const of = cluster({ kubernetesVersion: "v1.36.3", namespaceUID: "u" });
     const result = plan(of, { lease: { is: "unreadable", because: "no answer" }, report: report(healthy) }, NOW);

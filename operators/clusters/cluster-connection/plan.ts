@@ -15,6 +15,8 @@ const FACTS_EVERY_MS = 5_000;
 const HEARTBEAT_EVERY_MS = 5 * 60_000;
 
 export function plan(cluster: Cluster, { lease, report }: Observed, now: Date): Plan<Status> {
+  // Lease and report go before the Cluster does, which is no news of the agent.
+  if (cluster.metadata.deletionTimestamp) return { conditions: [], finalizer: "none" };
   const unreadable = [lease, report].find((reading) => reading.is === "unreadable");
   if (unreadable) {
     const unknown = (type: string): ConditionIntent => ({ type, status: "Unknown", reason: "Unreadable", message: unreadable.because });

@@ -94,6 +94,11 @@ test.each<[string, Cluster, Partial<Observed>]>([
   expect(effectsOf(more, of)).toEqual([]);
 });
 
+test("a cluster that is being deleted does not ask for an agent, once its registration is gone", () => {
+  const going = cluster({ metadata: { name: "east", deletionTimestamp: "2026-01-01T00:00:00Z" } });
+  expect(plan(going, observed({ registration: { is: "absent" } }), NOW).conditions).toEqual([]);
+});
+
 test("a cluster that this version cannot make says so, instead of waiting for an agent", () => {
   const made = cluster({ spec: { paused: false, gke: {}, agent: { ceiling: "cluster-admin" } } });
   expect(plan(made, observed(), NOW).conditions).toMatchObject([{ type: "Registered", status: "False", reason: "EngineUnsupported" }]);

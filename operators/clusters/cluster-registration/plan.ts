@@ -33,13 +33,15 @@ const RENEW_BEFORE_MS = 60_000;
 const LONGEST_WAIT_MS = 6 * 3600_000;
 
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
+  // The registration goes before the Cluster does, which is no news of the agent.
+  if (cluster.metadata.deletionTimestamp) return { conditions: [], finalizer: "none" };
   const { registration, manifest, ownNamespace } = observed;
   const unreadable = [registration, manifest].find((reading) => reading.is === "unreadable");
   if (unreadable) return { conditions: [condition("Unknown", "Unreadable", unreadable.because)], finalizer: "none" };
   const found = registration.is === "present" ? registration.value : undefined;
   const secret = manifest.is === "present" ? manifest.value : undefined;
   const conditions = [conditionOf(cluster, found)];
-  if (!ownNamespace || cluster.metadata.deletionTimestamp) return { conditions, finalizer: "none" };
+  if (!ownNamespace) return { conditions, finalizer: "none" };
 
   const subject = refTo(cluster);
   if (found?.status?.publicKey) {

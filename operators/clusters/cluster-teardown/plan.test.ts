@@ -76,8 +76,5 @@ test("what could not be read lets nothing go", () => {
 test("once the finalizer is released, TornDown stays as it is while the rest of the cluster goes", () => {
   const seen = observed();
   const later = { ...seen, report: { is: "absent" } as const };
-  expect(plan(cluster(300, "Done", ["drover.dev/cluster-namespace"]), later, NOW)).toEqual({
-    conditions: [{ type: "TornDown", status: "True", reason: "Done", message: "" }],
-    finalizer: "none",
-  });
+  expect(plan(cluster(300, "Done", ["drover.dev/cluster-namespace"]), later, NOW)).toEqual({ conditions: [], finalizer: "none" });
 });

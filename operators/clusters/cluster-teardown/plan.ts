@@ -12,8 +12,8 @@ const OWN_FINALIZER = `${GROUP}/cluster-teardown`;
 export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<never> {
   const { deletionTimestamp, finalizers = [] } = cluster.metadata;
   if (!deletionTimestamp) return { conditions: [], finalizer: "hold" };
-  // How it ended is reported already, and stays. The report and the registration, which go next, say nothing new about it.
-  if (!finalizers.includes(OWN_FINALIZER)) return { conditions: reported(cluster), finalizer: "none" };
+  // How it ended is reported already. The report and the registration, which go next, say nothing new about it.
+  if (!finalizers.includes(OWN_FINALIZER)) return { conditions: [], finalizer: "none" };
   const { registration, report, lease, graceSeconds } = observed;
   const unreadable = [registration, report, lease].find((reading) => reading.is === "unreadable");
   if (unreadable) return { conditions: [tornDown("Unknown", "Unreadable", unreadable.because)], finalizer: "hold" };
@@ -43,11 +43,6 @@ const LEFT =
   "and the ValidatingAdmissionPolicies drover-*. To remove them: kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies," +
   "clusterrolebindings,clusterroles -l app.kubernetes.io/managed-by=drover; kubectl delete rolebindings -A -l app.kubernetes.io/managed-by=drover; " +
   "kubectl delete namespace drover-system";
-
-function reported({ status }: Cluster): readonly ConditionIntent[] {
-  const found = status?.conditions?.find(({ type }) => type === TornDown.type);
-  return found === undefined ? [] : [{ type: found.type, status: found.status, reason: found.reason, message: found.message }];
-}
 
 /** The result is reported first, and the finalizer released in the next pass: nobody can read the status of an object that is gone. */
 function last(cluster: Cluster, condition: ConditionIntent): Plan<never> {
