@@ -5,7 +5,7 @@ import type { CacheOptions } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, Node, RoleBinding } from "../lib/kube/core.ts";
 import type { Log } from "../lib/kube/log.ts";
-import type { Kind, KubeObject } from "../lib/kube/object.ts";
+import { type Kind, type KubeObject, selectorOf } from "../lib/kube/object.ts";
 import type { EffectTable } from "../lib/reconcile/effects.ts";
 import type { ManagerOptions } from "../lib/reconcile/manager.ts";
 import type { AnyReconciler } from "../lib/reconcile/pass.ts";
@@ -65,9 +65,7 @@ export function managerOptions(parts: AgentParts): Omit<ManagerOptions, "metrics
 }
 
 function cacheOptions(cluster: string): KindOptions {
-  const labelSelector = Object.entries(MANAGED_BY)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
+  const labelSelector = selectorOf(MANAGED_BY);
   return new Map([
     cached(AccessSet, { namespace: clusterNamespace(cluster) }),
     cached(Namespace, { transform: withoutBallast }),

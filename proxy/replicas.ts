@@ -6,6 +6,7 @@ import type { KubeClient } from "../lib/kube/client.ts";
 import { Lease } from "../lib/kube/core.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
 import { describe, type Log } from "../lib/kube/log.ts";
+import { selectorOf } from "../lib/kube/object.ts";
 
 const LABELS = { "app.kubernetes.io/name": "proxy", "app.kubernetes.io/part-of": "drover" };
 const RENEW_MS = 5_000;
@@ -42,10 +43,7 @@ export class Replicas {
     this.#own = own;
     this.#log = log;
     this.#names = [own];
-    const labelSelector = Object.entries(LABELS)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(",");
-    this.#leases = new Cache(hub, Lease, { namespace: PROXY_NAMESPACE, labelSelector, log });
+    this.#leases = new Cache(hub, Lease, { namespace: PROXY_NAMESPACE, labelSelector: selectorOf(LABELS), log });
     this.#leases.onChange((now, before) => {
       if (now !== undefined) this.#seen.set(now.metadata.name, performance.now());
       else if (before !== undefined) this.#seen.delete(before.metadata.name);

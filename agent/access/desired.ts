@@ -1,7 +1,6 @@
 // What to write so that the managed cluster holds exactly the desired objects: pure. The applier skips what is as desired already.
 import type { RbacBinding, RbacRole } from "../../lib/access/render.ts";
-import type { KubeObject, ObjectRef, PolicyRule } from "../../lib/kube/object.ts";
-import { keyOf } from "../../lib/kube/object.ts";
+import { type KubeObject, type ObjectRef, type PolicyRule, refOf } from "../../lib/kube/object.ts";
 import { grants } from "../../lib/reconcile/drift.ts";
 
 export type Desired = RbacRole | RbacBinding;
@@ -69,12 +68,6 @@ export function writesFor(situation: Situation): Writes {
   const isRole = ({ kind }: ObjectRef): boolean => kind === "ClusterRole";
   return { remove: surplus.filter((ref) => !isRole(ref)), apply, removeLast: surplus.filter(isRole), held };
 }
-
-/** With the UID: somebody else's object that takes the name meanwhile is left alone. */
-export const refOf = (object: KubeObject): ObjectRef & { readonly uid?: string } => {
-  const { apiVersion, kind, metadata } = object;
-  return { apiVersion, kind, ...keyOf(object), ...(metadata.uid !== undefined && { uid: metadata.uid }) };
-};
 
 /** As much of what is wanted as is there already; undefined when that is nothing. Gives the same object back when that is all of it. */
 function restricted<T extends Desired>(wanted: T, live: KubeObject | undefined): T | undefined {

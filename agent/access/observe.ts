@@ -6,7 +6,7 @@ import { MANAGED_BY } from "../../lib/access/names.ts";
 import { INVENTORY_LABEL } from "../../lib/access/render.ts";
 import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
-import type { Kind, KubeObject, ObjectMeta } from "../../lib/kube/object.ts";
+import { hasLabels, type Kind, type KubeObject, type ObjectMeta } from "../../lib/kube/object.ts";
 import type { Reader } from "../../lib/reconcile/contract.ts";
 import { UnreadableError } from "../../lib/reconcile/reader.ts";
 import { groupsOf, IMPERSONATOR_ROLE } from "./impersonator.ts";
@@ -28,14 +28,14 @@ export function seenSet({ metadata, spec }: AccessSet): SeenSet {
 }
 
 export function seenTemplate({ metadata, spec, status }: ClusterRoleTemplate): SeenTemplate {
-  const judgement = status?.conditions?.find(({ type }) => type === "Accepted")?.status;
+  const accepted = status?.conditions?.find(({ type }) => type === "Accepted")?.status;
   return {
     name: metadata.name,
     ...versionOf(metadata, status?.history ?? []),
     ...(status?.restoreAcceptedAt === undefined ? {} : { acceptedAt: status.restoreAcceptedAt }),
     context: spec.context,
     // Unknown: the hub could not evaluate it again, which is no order to revoke. Of a template that is refused there are no rules any more.
-    accepted: judgement === "True" || (judgement === "Unknown" && status?.rules !== undefined),
+    accepted: accepted === "True" || (accepted === "Unknown" && status?.rules !== undefined),
     rules: status?.rules ?? [],
     capabilities: status?.capabilities ?? [],
     ...(spec.externalClusterRole === undefined ? {} : { externalClusterRole: spec.externalClusterRole }),
@@ -58,8 +58,7 @@ export function managedNamespace({ metadata }: Namespace): ManagedNamespace {
 }
 
 /** Whether an object is one of Drover's, by its label. */
-const isManaged = ({ metadata: { labels } }: KubeObject): boolean =>
-  Object.entries(MANAGED_BY).every(([name, value]) => labels?.[name] === value);
+const isManaged = (object: KubeObject): boolean => hasLabels(object, MANAGED_BY);
 
 /** Of ClusterRoles that are not Drover's, what tells a pass that one came, changed or went, and what would spoil one in our place. */
 export function withoutUnmanagedRules(role: ClusterRole): ClusterRole {

@@ -25,7 +25,7 @@ const decision = (state: Decision["state"]): Decision => ({
   held: 0,
 });
 const outcome = (results: readonly WriteResult[], state: Decision["state"] = "in force") =>
-  outcomeOf(decision(state), results, { settled: true, namespaces: [], groups: new Set(["g"]) });
+  outcomeOf(decision(state), results, { settled: true, projectOf: () => undefined, groups: new Set(["g"]) });
 
 const FORBIDDEN = error(403, "Forbidden");
 

@@ -1,8 +1,7 @@
 // What came of the writes of a pass over the access, as the hub and the rest of the agent are to know it.
 import { lastEpoch } from "../../lib/access/lineage.ts";
-import { LABEL } from "../../lib/access/names.ts";
 import { groupsIn } from "../../lib/access/render.ts";
-import type { ManagedNamespace, Refused } from "../../lib/access/render-namespaces.ts";
+import type { Refused } from "../../lib/access/render-namespaces.ts";
 import { type ApiError, isNotFound } from "../../lib/kube/client.ts";
 import { Namespace } from "../../lib/kube/core.ts";
 import { describe } from "../../lib/kube/log.ts";
@@ -29,7 +28,8 @@ export interface Outcome {
 export interface Before {
   /** The agent had been through everything before: what it did not make is drift. */
   readonly settled: boolean;
-  readonly namespaces: readonly ManagedNamespace[];
+  /** The project that a namespace is labelled with. */
+  readonly projectOf: (namespace: string) => string | undefined;
   /** The groups that the impersonator may pass on now. */
   readonly groups: ReadonlySet<string>;
 }
@@ -38,7 +38,7 @@ export interface Before {
 export function outcomeOf({ state, known, rendered, held }: Decision, results: readonly WriteResult[], before: Before): Outcome {
   const errors = results.filter(({ error }) => error !== undefined);
   const failed = errors.some((one) => !isRefused(one));
-  const refused = errors.filter((one) => isRefused(one) && !isGone(one)).map((one) => refusedOf(one, before.namespaces));
+  const refused = errors.filter((one) => isRefused(one) && !isGone(one)).map((one) => refusedOf(one, before.projectOf));
   const rbac = results.filter(({ write }) => write === "apply" || write === "remove");
   // What is to go from the cluster is not done while it stands, whatever is known of the groups.
   const reported = state === "teardown" ? refused : withoutFixedGroups(refused, groupsIn(setsInForce(known)), before.groups);
@@ -62,10 +62,10 @@ const isGone = ({ write, error }: WriteResult): boolean =>
   isNotFound(error) &&
   (write === "patch" || ((error as ApiError).details as { readonly kind?: string } | undefined)?.kind === "namespaces");
 
-function refusedOf({ object, error }: WriteResult, namespaces: readonly ManagedNamespace[]): Refused {
+function refusedOf({ object, error }: WriteResult, projectOf: Before["projectOf"]): Refused {
   const message = describe(error);
   if (object.kind !== Namespace.kind) return { object: objectKey(object), message };
-  const project = namespaces.find(({ name }) => name === object.name)?.labels[LABEL.project];
+  const project = projectOf(object.name);
   return { object: `Namespace ${object.name}`, message, ...(project !== undefined && { project }) };
 }
 

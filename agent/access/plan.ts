@@ -2,9 +2,9 @@ import { CLUSTER_SET, LABEL, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE } from "..
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
 import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
 import { Namespace } from "../../lib/kube/core.ts";
-import type { KubeObject, ObjectRef } from "../../lib/kube/object.ts";
+import { type KubeObject, type ObjectRef, refOf } from "../../lib/kube/object.ts";
 import type { Effect, Patch, Plan } from "../../lib/reconcile/contract.ts";
-import { refOf, writesFor } from "./desired.ts";
+import { writesFor } from "./desired.ts";
 import { impersonatorBinding, impersonatorRole } from "./impersonator.ts";
 import { advance, goesOn, isTeardown, type Known, type SeenSet, type SeenTemplate, setsInForce, type Versions } from "./known.ts";
 import type { State } from "./state.ts";

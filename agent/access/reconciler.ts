@@ -5,19 +5,11 @@
 // so that it goes on while the hub is away.
 import { AccessSet } from "../../crds/v1alpha1/accessset.ts";
 import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts";
-import { CLUSTER_SET, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
+import { CLUSTER_SET, LABEL, PROJECT_UID_ANNOTATION } from "../../lib/access/names.ts";
 import { ClusterRole, ClusterRoleBinding, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { Log } from "../../lib/kube/log.ts";
-import type { Kind, KubeObject } from "../../lib/kube/object.ts";
-import {
-  type Plan,
-  type Predicate,
-  type Reader,
-  type Reconciler,
-  SINGLETON,
-  type WriteResult,
-  watchAll,
-} from "../../lib/reconcile/contract.ts";
+import type { KubeObject } from "../../lib/kube/object.ts";
+import { type Plan, predicate, type Reader, type Reconciler, SINGLETON, type WriteResult, watchAll } from "../../lib/reconcile/contract.ts";
 import type { Trigger } from "../../lib/reconcile/shared.ts";
 import type { AccessMemory } from "./memory.ts";
 import { impersonatedGroups, managedNamespace, managedOf, observe, versionOfSet, versionThatCounts } from "./observe.ts";
@@ -44,8 +36,8 @@ export function access(options: AccessOptions): Reconciler<KubeObject, Observed,
     name: "agent-access",
     subject: SINGLETON,
     watches: [
-      watchAll(AccessSet as Kind<KubeObject>, { optional: true }),
-      watchAll(ClusterRoleTemplate as Kind<KubeObject>, { optional: true }),
+      watchAll(AccessSet, { optional: true }),
+      watchAll(ClusterRoleTemplate, { optional: true }),
       watchAll(Namespace, { side: "target" }),
     ],
     triggers: [guards, memory.hubAheadMs, memory.clusterScoped, memory.corrected],
@@ -111,8 +103,11 @@ class Results {
     this.#logOnce(decision);
     if (decision.state !== "in force" && decision.state !== "teardown") return undefined;
     const settled = memory.settled || memory.wasSettled;
-    const { namespaces } = managedOf(read, memory);
-    const outcome = outcomeOf(decision, writes, { settled, namespaces, groups: memory.groups });
+    const projectOf = (name: string): string | undefined => {
+      const namespace = read.get(Namespace, name);
+      return namespace.is === "present" ? namespace.value.metadata.labels?.[LABEL.project] : undefined;
+    };
+    const outcome = outcomeOf(decision, writes, { settled, projectOf, groups: memory.groups });
     if (outcome.revoked) onRevoked();
     if (decision.state === "teardown") {
       const [first] = outcome.refused;
@@ -146,6 +141,3 @@ class Results {
     if (state === "teardown") log.info("the hub gave this cluster up: removing everything");
   }
 }
-
-const predicate = <T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): Predicate =>
-  ({ kind, of }) as Predicate<T> as unknown as Predicate;

@@ -1,7 +1,7 @@
 // What to write so that the guard policies in this cluster are what lib/guards says. Pure.
 import { MANAGED_CLUSTER_GUARDS } from "../../lib/guards/bundle.ts";
 import { differences } from "../../lib/guards/difference.ts";
-import type { KubeObject, ObjectRef } from "../../lib/kube/object.ts";
+import { type KubeObject, refOf } from "../../lib/kube/object.ts";
 import type { Plan } from "../../lib/reconcile/contract.ts";
 
 export interface Observed {
@@ -27,13 +27,6 @@ export function plan({ live, isGivenUp }: Observed, manager: string): Plan<boole
   const { remove, apply } = correction(wanted, live, manager);
   return { ...end, remove: remove.map(refOf), apply };
 }
-
-const refOf = ({ apiVersion, kind, metadata }: KubeObject): ObjectRef => ({
-  apiVersion,
-  kind,
-  name: metadata.name,
-  ...(metadata.uid !== undefined && { uid: metadata.uid }),
-});
 
 /** `live`: the policies and bindings that there are. `manager`: who applies them. */
 export function correction(wanted: readonly KubeObject[], live: readonly KubeObject[], manager: string): Correction {

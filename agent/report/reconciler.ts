@@ -4,7 +4,7 @@
 import { ClusterReport } from "../../crds/v1alpha1/clusterreport.ts";
 import { Node } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
-import { type Predicate, type Reconciler, SINGLETON, watchAll } from "../../lib/reconcile/contract.ts";
+import { predicate, type Reconciler, SINGLETON, watchAll } from "../../lib/reconcile/contract.ts";
 import { isReady, observe, type ReportSources } from "./observe.ts";
 import { type Observed, plan, type Written } from "./plan.ts";
 
@@ -13,9 +13,9 @@ export function report(sources: ReportSources): Reconciler<KubeObject, Observed,
   return {
     name: "agent-report",
     subject: SINGLETON,
-    watches: [watchAll(Node as never, { side: "target", optional: true })],
+    watches: [watchAll(Node, { side: "target", optional: true })],
     triggers: [sources.guards, sources.memory.report, sources.memory.teardown],
-    predicates: [{ kind: Node, of: isReady } as Predicate<Node> as unknown as Predicate],
+    predicates: [predicate(Node, isReady)],
     owns: { conditions: [], kinds: [], patches: [{ kind: ClusterReport as never, side: "source" }] },
     permissions: [
       { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },

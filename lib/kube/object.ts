@@ -98,3 +98,18 @@ export const keyOf = (object: KubeObject): Key =>
 
 /** "namespace/name", or "name" for a cluster-scoped object: the form used in maps, logs and messages. */
 export const keyString = (key: Key): string => (key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`);
+
+/** With the UID where it is known: somebody else's object that takes the name meanwhile is not meant. */
+export const refOf = (object: KubeObject): ObjectRef => {
+  const { apiVersion, kind, metadata } = object;
+  return { apiVersion, kind, ...keyOf(object), ...(metadata.uid !== undefined && { uid: metadata.uid }) };
+};
+
+export const hasLabels = ({ metadata }: KubeObject, labels: Readonly<Record<string, string>>): boolean =>
+  Object.entries(labels).every(([name, value]) => metadata.labels?.[name] === value);
+
+/** As a list request takes it. */
+export const selectorOf = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type ApiError, isConflict, isInvalid, isNotFound, type KubeClient } from "../kube/client.ts";
-import { type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
+import { hasLabels, type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
 import { grants, isUndrifted } from "./drift.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { type CacheLookup, kindString, Live } from "./live.ts";
@@ -108,7 +108,8 @@ export class Applier {
       }
       if (spoilt) await this.#makeWay(kind, live, o.signal);
     }
-    const isUnknown = live !== undefined && !hasLabels(live, intent);
+    // Without the labels of the intent it is somebody else's.
+    const isUnknown = live !== undefined && !hasLabels(live, intent.metadata.labels ?? {});
     const object = await this.#send(kind, intent, live, o);
     this.#remember(intent, object.metadata.resourceVersion, o.subresource);
     this.#live.wrote(kind, object);
@@ -247,10 +248,6 @@ interface RbacFields {
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly aggregationRule?: unknown;
 }
-
-/** Whether the object carries the labels of the intent: without them it is somebody else's. */
-const hasLabels = ({ metadata: { labels = {} } }: KubeObject, { metadata }: KubeObject): boolean =>
-  Object.entries(metadata.labels ?? {}).every(([name, value]) => labels[name] === value);
 
 const idOf = (kind: { readonly apiVersion: string; readonly kind: string }, key: Key, subresource = ""): string =>
   `${kindString(kind)} ${keyString(key)} ${subresource}`;

@@ -70,11 +70,14 @@ export interface Watch<T extends KubeObject = KubeObject> {
   toSubjects(object: T, read: Reader): readonly Key[];
 }
 
+/** Kind and objects belong together, which a list of many kinds cannot say. */
+export const watch = <T extends KubeObject>(kind: Kind<T>, toSubjects: (object: T, read: Reader) => readonly Key[]): Watch =>
+  ({ kind, toSubjects }) as Watch<T> as unknown as Watch;
+
 /** For a singleton: any change of the kind enqueues it. */
-export const watchAll = (kind: Kind<KubeObject>, options: Pick<Watch, "side" | "optional"> = {}): Watch => ({
-  kind,
+export const watchAll = <T extends KubeObject>(kind: Kind<T>, options: Pick<Watch, "side" | "optional"> = {}): Watch => ({
+  ...watch(kind, () => [THE_ONE]),
   ...options,
-  toSubjects: () => [THE_ONE],
 });
 
 /** A change of an object counts when this value of it, which JSON can hold, is another one; so do its creation and its deletion. */
@@ -82,6 +85,9 @@ export interface Predicate<T extends KubeObject = KubeObject> {
   readonly kind: Kind<T>;
   of(object: T): unknown;
 }
+
+export const predicate = <T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): Predicate =>
+  ({ kind, of }) as Predicate<T> as unknown as Predicate;
 
 /** What was read: absent and unreadable are different things, and give different conditions (False, Unknown). */
 export type Reading<T> =

@@ -115,11 +115,10 @@ class Manager {
     return this.#servers[side].cacheOf(kind);
   }
 
-  /** Where this reconciler declares the kind; or, for one that only others declare, where they do. */
-  #serverOf(reconciler: AnyReconciler, kind: Kind<KubeObject>): Server | undefined {
-    const own = kindsOf(reconciler).find((declared) => kindString(declared.kind) === kindString(kind));
-    if (own !== undefined) return this.#servers[own.side];
-    return Object.values(this.#servers).find(({ cacheOf }) => cacheOf(kind) !== undefined);
+  /** Where this reconciler declares a kind; or, for one that only others declare, where they do. Asked with each read. */
+  #serversOf(reconciler: AnyReconciler): (kind: Kind<KubeObject>) => Server | undefined {
+    const own = new Map(kindsOf(reconciler).map(({ kind, side }) => [kindString(kind), this.#servers[side]]));
+    return (kind) => own.get(kindString(kind)) ?? Object.values(this.#servers).find(({ cacheOf }) => cacheOf(kind) !== undefined);
   }
 
   #add(reconciler: AnyReconciler): void {
@@ -134,10 +133,7 @@ class Manager {
         onWrite: (kind, outcome) => this.#metrics.writes.inc({ reconciler: reconciler.name, kind, outcome }),
       });
     const applier = applierAt(target);
-    const read = readerOf(
-      (kind) => this.#serverOf(reconciler, kind),
-      () => applier.applied,
-    );
+    const read = readerOf(this.#serversOf(reconciler), () => applier.applied);
     const pass = new Pass(reconciler, {
       source: { client: source.client, live: source.live, applier: source === target ? applier : applierAt(source) },
       target: { client: target.client, applier },

@@ -1,6 +1,6 @@
 import { FencedError, isConflict, isTransient, type KubeClient } from "../kube/client.ts";
 import { describe, type Log } from "../kube/log.ts";
-import { type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef } from "../kube/object.ts";
+import { type Key, type Kind, type KubeObject, keyOf, keyString, type ObjectRef, refOf } from "../kube/object.ts";
 import type { Applier } from "./applier.ts";
 import { afterFailure, unobserved } from "./conditions.ts";
 import type { Effect } from "./contract.ts";
@@ -165,12 +165,12 @@ export class Pass {
       items,
       async (item) => {
         const { outcome, corrected } = await one(item);
-        results.push({ object: refOf(item), write, outcome, corrected });
+        results.push({ object: objectOf(item), write, outcome, corrected });
       },
       {
         atOnce: this.#reconciler.owns.writesAtOnce ?? 1,
         signal,
-        onError: (item, error) => results.push({ object: refOf(item), write, outcome: "failed", corrected: false, error }),
+        onError: (item, error) => results.push({ object: objectOf(item), write, outcome: "failed", corrected: false, error }),
       },
     );
   }
@@ -242,12 +242,8 @@ export class Pass {
   }
 }
 
-const refOf = (item: ObjectRef | KubeObject | Patch): ObjectRef => {
-  if ("object" in item) return item.object;
-  if (!("metadata" in item)) return item;
-  const { apiVersion, kind } = item;
-  return { apiVersion, kind, ...keyOf(item) };
-};
+const objectOf = (item: ObjectRef | KubeObject | Patch): ObjectRef =>
+  "object" in item ? item.object : "metadata" in item ? refOf(item) : item;
 
 const besideFailed =
   (subject: KubeObject) =>

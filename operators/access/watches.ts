@@ -16,7 +16,7 @@ import { clusterNamespace, HUB, projectNamespace } from "../../lib/access/names.
 import { scopeOfNamespace } from "../../lib/access/scope.ts";
 import type { CacheOptions } from "../../lib/kube/cache.ts";
 import { type Condition, type Key, type Kind, type KubeObject, keyOf, type ObjectMeta } from "../../lib/kube/object.ts";
-import type { Predicate, Reader, Watch } from "../../lib/reconcile/contract.ts";
+import { type Predicate, predicate, type Reader, type Watch, watch } from "../../lib/reconcile/contract.ts";
 
 type TemplateBinding = ClusterRoleTemplateBinding | ProjectRoleTemplateBinding;
 type AnyBinding = TemplateBinding | GlobalRoleBinding;
@@ -158,12 +158,4 @@ function subjectIndex({ spec }: AnyBinding): readonly string[] {
 /** Kinds and their objects belong together, which a map of many kinds cannot say. */
 function indexed<T extends KubeObject>(kind: Kind<T>, indexes: Readonly<Record<string, (object: T) => readonly string[]>>) {
   return [kind, { indexes }] as unknown as readonly [Kind<KubeObject>, CacheOptions<KubeObject>];
-}
-
-function predicate<T extends KubeObject>(kind: Kind<T>, of: (object: T) => unknown): Predicate {
-  return { kind, of } as Predicate<T> as unknown as Predicate;
-}
-
-function watch<T extends KubeObject>(kind: Kind<T>, toSubjects: (object: T, read: Reader) => readonly Key[]): Watch {
-  return { kind, toSubjects } as Watch<T> as unknown as Watch;
 }

@@ -1,6 +1,6 @@
 // Evaluates whether a namespace of the hub is Drover's own, for the namespaces of clusters and of projects. Pure.
 import type { Namespace } from "../../lib/kube/core.ts";
-import type { KubeObject } from "../../lib/kube/object.ts";
+import { hasLabels, type KubeObject } from "../../lib/kube/object.ts";
 import type { Plan, Reading } from "../../lib/reconcile/contract.ts";
 
 export interface Backing {
@@ -85,7 +85,7 @@ export function heldBecause(namespaces: readonly Namespace[]): readonly string[]
  */
 function isOurs(namespace: Namespace, { adoptedUID, unmanaged, labels }: Backing): boolean {
   if (namespace.metadata.uid === adoptedUID) return true;
-  return unmanaged.length === 0 && Object.entries(labels).every(([key, value]) => namespace.metadata.labels?.[key] === value);
+  return unmanaged.length === 0 && hasLabels(namespace, labels);
 }
 
 function takenBecause(namespace: Namespace, { name, labels, unmanaged }: Backing): string {

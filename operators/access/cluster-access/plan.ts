@@ -6,7 +6,7 @@ import { factsOf } from "../../../lib/access/compile-binding.ts";
 import { type Compiled, compileCluster, revokes } from "../../../lib/access/compile-cluster.ts";
 import { type MemberParts, memberParts, removesMembers } from "../../../lib/access/members.ts";
 import { clusterNamespace, MANAGED_BY } from "../../../lib/access/names.ts";
-import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef } from "../../../lib/kube/object.ts";
+import { type KubeObject, type ObjectMeta, refOf } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { GUARDS_RETRY_MS, until } from "../status.ts";
 import type { Observed } from "./observe.ts";
@@ -26,7 +26,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
   const intents = objectsOf(cluster, result, members, observed);
   const wanted = new Set(intents.map(idOf));
   const there = [...previous, ...observed.previousMembers];
-  const remove = there.filter((object) => !wanted.has(idOf(object))).map(refTo);
+  const remove = there.filter((object) => !wanted.has(idOf(object))).map(refOf);
   if (cluster.metadata.deletionTimestamp) {
     // Nothing can be created in a namespace that is being deleted: only objects that still exist are updated.
     const existing = new Set(there.map(idOf));
@@ -100,11 +100,6 @@ function conditionOf({ withheld, leftOut }: Compiled, { guards }: Observed): Con
 function requeueAfter(cluster: Cluster, { withheld, nextEnd }: Compiled, now: Date): Pick<Plan<never>, "requeueAfter"> {
   if (withheld > 0 && !isPaused(cluster)) return { requeueAfter: { ms: GUARDS_RETRY_MS, because: "grants wait for the hub's guards" } };
   return until(nextEnd, now, "the first end date");
-}
-
-function refTo(object: KubeObject): ObjectRef {
-  const { apiVersion, kind, metadata } = object;
-  return { apiVersion, kind, ...keyOf(object), ...(metadata.uid !== undefined && { uid: metadata.uid }) };
 }
 
 function compiled(

@@ -4,7 +4,7 @@ import { type Cluster, Registered } from "../../../crds/v1alpha1/cluster.ts";
 import { type ClusterRegistration, Registered as OnRecord } from "../../../crds/v1alpha1/clusterregistration.ts";
 import { GROUP, HUB } from "../../../lib/access/names.ts";
 import type { Secret } from "../../../lib/kube/core.ts";
-import type { KubeObject, ObjectRef } from "../../../lib/kube/object.ts";
+import { refOf } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
 import type { Observed } from "./observe.ts";
 
@@ -43,7 +43,7 @@ export function plan(cluster: Cluster, observed: Observed, now: Date): Plan<neve
   const conditions = [conditionOf(cluster, found)];
   if (!ownNamespace) return { conditions, finalizer: "none" };
 
-  const subject = refTo(cluster);
+  const subject = refOf(cluster);
   if (found?.status?.publicKey) {
     const effects: readonly RetireRegistration[] = secret ? [{ type: "retire-registration", subject }] : [];
     return { conditions, effects, finalizer: "none" };
@@ -84,7 +84,3 @@ const condition = (status: ConditionIntent["status"], reason: ReasonOf<typeof Re
 });
 
 const digest = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
-
-function refTo({ apiVersion, kind, metadata: { name, uid } }: KubeObject): ObjectRef {
-  return { apiVersion, kind, name, ...(uid !== undefined && { uid }) };
-}
