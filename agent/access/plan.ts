@@ -1,11 +1,11 @@
 import { CLUSTER_SET, LABEL, PROJECT_UID_ANNOTATION, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { groupsIn, type Rendered, render } from "../../lib/access/render.ts";
 import type { ManagedNamespace } from "../../lib/access/render-namespaces.ts";
+import { impersonatorBinding, impersonatorRole } from "../../lib/components/impersonator.ts";
 import { Namespace } from "../../lib/kube/core.ts";
 import { type KubeObject, type ObjectRef, refOf } from "../../lib/kube/object.ts";
 import type { Effect, Patch, Plan } from "../../lib/reconcile/contract.ts";
 import { writesFor } from "./desired.ts";
-import { impersonatorBinding, impersonatorRole } from "./impersonator.ts";
 import { advance, goesOn, isTeardown, type Known, type SeenSet, type SeenTemplate, setsInForce, type Versions } from "./known.ts";
 import type { State } from "./state.ts";
 
@@ -84,7 +84,7 @@ export function plan(_one: KubeObject, observed: Observed, now: Date): Plan<Deci
   const rendered = renderKnown(seen.known, observed, atHub);
   const { held, ...writes } = writesFor({
     roles: [impersonatorRole(groupsIn(setsInForce(seen.known))), ...rendered.roles],
-    bindings: [impersonatorBinding(SYSTEM_NAMESPACE), ...rendered.bindings].sort(byKind),
+    bindings: [impersonatorBinding, ...rendered.bindings].sort(byKind),
     inventory: observed.inventory,
     applied: observed.applied,
     live: observed.live,

@@ -1,9 +1,7 @@
 // Who a tunnelled request is for, checked again at the last door before the cluster: the hub may be wrong, or no longer itself.
 import { EVERYONE, GROUP_PREFIX, USER_PREFIX } from "../../lib/access/names.ts";
+import { EXTRA_KEYS } from "../../lib/components/impersonator.ts";
 import type { RequestHead } from "../../lib/tunnel/head.ts";
-
-/** Keys of extra information that the impersonator may pass on: its ClusterRole names each of them. */
-export const EXTRA_KEYS: readonly string[] = ["drover.dev/cluster", "drover.dev/provider", "drover.dev/token"];
 
 /** What a header may carry unchanged through any HTTP implementation: printable ASCII, no space at either end. */
 const CLEAN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { impersonatorBinding, impersonatorRole } from "../../lib/components/impersonator.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { ClusterRole, ClusterRoleBinding, ConfigMap, Namespace, RoleBinding } from "../../lib/kube/core.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
@@ -11,7 +12,6 @@ import { Session } from "../../lib/tunnel/session.ts";
 import type { Stream } from "../../lib/tunnel/stream.ts";
 import { startManagedCluster, type TestManagedCluster } from "../../test/managed-cluster.ts";
 import { until } from "../../test/until.ts";
-import { impersonatorBinding, impersonatorRole } from "../access/impersonator.ts";
 import { requestInfo } from "../streams/request-info.ts";
 import { reviewAt } from "../streams/review.ts";
 import { StreamTable } from "../streams/table.ts";
@@ -33,7 +33,7 @@ let stop: AbortController;
 
 beforeAll(async () => {
   managed = await startManagedCluster();
-  for (const object of [impersonatorRole([DEVS, OPS]), impersonatorBinding("drover-system")]) {
+  for (const object of [impersonatorRole([DEVS, OPS]), impersonatorBinding]) {
     await managed.admin.apply<KubeObject>(object.kind === "ClusterRole" ? ClusterRole : ClusterRoleBinding, object, {
       fieldManager: "test",
     });

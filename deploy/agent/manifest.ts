@@ -1,7 +1,7 @@
 // What the owner of a cluster applies to make it a managed cluster: the agent, its accounts, and all the permissions that they ever have.
 // Pure; `kubectl drover import` prints it.
 import { encodeGroup } from "../../lib/access/group-name.ts";
-import { EVERYONE, groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { type AccountName, GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { HEALTH_PORT, labelsOf } from "../pod.ts";
@@ -41,7 +41,7 @@ export function agentManifest(input: AgentManifestInput): readonly KubeObject[] 
     ceilingBinding(input.ceiling),
     ...guardProbe(),
     // With cluster-admin the agent writes this role itself, for the groups of its sets; with a lower ceiling RBAC does not allow that.
-    ...(input.ceiling === UNBOUNDED ? [] : impersonatorPermissions([EVERYONE, ...input.groups.map(groupOf)])),
+    ...(input.ceiling === UNBOUNDED ? [] : impersonatorPermissions(input.groups.map(groupOf))),
     configMap(input),
     registrationSecret(input.registrationToken),
     agentDeployment(input.image),

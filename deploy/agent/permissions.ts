@@ -1,6 +1,7 @@
 // The permissions of the agent's accounts in a managed cluster. No `escalate` and no `bind`: what the agent grants it must hold, by the ceiling.
-import { AGENT_BASE_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
-import { GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
+import { AGENT_BASE_ROLE, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { GUARD_PROBE } from "../../lib/components/components.ts";
+import { impersonatorBinding, impersonatorRole } from "../../lib/components/impersonator.ts";
 import { bindingOf, PART_OF, roleAndBinding } from "../../lib/components/rbac.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { rules } from "./rules.ts";
@@ -31,18 +32,8 @@ export const probePermissions = (): readonly KubeObject[] =>
     ],
   });
 
-/** As the agent itself would write it, so that it finds nothing to change. */
-export const impersonatorPermissions = (groups: readonly string[]): readonly KubeObject[] =>
-  roleAndBinding({
-    name: `drover:${IMPERSONATOR}`,
-    account: IMPERSONATOR,
-    rules: [
-      { apiGroups: [""], resources: ["users"], verbs: ["impersonate"] },
-      { apiGroups: [""], resources: ["groups"], resourceNames: [...new Set(groups)].sort(), verbs: ["impersonate"] },
-      {
-        apiGroups: ["authentication.k8s.io"],
-        resources: ["uids", "userextras/drover.dev/cluster", "userextras/drover.dev/provider", "userextras/drover.dev/token"],
-        verbs: ["impersonate"],
-      },
-    ],
-  }).map((object) => ({ ...object, metadata: { ...object.metadata, labels: MANAGED_BY } }));
+/** The same that the agent would write. */
+export const impersonatorPermissions = (groups: readonly string[]): readonly KubeObject[] => [
+  impersonatorRole(groups),
+  impersonatorBinding,
+];

@@ -1,6 +1,6 @@
 // Roles and bindings for Drover's own accounts, from the rules that code declares. Pure.
 import { SYSTEM_NAMESPACE } from "../access/names.ts";
-import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "../kube/core.ts";
+import type { ClusterRole, RbacSubject, Role, RoleBinding, RoleRef } from "../kube/core.ts";
 import type { ObjectMeta, PolicyRule } from "../kube/object.ts";
 import type { AccountName } from "./components.ts";
 
@@ -28,17 +28,23 @@ export function roleAndBinding({ name, account, rules, namespace }: Permissions)
   return [{ apiVersion, kind, metadata, rules }, bindingOf(metadata, { kind, name }, account)];
 }
 
-/** A RoleBinding when `metadata` names a namespace, else a ClusterRoleBinding. */
-export const bindingOf = (
+export type AccountBinding<K extends RoleRef["kind"]> = RoleBinding & {
+  readonly roleRef: { readonly kind: K };
+  readonly subjects: readonly RbacSubject[];
+};
+
+/** A RoleBinding when `metadata` names a namespace, else a ClusterRoleBinding. `namespace`: where the account is. */
+export const bindingOf = <K extends RoleRef["kind"]>(
   metadata: ObjectMeta,
-  role: { readonly kind: "Role" | "ClusterRole"; readonly name: string },
+  role: { readonly kind: K; readonly name: string },
   account: AccountName,
-): RoleBinding | ClusterRoleBinding => ({
+  namespace: string = SYSTEM_NAMESPACE,
+): AccountBinding<K> => ({
   apiVersion,
   kind: metadata.namespace === undefined ? "ClusterRoleBinding" : "RoleBinding",
   metadata,
   roleRef: { apiGroup: GROUP, ...role },
-  subjects: [{ kind: "ServiceAccount", name: account, namespace: SYSTEM_NAMESPACE }],
+  subjects: [{ kind: "ServiceAccount", name: account, namespace }],
 });
 
 const VERB_ORDER = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "use"];

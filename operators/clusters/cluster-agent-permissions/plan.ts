@@ -1,10 +1,10 @@
 import type { Cluster } from "../../../crds/v1alpha1/cluster.ts";
 import type { ClusterRegistration } from "../../../crds/v1alpha1/clusterregistration.ts";
-import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace, HUB_ROLE, MANAGED_BY, SYSTEM_NAMESPACE } from "../../../lib/access/names.ts";
+import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace, HUB_ROLE, MANAGED_BY } from "../../../lib/access/names.ts";
 import { agentObjects } from "../../../lib/components/agent-on-hub.ts";
-import type { ComponentName } from "../../../lib/components/components.ts";
+import { bindingOf } from "../../../lib/components/rbac.ts";
 import { fingerprint } from "../../../lib/identity/agent-key.ts";
-import { RoleBinding, ServiceAccount } from "../../../lib/kube/core.ts";
+import { ServiceAccount } from "../../../lib/kube/core.ts";
 import type { Plan, Reading } from "../../../lib/reconcile/contract.ts";
 
 export interface Observed {
@@ -22,14 +22,16 @@ export function plan(cluster: Cluster, observed: Observed): Plan<never> {
     remove,
     apply: [
       ...apply,
-      binding(namespace, "drover:agent", HUB_ROLE.clusterAgent, { name: AGENT, namespace }),
-      binding(namespace, HUB_ROLE.agentTokenMinter, HUB_ROLE.agentTokenMinter, { name: "auth", namespace: SYSTEM_NAMESPACE }),
+      bindingOf({ name: "drover:agent", namespace, labels: MANAGED_BY }, clusterRole(HUB_ROLE.clusterAgent), AGENT, namespace),
+      bindingOf({ name: HUB_ROLE.agentTokenMinter, namespace, labels: MANAGED_BY }, clusterRole(HUB_ROLE.agentTokenMinter), "auth"),
       ...agentObjects("operator-clusters", namespace),
     ],
     conditions: [],
     finalizer: "none",
   };
 }
+
+const clusterRole = (name: string) => ({ kind: "ClusterRole", name }) as const;
 
 /**
  * The account of the key that is on record. One of another key goes first, and with it all tokens that were given for that key: a new
@@ -52,19 +54,4 @@ function accountFor(namespace: string, { account, registration }: Observed): Req
   // Nothing in the hub runs as this account: no pod is to get its token by itself.
   const wanted: ServiceAccount = { apiVersion, kind, metadata, automountServiceAccountToken: false };
   return { apply: [wanted], remove: [] };
-}
-
-function binding(
-  namespace: string,
-  name: string,
-  role: string,
-  to: { readonly name: ComponentName; readonly namespace: string },
-): RoleBinding {
-  return {
-    apiVersion: RoleBinding.apiVersion,
-    kind: RoleBinding.kind,
-    metadata: { name, namespace, labels: MANAGED_BY },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
-    subjects: [{ kind: "ServiceAccount", ...to }],
-  };
 }
