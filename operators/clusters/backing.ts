@@ -50,6 +50,16 @@ export function evaluateBacking(backing: Backing): BackingResult {
   return { is: "Ready", status: { namespaceUID: uid }, apply };
 }
 
+/** Keeps the namespace of a subject that is not being deleted, and reports it in the condition of this type. */
+export function keepBacking(backing: Backing, type: string): Plan<Status> {
+  const result = evaluateBacking(backing);
+  const { apply, status, is: reason } = result;
+  if (result.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
+  const condition = { type, status: result.is === "Unreadable" ? "Unknown" : "False", reason, message: result.message } as const;
+  // Drover does not delete a namespace of somebody else.
+  return { apply, status, conditions: [condition], finalizer: result.is === "NameTaken" ? "none" : "hold" };
+}
+
 /**
  * What to do about the namespace of a subject that is being deleted: it is deleted too, if it is Drover's. `until`: the finalizer is released
  * once the namespace is gone, or already while it is being deleted, where another reconciler waits for its end.

@@ -2,7 +2,7 @@ import { type Cluster, NamespaceReady } from "../../../crds/v1alpha1/cluster.ts"
 import { clusterNamespace, GROUP, LABEL } from "../../../lib/access/names.ts";
 import type { KubeObject } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Effect, Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, evaluateBacking, heldBecause, removeBacking, type Status } from "../backing.ts";
+import { type Backing, heldBecause, keepBacking, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
 
 /**
@@ -45,13 +45,7 @@ export function plan(cluster: Cluster, observed: Observed): Plan<Status> {
       ...(projectNamespaces.length > 0 && { finalizer: "hold" }),
     };
   }
-  const { type } = NamespaceReady;
-  const result = evaluateBacking(backing);
-  const { apply, status, is: reason } = result;
-  if (result.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
-  const condition = { type, status: result.is === "Unreadable" ? "Unknown" : "False", reason, message: result.message } as const;
-  // Drover does not delete a namespace of somebody else.
-  return { apply, status, conditions: [condition], finalizer: result.is === "NameTaken" ? "none" : "hold" };
+  return keepBacking(backing, NamespaceReady.type);
 }
 
 /** What holds a cluster that is being deleted. */

@@ -2,7 +2,7 @@ import { NamespaceReady, type Project } from "../../../crds/v1alpha1/project.ts"
 import { LABEL, projectNamespace } from "../../../lib/access/names.ts";
 import { scopeOfNamespace } from "../../../lib/access/scope.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
-import { type Backing, evaluateBacking, heldBecause, removeBacking, type Status } from "../backing.ts";
+import { type Backing, heldBecause, keepBacking, removeBacking, type Status } from "../backing.ts";
 import type { Observed } from "./observe.ts";
 
 export function plan(project: Project, { cluster, namespace, unmanaged }: Observed): Plan<Status> {
@@ -49,11 +49,7 @@ export function plan(project: Project, { cluster, namespace, unmanaged }: Observ
       finalizer: held(adoptedUID),
     };
   }
-  const result = evaluateBacking(backing);
-  const { apply, status, is: reason } = result;
-  if (result.is === "Ready") return { apply, status, conditions: [{ type, status: "True", reason, message: "" }], finalizer: "hold" };
-  const condition = { type, status: result.is === "Unreadable" ? "Unknown" : "False", reason, message: result.message } as const;
-  return { apply, status, conditions: [condition], finalizer: result.is === "NameTaken" ? "none" : "hold" };
+  return keepBacking(backing, type);
 }
 
 /** What holds a project that is being deleted. */
