@@ -1,6 +1,7 @@
 // The Deployment of a component, on the hub or in a managed cluster. Its pods meet the Pod Security level `restricted`. Pure.
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { COMPONENTS, type ComponentName } from "../lib/components/components.ts";
+import { PART_OF } from "../lib/components/rbac.ts";
 import type { KubeObject } from "../lib/kube/object.ts";
 
 export const HEALTH_PORT = 8081;
@@ -33,8 +34,8 @@ export interface DeploymentInput {
 /** On Deployments: operator, server or agent. A command can select all components of a type by it. */
 const TYPE_LABEL = "app.kubernetes.io/component";
 
-export const labelsOf = (name: string) => ({ "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "drover" });
 export const selectorOf = (name: string) => ({ "app.kubernetes.io/name": name });
+export const labelsOf = (name: string) => ({ ...selectorOf(name), ...PART_OF });
 
 export function deployment(input: DeploymentInput): KubeObject {
   const { component, name, files } = input;

@@ -3,6 +3,7 @@
 import { encodeGroup } from "../../lib/access/group-name.ts";
 import { groupSubject, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { type AccountName, GUARD_PROBE, IMPERSONATOR } from "../../lib/components/components.ts";
+import { PART_OF } from "../../lib/components/rbac.ts";
 import type { KubeObject } from "../../lib/kube/object.ts";
 import { HEALTH_PORT, labelsOf } from "../pod.ts";
 import { AGENT_DEPLOYMENT, agentDeployment } from "./deployment.ts";
@@ -58,7 +59,7 @@ export const systemNamespace = (): KubeObject => ({
   metadata: {
     name: SYSTEM_NAMESPACE,
     labels: {
-      "app.kubernetes.io/part-of": "drover",
+      ...PART_OF,
       "pod-security.kubernetes.io/enforce": "restricted",
       "pod-security.kubernetes.io/enforce-version": "latest",
       "pod-security.kubernetes.io/warn": "restricted",

@@ -6,7 +6,7 @@ import type { Generator } from "./file.ts";
 
 const FILE = "deploy/agent/rules.ts";
 
-export const agentRoleRules = {
+const agentRoleRules = {
   cluster: mergedRules([...reconcilers.flatMap((reconciler) => reconciler.permissions), ...permissions]),
   namespaced: mergedRules(namespacedPermissions),
 };

@@ -11,8 +11,6 @@ import type { DescribedReconciler, ReconcilersOf } from "./architecture.ts";
 import type { Declaration, Declared } from "./rbac.ts";
 
 interface Declaring extends Declared {
-  /** The file that declares it. */
-  readonly source: string;
   readonly reconcilers?: readonly (DescribedReconciler & { readonly permissions: readonly PolicyRule[] })[];
 }
 

@@ -14,6 +14,16 @@ export interface Generator {
   files(): readonly GeneratedFile[];
 }
 
+/** The kustomization of a folder, with these files of it as resources. `more`: further fields. */
+export const kustomizationFile = (
+  folder: string,
+  source: string,
+  { resources, ...more }: { readonly resources: readonly string[] } & object,
+) =>
+  yamlFile(`${folder}/kustomization.yaml`, source, [
+    { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources, ...more },
+  ]);
+
 /** Several objects as one YAML file that says where it comes from. */
 export function yamlFile(path: string, source: string, objects: readonly unknown[]): GeneratedFile {
   const documents = objects.map((object) => dump(object, { lineWidth: 140, noRefs: true }));

@@ -1,8 +1,9 @@
 // deploy/bases/guards: the hub's admission policies as YAML, and the account that tests whether they refuse.
 import { guardProbe } from "../../deploy/agent/manifest.ts";
 import { GUARD_HISTORY, SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
+import { PART_OF } from "../../lib/components/rbac.ts";
 import { HUB_GUARDS } from "../../lib/guards/bundle.ts";
-import { type Generator, yamlFile } from "./file.ts";
+import { type Generator, kustomizationFile, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/guards";
 
@@ -15,12 +16,10 @@ export const guards: Generator = {
       {
         apiVersion: "v1",
         kind: "ConfigMap",
-        metadata: { name: GUARD_HISTORY, namespace: SYSTEM_NAMESPACE, labels: { "app.kubernetes.io/part-of": "drover" } },
+        metadata: { name: GUARD_HISTORY, namespace: SYSTEM_NAMESPACE, labels: PART_OF },
       },
     ]),
     yamlFile(`${FOLDER}/probe.yaml`, "deploy/agent/manifest.ts", guardProbe()),
-    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/guards.ts", [
-      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["guards.yaml", "history.yaml", "probe.yaml"] },
-    ]),
+    kustomizationFile(FOLDER, "tools/generators/guards.ts", { resources: ["guards.yaml", "history.yaml", "probe.yaml"] }),
   ],
 };

@@ -5,7 +5,7 @@ import { type AgentPermission, agentRules } from "../../lib/components/agent-on-
 import { mergedRules, PART_OF } from "../../lib/components/rbac.ts";
 import type { ClusterRole } from "../../lib/kube/core.ts";
 import type { PolicyRule } from "../../lib/kube/object.ts";
-import { type Generator, yamlFile } from "./file.ts";
+import { type Generator, kustomizationFile, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/roles";
 
@@ -14,9 +14,7 @@ export const hubRoles: Generator = {
   files: () => [
     yamlFile(`${FOLDER}/agents.yaml`, "lib/components/agent-on-hub.ts", agentRoles()),
     yamlFile(`${FOLDER}/auth.yaml`, "auth/permissions.ts", [role(HUB_ROLE.agentTokenMinter, clusterNamespacePermissions)]),
-    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/hub-roles.ts", [
-      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["agents.yaml", "auth.yaml"] },
-    ]),
+    kustomizationFile(FOLDER, "tools/generators/hub-roles.ts", { resources: ["agents.yaml", "auth.yaml"] }),
   ],
 };
 

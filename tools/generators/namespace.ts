@@ -1,7 +1,7 @@
 // deploy/bases/namespace: drover-system, which is the same as in the manifest of a managed cluster, and the namespace of the proxies' Leases.
 import { systemNamespace } from "../../deploy/agent/manifest.ts";
 import { PROXY_NAMESPACE } from "../../lib/access/names.ts";
-import { type Generator, yamlFile } from "./file.ts";
+import { type Generator, kustomizationFile, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/namespace";
 
@@ -12,8 +12,6 @@ export const namespace: Generator = {
     yamlFile(`${FOLDER}/proxies.yaml`, "tools/generators/namespace.ts", [
       { ...systemNamespace(), metadata: { ...systemNamespace().metadata, name: PROXY_NAMESPACE } },
     ]),
-    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/namespace.ts", [
-      { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources: ["namespace.yaml", "proxies.yaml"] },
-    ]),
+    kustomizationFile(FOLDER, "tools/generators/namespace.ts", { resources: ["namespace.yaml", "proxies.yaml"] }),
   ],
 };

@@ -4,7 +4,7 @@ import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../../lib/components/components.ts";
 import { mergedRules, PART_OF, roleAndBinding } from "../../lib/components/rbac.ts";
 import type { KubeObject, PolicyRule } from "../../lib/kube/object.ts";
-import { type Generator, yamlFile } from "./file.ts";
+import { type Generator, kustomizationFile, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/rbac";
 
@@ -13,25 +13,19 @@ export interface Declared {
   readonly reconcilers?: readonly { readonly permissions: readonly PolicyRule[] }[];
   readonly permissions?: readonly PolicyRule[];
   readonly namespacedPermissions?: Readonly<Record<string, readonly PolicyRule[]>>;
+  /** The file that declares it. */
+  readonly source: string;
 }
 
 export interface Declaration extends Declared {
   readonly name: HubComponentName;
-  /** The file that declares it. */
-  readonly source: string;
 }
 
 export const rbac = (declarations: readonly Declaration[]): Generator => ({
   owns: [FOLDER],
   files: () => [
     ...declarations.map((declaration) => yamlFile(`${FOLDER}/${declaration.name}.yaml`, declaration.source, rbacOf(declaration))),
-    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/rbac.ts", [
-      {
-        apiVersion: "kustomize.config.k8s.io/v1beta1",
-        kind: "Kustomization",
-        resources: declarations.map(({ name }) => `${name}.yaml`).sort(),
-      },
-    ]),
+    kustomizationFile(FOLDER, "tools/generators/rbac.ts", { resources: declarations.map(({ name }) => `${name}.yaml`).sort() }),
   ],
 });
 

@@ -3,7 +3,7 @@ import { configMapOf, IMAGE, settingsOf, workloadOf } from "../../deploy/hub/wor
 import { SYSTEM_NAMESPACE } from "../../lib/access/names.ts";
 import { HUB_COMPONENT_NAMES } from "../../lib/components/components.ts";
 import { PART_OF } from "../../lib/components/rbac.ts";
-import { type Generator, yamlFile } from "./file.ts";
+import { type Generator, kustomizationFile, yamlFile } from "./file.ts";
 
 const FOLDER = "deploy/bases/workloads";
 const SOURCE = "deploy/hub/workloads.ts";
@@ -17,13 +17,11 @@ export const workloads: Generator = {
       path: `${FOLDER}/config/${name}.json`,
       content: `${JSON.stringify(settingsOf(name), null, 2)}\n`,
     })),
-    yamlFile(`${FOLDER}/kustomization.yaml`, "tools/generators/workloads.ts", [kustomization()]),
+    kustomizationFile(FOLDER, "tools/generators/workloads.ts", kustomization),
   ],
 };
 
-const kustomization = () => ({
-  apiVersion: "kustomize.config.k8s.io/v1beta1",
-  kind: "Kustomization",
+const kustomization = {
   resources: HUB_COMPONENT_NAMES.map((name) => `${name}.yaml`),
   // A changed setting gives the ConfigMap another name, so that the pods are replaced.
   configMapGenerator: HUB_COMPONENT_NAMES.map((name) => ({
@@ -47,4 +45,4 @@ const kustomization = () => ({
       ],
     },
   ],
-});
+};
