@@ -25,7 +25,6 @@ const subject = object("Who is bound, as the managed cluster sees it.", {
   namespace: string("Of a ServiceAccount.", { maxLength: 63 }).optional(),
   expiresAt: time("When the agent takes it out.").optional(),
 });
-export type AccessSubject = Infer<typeof subject>;
 
 const binding = object("One template with those to whom it is granted in this scope.", {
   template: string("The ClusterRoleTemplate; agents take its rules from its status.", { maxLength: 63, minLength: 1 }),

@@ -113,5 +113,4 @@ spec: {}
 });
 export type ClusterReport = ObjectOf<typeof ClusterReport>;
 export type ReportStatus = NonNullable<ClusterReport["status"]>;
-export type ReportGuards = Infer<typeof guards>;
 export type ReportAccess = Infer<typeof access>;

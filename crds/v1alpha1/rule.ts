@@ -1,6 +1,5 @@
 // Rules and capabilities: what a template grants.
 import { array, choice, object, string } from "../schema/builders.ts";
-import type { Infer } from "../schema/schema.ts";
 
 const words = (description: string, each: string, maxLength: number, maxItems: number) =>
   array(description, string(each, { maxLength, minLength: 0 }), { maxItems });
@@ -12,7 +11,6 @@ export const policyRule = object("A rule, as in an RBAC Role.", {
   resourceNames: words("Only the objects of these names. Absent: all.", "An object's name.", 253, 100).optional(),
   verbs: array('Verbs; "*" is all.', string("A verb.", { maxLength: 63, minLength: 1 }), { maxItems: 50, minItems: 1 }),
 });
-export type TemplateRule = Infer<typeof policyRule>;
 
 /** Drover's own powers, each with a fixed meaning; no wildcard in a rule includes them. */
 export const CAPABILITIES = [

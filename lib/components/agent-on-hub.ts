@@ -70,11 +70,11 @@ export const reportedKinds = (table = AGENT_ON_HUB): readonly ReportedKind[] =>
  * namespace. A reported kind has a `spec`, which is empty.
  */
 export const agentObjects = (writer: HubComponentName, namespace: string, table = AGENT_ON_HUB): readonly KubeObject[] =>
-  agentObjectKinds(writer, table).map(({ apiVersion, kind }) => ({
-    apiVersion,
-    kind,
+  agentObjectKinds(writer, table).map((kind) => ({
+    apiVersion: kind.apiVersion,
+    kind: kind.kind,
     metadata: { name: AGENT, namespace, labels: MANAGED_BY },
-    ...(apiVersion.startsWith(`${GROUP}/`) && { spec: {} }),
+    ...(groupOf(kind) === GROUP && { spec: {} }),
   }));
 
 export const agentObjectKinds = (writer: HubComponentName, table = AGENT_ON_HUB): readonly Kind<KubeObject>[] =>

@@ -1,4 +1,4 @@
-// The clusters operator: namespaces of clusters and projects, registration and rights of agents, what a Cluster's status says.
+// The clusters operator: namespaces of clusters and projects, registration and permissions of agents, what a Cluster's status says.
 import { caFile } from "../../lib/outbound/ca-file.ts";
 import { runOperator } from "../operator.ts";
 import { type ClustersConfig, clustersConfig } from "./config.ts";
