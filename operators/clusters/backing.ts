@@ -1,6 +1,6 @@
 // Evaluates whether a namespace of the hub is Drover's own, for the namespaces of clusters and of projects. Pure.
 import type { Namespace } from "../../lib/kube/core.ts";
-import { hasLabels, type KubeObject } from "../../lib/kube/object.ts";
+import { hasLabels, type KubeObject, refOf } from "../../lib/kube/object.ts";
 import type { Plan, Reading } from "../../lib/reconcile/contract.ts";
 
 export interface Backing {
@@ -65,12 +65,11 @@ export function keepBacking(backing: Backing, type: string): Plan<Status> {
  * once the namespace is gone, or already while it is being deleted, where another reconciler waits for its end.
  */
 export function removeBacking(backing: Backing, until: "gone" | "going" = "gone"): Pick<Plan<Status>, "remove" | "finalizer"> {
-  const { found, name } = backing;
+  const { found } = backing;
   if (found.is === "unreadable") return { finalizer: "hold" };
   if (found.is === "absent" || !isOurs(found.value, backing)) return { finalizer: "release" };
-  const { uid, deletionTimestamp } = found.value.metadata;
-  if (until === "going" && deletionTimestamp !== undefined) return { finalizer: "release" };
-  return { remove: [{ apiVersion: "v1", kind: "Namespace", name, ...(uid !== undefined && { uid }) }], finalizer: "hold" };
+  if (until === "going" && found.value.metadata.deletionTimestamp !== undefined) return { finalizer: "release" };
+  return { remove: [refOf(found.value)], finalizer: "hold" };
 }
 
 /** Conditions of a namespace whose deletion needs help: finalizers remain, or objects could not be listed or deleted. */

@@ -5,6 +5,7 @@ import { agentObjects } from "../../../lib/components/agent-on-hub.ts";
 import { bindingOf } from "../../../lib/components/rbac.ts";
 import { fingerprint } from "../../../lib/identity/agent-key.ts";
 import { ServiceAccount } from "../../../lib/kube/core.ts";
+import { refOf } from "../../../lib/kube/object.ts";
 import type { Plan, Reading } from "../../../lib/reconcile/contract.ts";
 
 export interface Observed {
@@ -43,11 +44,10 @@ function accountFor(namespace: string, { account, registration }: Observed): Req
   const print = publicKey === undefined ? undefined : fingerprint(Buffer.from(publicKey, "base64"));
   const { apiVersion, kind } = ServiceAccount;
   if (account.is === "present") {
-    const { uid, annotations, deletionTimestamp } = account.value.metadata;
+    const { annotations, deletionTimestamp } = account.value.metadata;
     const madeFor = annotations?.[AGENT_KEY_ANNOTATION];
     if (deletionTimestamp !== undefined) return { apply: [], remove: [] };
-    if (madeFor !== undefined && madeFor !== print)
-      return { apply: [], remove: [{ apiVersion, kind, name: AGENT, namespace, ...(uid !== undefined && { uid }) }] };
+    if (madeFor !== undefined && madeFor !== print) return { apply: [], remove: [refOf(account.value)] };
   }
   const annotations = print === undefined ? {} : { annotations: { [AGENT_KEY_ANNOTATION]: print } };
   const metadata = { name: AGENT, namespace, labels: MANAGED_BY, ...annotations };

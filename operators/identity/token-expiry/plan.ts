@@ -1,4 +1,5 @@
 import type { Token } from "../../../crds/v1alpha1/token.ts";
+import { refOf } from "../../../lib/kube/object.ts";
 import type { Plan } from "../../../lib/reconcile/contract.ts";
 import { evaluateSession, type SessionResult } from "../../../lib/sessions/session.ts";
 import type { Observed } from "./observe.ts";
@@ -36,6 +37,4 @@ const present = <T>(reading: { readonly is: "present"; readonly value: T } | { r
 
 const keep = (): Plan<never> => ({ conditions: [], finalizer: "none" });
 
-function remove({ apiVersion, kind, metadata: { name, uid } }: Token): Plan<never> {
-  return { ...keep(), remove: [{ apiVersion, kind, name, ...(uid === undefined ? {} : { uid }) }] };
-}
+const remove = (token: Token): Plan<never> => ({ ...keep(), remove: [refOf(token)] });
