@@ -20,6 +20,7 @@ const answers: Readonly<Record<string, (req: IncomingMessage, res: ServerRespons
   "/moved": (_, res) => res.writeHead(302, { location: "/echo" }).end(),
   "/long": (_, res) => res.end("x".repeat(1001)),
   "/silent": () => {},
+  "/protocol": ({ socket }) => socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
   "/broken": (_, res) => {
     res.writeHead(200, { "content-length": "10" });
     res.write("short", () => res.destroy());
@@ -55,6 +56,10 @@ test("an answer that is too long, that breaks off, or that does not come in time
   await expect(sendRequest(`${url}/long`, route, { maxBytes: 1000 })).rejects.toThrow("longer than 1000 bytes");
   await expect(sendRequest(`${url}/broken`, route)).rejects.toThrow("aborted");
   await expect(sendRequest(`${url}/silent`, route, { timeoutMs: 200 })).rejects.toThrow("no answer within 0.2 s");
+});
+
+test("a change of protocol that nobody asked for is an error", async () => {
+  await expect(sendRequest(`${url}/protocol`, route)).rejects.toThrow("without a response");
 });
 
 test("the caller's signal ends the request, and its connection", async () => {

@@ -40,8 +40,15 @@ export function sendRequest(url: string, route: Route, request: SingleRequest = 
       signal,
       ...(path === undefined ? {} : { path }),
     });
+    // An abort counts whatever node makes of it.
+    signal.addEventListener("abort", () => fail(signal.reason as Error), { once: true });
     outgoing.on("error", fail);
+    // After an unasked-for change of protocol node closes the connection, and emits neither a response nor an error.
+    const closed = (): void => fail(new Error("the connection ended without a response"));
+    outgoing.on("close", closed);
     outgoing.on("response", (incoming) => {
+      // The request can close before the response's last bytes are read: from here on its events count.
+      outgoing.off("close", closed);
       const pieces: Buffer[] = [];
       let size = 0;
       incoming.on("data", (piece: Buffer) => {
