@@ -69,12 +69,9 @@ export class KeepAlive {
     return allowance.left >= 0;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
   /** The tunnel is over: PINGs without an answer fail. */
-  fail(error: TunnelError): void {
+  end(error: TunnelError): void {
+    clearInterval(this.#timer);
     for (const ping of this.#pings.values()) ping.reject(error);
   }
 

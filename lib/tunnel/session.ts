@@ -273,11 +273,9 @@ export class Session implements Link {
     if (this.#ended) return;
     this.#outbox.close();
     this.#ended = true;
-    this.#keepAlive.stop();
-    const streams = [...this.#streams.values()];
     const reason = error ?? new TunnelError(TunnelCode.ConnectionLost, "the tunnel has ended");
-    for (const stream of streams) stream.abort(reason);
-    this.#keepAlive.fail(reason);
+    for (const stream of [...this.#streams.values()]) stream.abort(reason);
+    this.#keepAlive.end(reason);
     // The last bytes get a moment to be sent; then the connection is closed, whatever the peer does.
     if (error === undefined) setTimeout(() => this.#duplex.destroy(), 1_000).unref();
     else setImmediate(() => this.#duplex.destroy());
