@@ -6,15 +6,12 @@ import { ClusterRoleTemplate } from "../../crds/v1alpha1/clusterroletemplate.ts"
 import { User } from "../../crds/v1alpha1/user.ts";
 import { GROUP, HUB, LABEL, PATH, SYSTEM_NAMESPACE } from "../access/names.ts";
 import { type ReportedKind, reportedKinds } from "../components/agent-on-hub.ts";
-import type { ComponentName } from "../components/components.ts";
 import type { Kind, KubeObject } from "../kube/object.ts";
-import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
+import { account, CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
 
 /** Not labelled as managed: these are part of deploy/, and the hub's agent must not treat them as its own objects. */
 const labels = { "app.kubernetes.io/part-of": "drover" };
 
-/** CEL: the request comes from this component of Drover. */
-const account = (name: ComponentName): string => `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`)}`;
 const isAgentOfNamespace = `${USER} == 'system:serviceaccount:' + request.?namespace.orValue('') + ':agent'`;
 const mayManage = mayUse(text(PATH.managedObjects));
 

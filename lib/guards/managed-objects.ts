@@ -1,7 +1,7 @@
 // RBAC that names Drover's identities, or that Drover manages, is written by the agent alone: otherwise somebody in a project could bind
 // themselves or a friend in a way that outlives their own access.
-import { MANAGED_BY, PATH, SYSTEM_NAMESPACE } from "../access/names.ts";
-import { CLEANERS, type Guard, mayUse, text, USER } from "./policy.ts";
+import { MANAGED_BY, PATH } from "../access/names.ts";
+import { account, CLEANERS, type Guard, mayUse, text } from "./policy.ts";
 
 const isOurs = (object: string): string =>
   `${object} != null && (` +
@@ -22,7 +22,7 @@ export const managedObjects: Guard = {
       operations: ["CREATE", "UPDATE", "DELETE"],
     },
   ],
-  unless: { agent: `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:agent`)}`, cleaner: CLEANERS },
+  unless: { agent: account("agent"), cleaner: CLEANERS },
   variables: {
     ours: `(${isOurs("object")}) || (${isOurs("oldObject")})`,
     namesPeople: `(${namesPeople("object")}) || (${namesPeople("oldObject")})`,

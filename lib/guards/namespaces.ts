@@ -1,7 +1,7 @@
 // Which project a namespace belongs to decides who may do what in it, so its labels are rights.
 // The subresources change labels as well as the namespace itself does, therefore all three are matched.
 import { LABEL, MANAGED_BY, PATH, PROJECT_UID_ANNOTATION, PROXY_NAMESPACE, SYSTEM_NAMESPACE, USER_PREFIX } from "../access/names.ts";
-import { type Guard, mayUse, text, USER } from "./policy.ts";
+import { account, type Guard, mayUse, text, USER } from "./policy.ts";
 
 const NEVER_IN_A_PROJECT = ["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE, PROXY_NAMESPACE];
 const POD_SECURITY = "pod-security.kubernetes.io/";
@@ -34,7 +34,7 @@ export const namespaces: Guard = {
       operations: ["CREATE", "UPDATE"],
     },
   ],
-  unless: { agent: `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:agent`)}` },
+  unless: { agent: account("agent") },
   variables: {
     old: labelsOf("oldObject"),
     now: labelsOf("object"),

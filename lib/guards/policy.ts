@@ -1,4 +1,6 @@
 // How a guard is written down: one ValidatingAdmissionPolicy and its binding, from a few lines of intent.
+import { SYSTEM_NAMESPACE } from "../access/names.ts";
+import type { ComponentName } from "../components/components.ts";
 import type { KubeObject } from "../kube/object.ts";
 
 export interface GuardRule {
@@ -72,6 +74,9 @@ export const mayUse = (path: string): string => `authorizer.path(${path}).check(
 
 /** CEL: who asks. */
 export const USER = "request.userInfo.username";
+
+/** CEL: the request comes from this component of Drover. */
+export const account = (name: ComponentName): string => `${USER} == ${text(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`)}`;
 
 /**
  * CEL: the namespace controller and the garbage collector, without whom namespaces would stay in Terminating for good. Where the controllers
