@@ -34,17 +34,19 @@ export function refuse(client: Client, refusal: Refusal): void {
   client.refuse(refusal.answer());
 }
 
+export const requestOfHttp1 = (req: IncomingMessage): RawRequest => ({
+  method: req.method ?? "",
+  url: req.url ?? "",
+  rawHeaders: req.rawHeaders,
+  peer: req.socket.remoteAddress ?? "",
+});
+
 export function clientOfHttp1(req: IncomingMessage, res: ServerResponse, pending: PendingRefusals): Client {
   req.on("error", ignore);
   res.on("error", ignore);
   const hasBody = bodyOfHttp1(req.rawHeaders);
   return {
-    request: {
-      method: req.method ?? "",
-      url: req.url ?? "",
-      rawHeaders: req.rawHeaders,
-      peer: req.socket.remoteAddress ?? "",
-    },
+    request: requestOfHttp1(req),
     body: hasBody ? req : undefined,
     sink: res,
     get responded() {

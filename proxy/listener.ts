@@ -10,7 +10,7 @@ import { type ConnectionLimits, limitConnections } from "../lib/server/connectio
 import { parserRefusal, refuseSocket } from "../lib/server/raw-answer.ts";
 import { Refusal } from "../lib/server/refusal.ts";
 import type { RawRequest } from "./admit.ts";
-import { type Client, clientOfHttp1, clientOfHttp2 } from "./client.ts";
+import { type Client, clientOfHttp1, clientOfHttp2, requestOfHttp1 } from "./client.ts";
 import { Http2Connection, UNAUTHENTICATED_STREAMS } from "./http2-connection.ts";
 import { PendingRefusals } from "./pending-refusals.ts";
 
@@ -164,12 +164,12 @@ function serveHttp1(server: Http2SecureServer, { sockets, pending }: Http1Parts,
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("upgrade", (req: IncomingMessage, socket: TLSSocket, behind: Buffer) => {
-    handlers.upgrade(requestOf(req), socket, behind);
+    handlers.upgrade(requestOfHttp1(req), socket, behind);
   });
   server.on("connect", (req: IncomingMessage, socket: TLSSocket) => {
     const refusal = new Refusal("MethodNotAllowed", "CONNECT is not served here");
     refuseSocket(socket, refusal);
-    handlers.malformed(refusal, requestOf(req).peer);
+    handlers.malformed(refusal, requestOfHttp1(req).peer);
   });
   const refused = new WeakSet<Duplex>();
   server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => {
@@ -186,13 +186,6 @@ function serveHttp1(server: Http2SecureServer, { sockets, pending }: Http1Parts,
     handlers.malformed(refusal, peer);
   });
 }
-
-const requestOf = (req: IncomingMessage): RawRequest => ({
-  method: req.method ?? "",
-  url: req.url ?? "",
-  rawHeaders: req.rawHeaders,
-  peer: req.socket.remoteAddress ?? "",
-});
 
 async function close(
   server: Http2SecureServer,
