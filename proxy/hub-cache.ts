@@ -13,7 +13,7 @@ import { fingerprint } from "../lib/identity/agent-key.ts";
 import { Cache } from "../lib/kube/cache.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import type { Log } from "../lib/kube/log.ts";
-import type { Kind, KubeObject } from "../lib/kube/object.ts";
+import { hasCondition, type Kind, type KubeObject } from "../lib/kube/object.ts";
 import type { HubView } from "./pipeline.ts";
 
 type Watched = Pick<Cache<KubeObject>, "kind" | "start" | "synced" | "hasSynced" | "staleForMs" | "size">;
@@ -80,7 +80,7 @@ export class HubCache implements HubView {
   connectedClusters(): readonly string[] {
     return this.clusters
       .list()
-      .filter(({ status }) => status?.conditions?.some(({ type, status }) => type === Connected.type && status === "True"))
+      .filter((cluster) => hasCondition(cluster, Connected.type))
       .map(({ metadata }) => metadata.name);
   }
 

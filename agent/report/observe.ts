@@ -2,6 +2,7 @@
 import { isVersion } from "../../crds/v1alpha1/names.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { Node } from "../../lib/kube/core.ts";
+import { hasCondition } from "../../lib/kube/object.ts";
 import type { Reader } from "../../lib/reconcile/contract.ts";
 import { UnreadableError } from "../../lib/reconcile/reader.ts";
 import type { Trigger } from "../../lib/reconcile/shared.ts";
@@ -70,8 +71,7 @@ function nodesOf(read: Reader): { readonly total: number; readonly ready: number
   }
 }
 
-export const isReady = ({ status }: Node): boolean =>
-  status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+export const isReady = (node: Node): boolean => hasCondition(node, "Ready");
 
 /** All of a node that the report needs. */
 export function onlyReadiness({ apiVersion, kind, metadata: { name, uid, resourceVersion }, status }: Node): Node {

@@ -3,6 +3,7 @@ import type { Cluster } from "../../crds/v1alpha1/cluster.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
 import { wholeMembers } from "../../lib/access/members.ts";
 import { clusterNamespace } from "../../lib/access/names.ts";
+import { hasCondition } from "../../lib/kube/object.ts";
 import { isInScope, membership } from "../../lib/sessions/membership.ts";
 import type { Authenticated } from "../../lib/sessions/session.ts";
 import type { Context } from "../context.ts";
@@ -38,11 +39,12 @@ function isMember({ members }: Caches, user: User, cluster: string): boolean {
   );
 }
 
-function visible({ metadata: { name }, spec, status }: Cluster): VisibleCluster {
+function visible(cluster: Cluster): VisibleCluster {
+  const { metadata, spec, status } = cluster;
   return {
-    name,
-    displayName: spec.displayName ?? name,
-    ready: status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false,
+    name: metadata.name,
+    displayName: spec.displayName ?? metadata.name,
+    ready: hasCondition(cluster, "Ready"),
     ...(status?.kubernetesVersion === undefined ? {} : { kubernetesVersion: status.kubernetesVersion }),
   };
 }

@@ -1,6 +1,7 @@
 // Whether a login with a password is granted. Pure. For the client every result but the first is the same 401.
 import type { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import type { User } from "../../crds/v1alpha1/user.ts";
+import { hasCondition } from "../../lib/kube/object.ts";
 import { mayUse } from "../../lib/sessions/session.ts";
 
 /** For the audit record, never for the client. */
@@ -35,8 +36,4 @@ export function evaluateLogin(facts: LoginFacts): LoginResult {
 }
 
 /** Whether the controller has accepted the object: condition `Accepted`. */
-export function isAccepted(object: {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}): boolean {
-  return object.status?.conditions?.some((condition) => condition.type === "Accepted" && condition.status === "True") ?? false;
-}
+export const isAccepted = (object: AuthProvider | User): boolean => hasCondition(object, "Accepted");

@@ -1,6 +1,6 @@
 // When the hub's admission policies were not in force, and which bindings were written then: those count only once they are confirmed.
 // All times are the API server's, in whole seconds, as it writes them into objects.
-import type { ObjectMeta } from "../kube/object.ts";
+import { type ObjectMeta, timeOf } from "../kube/object.ts";
 
 /** A time in which the guards were not known to be in force. */
 export interface Gap {
@@ -78,5 +78,3 @@ export function readHistory(text: string | undefined): GuardHistory | undefined 
 function joined([first, second, ...rest]: readonly Gap[]): readonly Gap[] {
   return first && second ? [{ ...second, from: first.from }, ...rest] : [];
 }
-
-const timeOf = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, "Z");

@@ -113,3 +113,12 @@ export const selectorOf = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)
     .map(([name, value]) => `${name}=${value}`)
     .join(",");
+
+/** Whether the object has this condition with status True. */
+export const hasCondition = (
+  { status }: { readonly status?: { readonly conditions?: readonly Pick<Condition, "type" | "status">[] } },
+  type: string,
+): boolean => status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
+
+/** As metav1.Time is written: whole seconds, UTC. */
+export const timeOf = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, "Z");

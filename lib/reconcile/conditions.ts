@@ -1,4 +1,4 @@
-import type { Condition, ReadySummary } from "../kube/object.ts";
+import { type Condition, type ReadySummary, timeOf } from "../kube/object.ts";
 import type { ConditionIntent } from "./contract.ts";
 import { summarize } from "./ready.ts";
 
@@ -82,6 +82,3 @@ export function afterFailure(intents: readonly ConditionIntent[], message: strin
 export function unobserved(types: readonly string[], message: string): ConditionIntent[] {
   return types.map((type) => ({ type, status: "Unknown", reason: "ReconcileFailed", message }));
 }
-
-/** As metav1.Time is written: whole seconds, UTC. */
-export const timeOf = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, "Z");

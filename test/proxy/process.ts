@@ -1,6 +1,6 @@
 // The proxy as a process, under its own Role, in front of a real API server that is hub and cluster at once; and a client of it. The cluster east
 // has a tunnel and the members alice and dave; the cluster west has neither.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { Agent, request } from "node:https";
 import { connect } from "node:tls";
@@ -8,9 +8,10 @@ import { AuthProvider } from "../../crds/v1alpha1/authprovider.ts";
 import { ClusterMembers } from "../../crds/v1alpha1/clustermembers.ts";
 import { Token } from "../../crds/v1alpha1/token.ts";
 import { User } from "../../crds/v1alpha1/user.ts";
+import { formatToken, TOKEN_BYTES, tokenHash, tokenObjectName } from "../../lib/identity/token.ts";
 import { KubeClient } from "../../lib/kube/client.ts";
 import { connectionFromKubeconfig } from "../../lib/kube/connection.ts";
-import type { KubeObject } from "../../lib/kube/object.ts";
+import { type KubeObject, timeOf } from "../../lib/kube/object.ts";
 import { agentTokenOf, registerAgent } from "../agent.ts";
 import { startHub, type TestHub, type TestProcess } from "../hub.ts";
 import { until } from "../until.ts";
@@ -35,7 +36,7 @@ export const droverObject = (kind: string, name: string, spec: object, namespace
   ({ apiVersion: "drover.dev/v1alpha1", kind, metadata: { name, ...(namespace && { namespace }) }, spec }) as never;
 
 /** The name of a token's object. */
-export const nameOf = (token: string): string => `t-${createHash("sha256").update(token).digest("hex").slice(0, 32)}`;
+export const nameOf = (token: string): string => tokenObjectName(tokenHash(token));
 
 /** The status of an answer in bytes. */
 export const statusOf = (answer: string): number => Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1]);
@@ -81,9 +82,9 @@ export class ProxyUnderTest {
 
   /** A token for the user, made as auth makes it; resolves when the proxy accepts it. */
   async tokenFor(user: string, { clusters, seconds = 3600 }: { clusters?: string[]; seconds?: number } = {}): Promise<string> {
-    const token = `drv_${randomBytes(32).toString("base64url")}`;
-    const hash = createHash("sha256").update(token).digest("hex");
-    const expiresAt = new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+    const token = formatToken(randomBytes(TOKEN_BYTES));
+    const hash = tokenHash(token);
+    const expiresAt = timeOf(new Date(Date.now() + seconds * 1000));
     const { status, metadata } = await this.hub.admin.get(User, { name: user });
     const provider = await this.hub.admin.get(AuthProvider, { name: "local" });
     const spec = {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AccessApplied, type Cluster, Connected, Healthy } from "../../../crds/v1alpha1/cluster.ts";
 import type { ReportStatus } from "../../../crds/v1alpha1/clusterreport.ts";
 import { evaluateReport } from "../../../lib/access/report-conditions.ts";
+import { timeOf } from "../../../lib/kube/object.ts";
 import type { ConditionIntent, Plan } from "../../../lib/reconcile/contract.ts";
 import { isRecent, lastHeartbeat, SILENCE_MS } from "../heartbeat.ts";
 import type { Observed } from "./observe.ts";
@@ -57,7 +58,7 @@ function connectedCondition(heartbeat: number | undefined, now: Date): Condition
       message: "no heartbeat was seen yet; look at the agent's log in the managed cluster, namespace drover-system",
     };
   if (isRecent(heartbeat, now)) return { type, status: "True", reason: Connected.Connected, message: "" };
-  const message = `the last heartbeat came at ${timeOf(heartbeat)}`;
+  const message = `the last heartbeat came at ${timeOf(new Date(heartbeat))}`;
   return { type, status: "False", reason: Connected.HeartbeatLost, message };
 }
 
@@ -85,7 +86,7 @@ function noted(cluster: Cluster, heartbeat: number | undefined, connected: boole
   const { lastHeartbeatTime } = cluster.status ?? {};
   const age = lastHeartbeatTime === undefined ? Number.POSITIVE_INFINITY : heartbeat - Date.parse(lastHeartbeatTime);
   const keep = connected && age >= 0 && age < HEARTBEAT_EVERY_MS;
-  return { lastHeartbeatTime: keep && lastHeartbeatTime !== undefined ? lastHeartbeatTime : timeOf(heartbeat) };
+  return { lastHeartbeatTime: keep && lastHeartbeatTime !== undefined ? lastHeartbeatTime : timeOf(new Date(heartbeat)) };
 }
 
 /**
@@ -110,5 +111,3 @@ function statusNow({ status = {} }: Cluster): Status {
   const { conditions: _, namespaceUID: __, observedGeneration: ___, ...rest } = status;
   return rest;
 }
-
-const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
