@@ -33,7 +33,10 @@ export async function registerAgent(context: Context, client: AgentClient, reque
     const registration = await context.hub.find(ClusterRegistration, { name: AGENT, namespace: clusterNamespace(cluster) });
     const result = evaluateRegistration({ registration, tokenHash, publicKey: request.publicKey, signatureMatches: signed }, context.now());
     try {
-      if (result === "Register" && registration !== undefined) await putOnRecord(context, registration, request.publicKey);
+      if (result === "Register" && registration !== undefined) {
+        const key = { publicKey: request.publicKey, fingerprint: keyFingerprint, registeredAt: context.now().toISOString() };
+        await writeStatus(context, registration, { ...registration.status, ...key }, registration.spec.approval === "Automatic");
+      }
     } catch (error) {
       if (isConflict(error) && left > 1) continue;
       throw error;
@@ -51,31 +54,24 @@ export async function registerAgent(context: Context, client: AgentClient, reque
   }
 }
 
-async function putOnRecord(context: Context, registration: ClusterRegistration, publicKey: string): Promise<void> {
-  const now = context.now();
-  const keyFingerprint = fingerprint(Buffer.from(publicKey, "base64"));
-  const approved = registration.spec.approval === "Automatic";
-  const status = {
-    ...registration.status,
-    publicKey,
-    fingerprint: keyFingerprint,
-    registeredAt: now.toISOString(),
-    ...conditionsOf(registration, approved, keyFingerprint, now),
-  };
-  await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
-}
-
-/** What auth writes on a registration: its conditions, and the generation that they are about. */
-export function conditionsOf(registration: ClusterRegistration, approved: boolean, keyFingerprint: string, now: Date) {
-  const message = `an agent with the key ${keyFingerprint} waits; when that is the agent's fingerprint, set spec.approval to Automatic`;
+/** Writes the status of a registration that has a key on record, with its conditions and the generation that they are about. */
+export async function writeStatus(
+  context: Context,
+  registration: ClusterRegistration,
+  onRecord: NonNullable<ClusterRegistration["status"]>,
+  approved: boolean,
+): Promise<void> {
+  const message = `an agent with the key ${onRecord.fingerprint} waits; when that is the agent's fingerprint, set spec.approval to Automatic`;
   const { type } = Registered;
   const registered: ConditionIntent = approved
     ? { type, status: "True", reason: Registered.Registered, message: "" }
     : { type, status: "False", reason: Registered.AwaitingApproval, message };
-  const existing = registration.status?.conditions ?? [];
-  const { generation } = registration.metadata;
-  const conditions = mergeConditions({ existing, intents: [registered], generation, now, done: true, ready: ClusterRegistration.ready });
-  return { ...observedGeneration(conditions), conditions };
+  const conditions = mergeConditions({
+    ...{ existing: onRecord.conditions ?? [], intents: [registered], generation: registration.metadata.generation },
+    ...{ now: context.now(), done: true, ready: ClusterRegistration.ready },
+  });
+  const status = { ...onRecord, ...observedGeneration(conditions), conditions };
+  await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
 }
 
 /** Without the right token the answer is the same for an unknown cluster and a wrong token. */

@@ -4,13 +4,13 @@ import { AGENT, AGENT_KEY_ANNOTATION, clusterNamespace } from "../../lib/access/
 import { agentTokenText, fingerprint, keyAudience } from "../../lib/identity/agent-key.ts";
 import { isForbidden, isNotFound } from "../../lib/kube/client.ts";
 import { ServiceAccount } from "../../lib/kube/core.ts";
-import { keyOf } from "../../lib/kube/object.ts";
+import { hasCondition, keyOf } from "../../lib/kube/object.ts";
 import { READY } from "../../lib/reconcile/ready.ts";
 import { Refusal } from "../../lib/server/refusal.ts";
 import { reasonOf } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { type AgentClient, admitAgent, recorded } from "./limits.ts";
-import { conditionsOf } from "./register.ts";
+import { writeStatus } from "./register.ts";
 import { signatureMatches } from "./signature.ts";
 
 const LIFETIME_SECONDS = 3600;
@@ -36,8 +36,8 @@ export async function agentToken(
   admitAgent(context, client, "agent-token");
   try {
     const registration = await checkAnswer(context, client.cluster, request);
-    await approve(context, registration);
     const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
+    await approve(context, registration, keyFingerprint);
     const answer = await requestAgentToken(context, client.cluster, keyFingerprint);
     await checkStillOnRecord(context, registration);
     context.audit.record({
@@ -74,19 +74,14 @@ async function checkAnswer(context: Context, cluster: string, { nonce, signature
 }
 
 /** An administrator compares the fingerprint and sets `approval` to Automatic. The condition follows the next time the agent asks. */
-async function approve(context: Context, registration: ClusterRegistration): Promise<void> {
+async function approve(context: Context, registration: ClusterRegistration, keyFingerprint: string): Promise<void> {
   const { conditions = [], observedGeneration } = registration.status ?? {};
-  const isRegistered = conditions.some(({ type, status }) => type === Registered.type && status === "True");
+  const isRegistered = hasCondition(registration, Registered.type);
   const isCurrent = conditions.some(({ type }) => type === READY) && observedGeneration === registration.metadata.generation;
   if (isRegistered && isCurrent) return;
-  const keyFingerprint = fingerprint(Buffer.from(registration.status?.publicKey ?? "", "base64"));
   if (!isRegistered && registration.spec.approval !== "Automatic")
     throw new Refusal("AwaitingApproval", `the agent ${keyFingerprint} waits for approval; try again later`);
-  const status = {
-    ...registration.status,
-    ...conditionsOf(registration, true, keyFingerprint, context.now()),
-  };
-  await context.hub.replace(ClusterRegistration, { ...registration, status }, { subresource: "status", fieldManager: "auth" });
+  await writeStatus(context, registration, registration.status ?? {}, true);
 }
 
 /** A token for a key that was revoked at the same moment is not handed out. */
