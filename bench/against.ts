@@ -1,16 +1,19 @@
-// make bench-against BASE=<commit>: this checkout and another commit, each with an environment of its own, measured by turns in one run,
-// so that a busy machine disturbs both alike. Needs a base whose state.json the measuring code of this checkout can read.
+// make bench-against BASE=<commit>: this checkout and another commit, each with an environment of its own, measured by turns in one run:
+// requests alternate in short stretches, so that a busy machine disturbs both alike. Needs a base whose state.json the measuring code of this
+// checkout can read.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
 import { type AccessTimes, measureAccess } from "./access.ts";
 import { table } from "./report.ts";
-import { measureRequests, type RequestTimes } from "./requests.ts";
+import { measureByTurns, prepareRequests, type RequestSite, type RequestTimes, type Schedule } from "./requests.ts";
 import { median, round } from "./statistics.ts";
 
 const TURNS = 5;
 const GRANTS_PER_TURN = 30;
+/** Of the requests, within each turn. */
+const STRETCHES: Schedule = { turns: 4, loadMs: 2_500, singleRequests: 200 };
 
 interface Side {
   readonly name: string;
@@ -42,12 +45,17 @@ try {
     run("tools/node", ["tools/build.ts"], checkout);
     dev({ checkout, environment }, "up", "--clusters", "east", "--proxies", "1");
   }
+  // Prepared once; they end with their environments.
+  const requestSites: RequestSite[] = [];
+  for (const one of sides) requestSites.push(await within(one, prepareRequests));
   for (let i = 1; i <= TURNS; i++) {
-    for (const { name, environment, turns } of sides) {
-      console.error(`turn ${i} of ${TURNS}, ${name} …`);
-      process.env.DROVER_E2E_DIR = environment;
-      turns.push({ access: await measureAccess(GRANTS_PER_TURN), requests: await measureRequests(1) });
-    }
+    console.error(`turn ${i} of ${TURNS} …`);
+    const access: AccessTimes[] = [];
+    for (const one of sides) access.push(await within(one, () => measureAccess(GRANTS_PER_TURN)));
+    const requests = await measureByTurns(requestSites, STRETCHES);
+    sides.forEach(
+      ({ turns }, index) => void turns.push({ access: access[index] as AccessTimes, requests: requests[index] as RequestTimes }),
+    );
   }
   process.stdout.write(`${comparison(sides)}\n`);
 } finally {
@@ -60,6 +68,12 @@ try {
   }
   run("git", ["worktree", "remove", "--force", join(scratch, "checkout")], here);
   rmSync(scratch, { recursive: true, force: true });
+}
+
+/** The stories' harness, which measuring uses, works in the environment that this variable names. */
+function within<T>({ environment }: Side, measure: () => Promise<T>): Promise<T> {
+  process.env.DROVER_E2E_DIR = environment;
+  return measure();
 }
 
 function run(program: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): void {

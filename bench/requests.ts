@@ -9,11 +9,16 @@ import { Client, type Target } from "./client.ts";
 import { distribution, median } from "./statistics.ts";
 import { account, serverOf } from "./target.ts";
 
-const TURNS = 5;
+/** How often all take their turn, how long each is under load in it, and how many requests each gets with one connection. */
+export interface Schedule {
+  readonly turns: number;
+  readonly loadMs: number;
+  readonly singleRequests: number;
+}
+
+const SCHEDULE: Schedule = { turns: 5, loadMs: 6_000, singleRequests: 400 };
 const CONNECTIONS = 16;
-const LOAD_MS = 6_000;
 const WARM_UP_MS = 3_000;
-const SINGLE_REQUESTS = 400;
 const USER = "bench-otto";
 const TEMPLATE = "bench-configmaps";
 
@@ -36,7 +41,28 @@ export interface RequestTimes {
   readonly tunnel: Way;
 }
 
-export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> {
+/** The same object in one environment, asked for in both ways. */
+export interface RequestSite {
+  readonly bytes: number;
+  readonly direct: Target;
+  readonly tunnel: Target;
+  /** Pids of the processes on the way, by name. */
+  readonly processes: Readonly<Record<string, number>>;
+  remove(): Promise<void>;
+}
+
+export async function measureRequests(): Promise<RequestTimes> {
+  const prepared = await prepareRequests();
+  try {
+    const [times] = await measureByTurns([prepared], SCHEDULE);
+    return times as RequestTimes;
+  } finally {
+    await prepared.remove();
+  }
+}
+
+/** In the environment that DROVER_E2E_DIR names; what takes the requests is warm afterwards. */
+export async function prepareRequests(): Promise<RequestSite> {
   const reads = { apiGroups: [""], resources: ["configmaps"], verbs: ["get"] };
   await hub().apply(templateYAML(TEMPLATE, [reads]));
   const where = await site("east", "bench-requests");
@@ -47,6 +73,12 @@ export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> 
   await hub().apply(projectBinding(where, "otto-reads", TEMPLATE, user(USER)));
   await untilAllowed(otto.kubectl("east"), ["get", "configmap", "one-kilobyte", "-n", where.namespace]);
   const baseline = await account(managed("east"), "bench-baseline", "view");
+  const remove = async (): Promise<void> => {
+    await deleteUser(USER);
+    await baseline.remove();
+    await where.remove();
+    await hub().delete(templateYAML(TEMPLATE, []));
+  };
 
   const path = `/api/v1/namespaces/${where.namespace}/configmaps/one-kilobyte`;
   const ca = state().proxy.ca;
@@ -56,31 +88,53 @@ export async function measureRequests(turnCount = TURNS): Promise<RequestTimes> 
     const { bytes } = await only(direct);
     await only(tunnel);
     for (const target of [direct, tunnel]) await load(target, WARM_UP_MS);
-    const turns: { direct: Turn; tunnel: Turn }[] = [];
-    for (let i = 0; i < turnCount; i++) turns.push({ direct: await turn(direct), tunnel: await turn(tunnel) });
-    return { bytes, connections: CONNECTIONS, direct: sum(turns.map((t) => t.direct)), tunnel: sum(turns.map((t) => t.tunnel)) };
-  } finally {
-    await deleteUser(USER);
-    await baseline.remove();
-    await where.remove();
-    await hub().delete(templateYAML(TEMPLATE, []));
+    return { bytes, direct, tunnel, processes: processesOnTheWay(), remove };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
-interface Turn {
+/** Both ways of all sites by turns: first each one's single requests, then each one's load, so that a busy machine disturbs all alike. */
+export async function measureByTurns(sites: readonly RequestSite[], schedule: Schedule): Promise<RequestTimes[]> {
+  const measured = sites.map(({ bytes, direct, tunnel, processes }) => {
+    const way = (target: Target): Measured => ({ target, processes, singles: [], loads: [] });
+    return { bytes, direct: way(direct), tunnel: way(tunnel) };
+  });
+  const ways = measured.flatMap(({ direct, tunnel }) => [direct, tunnel]);
+  for (let i = 0; i < schedule.turns; i++) {
+    for (const { target, singles } of ways) singles.push(...(await single(target, schedule.singleRequests)));
+    for (const { target, processes, loads } of ways) loads.push(await loadWithCpu(target, processes, schedule.loadMs));
+  }
+  return measured.map(({ bytes, direct, tunnel }) => ({
+    bytes,
+    connections: CONNECTIONS,
+    direct: summary(direct),
+    tunnel: summary(tunnel),
+  }));
+}
+
+interface Measured {
+  readonly target: Target;
+  readonly processes: Readonly<Record<string, number>>;
+  /** ms */
+  readonly singles: number[];
+  readonly loads: Load[];
+}
+
+interface Load {
   readonly requestsPerSecond: number;
-  readonly latencies: readonly number[];
   readonly cpu: Readonly<Record<string, number>>;
 }
 
-async function turn(target: Target): Promise<Turn> {
-  const before = cpuTicks();
-  const { requests, ms } = await load(target, LOAD_MS);
-  const after = cpuTicks();
+async function loadWithCpu(target: Target, processes: Readonly<Record<string, number>>, forMs: number): Promise<Load> {
+  const before = cpuTicks(processes);
+  const { requests, ms } = await load(target, forMs);
+  const after = cpuTicks(processes);
   const cpu = Object.fromEntries(
     Object.entries(after).map(([name, ticks]) => [name, (((ticks - (before[name] ?? ticks)) / TICKS_PER_SECOND) * 1e6) / requests]),
   );
-  return { requestsPerSecond: (requests / ms) * 1000, latencies: await single(target), cpu };
+  return { requestsPerSecond: (requests / ms) * 1000, cpu };
 }
 
 /** As many requests as all connections together manage in that time. */
@@ -101,11 +155,11 @@ async function load(target: Target, forMs: number): Promise<{ requests: number; 
   return { requests, ms };
 }
 
-async function single(target: Target): Promise<number[]> {
+async function single(target: Target, count: number): Promise<number[]> {
   const client = new Client(target, 1);
   const latencies: number[] = [];
   await client.get(target);
-  for (let i = 0; i < SINGLE_REQUESTS; i++) latencies.push((await client.get(target)).ms);
+  for (let i = 0; i < count; i++) latencies.push((await client.get(target)).ms);
   client.close();
   return latencies;
 }
@@ -118,21 +172,26 @@ async function only(target: Target): Promise<{ bytes: number }> {
   return { bytes };
 }
 
-function sum(turns: readonly Turn[]): Way {
-  const names = [...new Set(turns.flatMap(({ cpu }) => Object.keys(cpu)))];
-  const latency = distribution(turns.flatMap(({ latencies }) => latencies));
+function summary({ singles, loads }: Measured): Way {
+  const names = [...new Set(loads.flatMap(({ cpu }) => Object.keys(cpu)))];
+  const latency = distribution(singles);
   return {
-    requestsPerSecond: median(turns.map(({ requestsPerSecond }) => requestsPerSecond)),
+    requestsPerSecond: median(loads.map(({ requestsPerSecond }) => requestsPerSecond)),
     p50ms: latency.p50,
     p99ms: latency.p99,
-    cpuMicrosPerRequest: Object.fromEntries(names.map((name) => [name, median(turns.map(({ cpu }) => cpu[name] ?? 0))])),
+    cpuMicrosPerRequest: Object.fromEntries(names.map((name) => [name, median(loads.map(({ cpu }) => cpu[name] ?? 0))])),
   };
 }
 
-/** User and system time of the processes on the way, the load's own included. */
-function cpuTicks(): Record<string, number> {
-  const processes = Object.entries(state().processes).filter(([name]) => /^(proxy:|agent:east$|apiserver:east$)/.test(name));
-  return Object.fromEntries([...processes.map(([name, { pid }]) => [name, ticksOf(pid)] as const), ["load", ticksOf(process.pid)]]);
+/** The load's own process included. */
+function processesOnTheWay(): Record<string, number> {
+  const onTheWay = Object.entries(state().processes).filter(([name]) => /^(proxy:|agent:east$|apiserver:east$)/.test(name));
+  return { ...Object.fromEntries(onTheWay.map(([name, { pid }]) => [name, pid])), load: process.pid };
+}
+
+/** User and system time of each. */
+function cpuTicks(processes: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, ticksOf(pid)]));
 }
 
 function ticksOf(pid: number): number {
