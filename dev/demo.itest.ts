@@ -4,12 +4,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { mustRun } from "../controlplane/command.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
+import { until } from "../test/until.ts";
 
 jest.setTimeout(120_000);
+
+/** Of control planes that start, with room for a busy machine. */
+const START_LIMIT_MS = 240_000;
 
 let scratch: string;
 let mark: string;
@@ -36,6 +39,7 @@ const processes = (): number[] =>
 
 interface Demo {
   output(): string;
+  hasEnded(): boolean;
   ended: Promise<number | null>;
   interrupt(signal: NodeJS.Signals): void;
 }
@@ -47,6 +51,7 @@ const start = (env: Record<string, string> = {}): Demo => {
     detached: true,
   });
   let text = "";
+  let over = false;
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (part: Buffer) => {
       text += part.toString();
@@ -54,16 +59,27 @@ const start = (env: Record<string, string> = {}): Demo => {
   }
   return {
     output: () => text,
-    ended: new Promise((resolve) => child.on("close", (code) => resolve(code))),
+    hasEnded: () => over,
+    ended: new Promise((resolve) => {
+      child.on("close", (code) => {
+        over = true;
+        resolve(code);
+      });
+    }),
     interrupt: (signal) => process.kill(-(child.pid ?? 0), signal),
   };
 };
 
 const nothingLeft = async (): Promise<void> => {
-  const until = performance.now() + 20_000;
-  while ((processes().length > 0 || (await readdir(scratch)).length > 0) && performance.now() < until) await sleep(100);
-  expect(processes()).toEqual([]);
-  expect(await readdir(scratch)).toEqual([]);
+  await until(
+    async () => {
+      expect(processes()).toEqual([]);
+      expect(await readdir(scratch)).toEqual([]);
+      return true;
+    },
+    "nothing is left",
+    20_000,
+  );
 };
 
 test("the demo runs its story with real commands, ends with 0 and leaves no process and no file", async () => {
@@ -94,16 +110,12 @@ test("the demo runs its story with real commands, ends with 0 and leaves no proc
 
 test("after its story it stays up, usable by hand as it says, until Ctrl-C", async () => {
   const demo = start();
-  let over = false;
-  void demo.ended.then(() => {
-    over = true;
-  });
   const commands = /By hand, in another terminal:\n(?<lines>(?: {2}.*\n){4})/;
-  while (!over && !commands.test(demo.output())) await sleep(50);
+  await until(() => demo.hasEnded() || commands.test(demo.output()), "the demo says what can be done by hand", START_LIMIT_MS);
   const byHand = commands.exec(demo.output())?.groups?.lines ?? "the demo ended";
   const stdout = await mustRun("bash", ["-euc", byHand], { cwd: repositoryRoot(), env: process.env });
   for (const said of [/^east\s.*True/m, /^\S+\s+Ready\s/m, /^agent:east\s+\d+/m]) expect(stdout).toMatch(said);
-  expect(over).toBe(false);
+  expect(demo.hasEnded()).toBe(false);
   demo.interrupt("SIGINT");
   expect(await demo.ended).toBe(0);
   await nothingLeft();
@@ -113,12 +125,10 @@ test.each(["SIGINT", "SIGKILL"] as const)(
   "%s while it starts leaves nothing behind",
   async (signal) => {
     const demo = start({ DEMO_ONCE: "1" });
-    while (!demo.output().includes("Control planes")) {
-      expect(processes().length).toBeGreaterThan(0);
-      await sleep(50);
-    }
+    await until(() => demo.hasEnded() || demo.output().includes("Control planes"), "control planes are being started", START_LIMIT_MS);
     // Half-way: some servers run, others are just being started.
-    while (processes().length < 8) await sleep(50);
+    await until(() => demo.hasEnded() || processes().length >= 8, "some servers run", START_LIMIT_MS);
+    expect(demo.hasEnded()).toBe(false);
     demo.interrupt(signal);
     expect(await demo.ended).not.toBe(0);
     await nothingLeft();
