@@ -39,7 +39,7 @@ afterEach(async () => {
   }
 });
 
-/** One contender with a network path of its own. While it leads it writes as fast as it can, and remembers when each write was answered. */
+/** One contender with a network path of its own. While it leads it writes again and again, and remembers when each write was answered. */
 class Candidate {
   readonly relay: Relay;
   readonly client: KubeClient;
@@ -79,6 +79,7 @@ class Candidate {
       } catch {
         // Whatever the network does: the next round shows whether it may still write.
       }
+      // Waits for nothing: a closed fence refuses at once, and without a pause this loop would keep all else in the process from running.
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     this.leading = false;

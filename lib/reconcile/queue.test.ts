@@ -179,6 +179,7 @@ test("whatever is added, delayed and fails: no key is ever worked on twice at on
         active.add(name);
         const { lasts = 0, fails = false } = steps[next++ % (steps.length || 1)] ?? {};
         const read = version.get(name);
+        // The work itself, which lasts that long on the test's clock.
         await new Promise((resolve) => setTimeout(resolve, lasts));
         active.delete(name);
         if (fails && next < 200) throw new Error("no");
