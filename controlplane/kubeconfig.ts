@@ -2,16 +2,17 @@ import { writeFile } from "node:fs/promises";
 import type { KeyPair } from "./pki.ts";
 
 /**
- * A kubeconfig with one context, readable by its owner only. Certificates and keys are inside; a token stays in its
- * file, so that it can be renewed there.
+ * A kubeconfig with one context, readable by its owner only. Certificates, keys and `token` are inside; a token in
+ * a file stays there, so that it can be renewed.
  */
 export const writeKubeconfig = async (
   path: string,
-  o: { server: string; ca: string; user: string; pair?: KeyPair; tokenFile?: string },
+  o: { server: string; ca: string; user: string; pair?: KeyPair; token?: string; tokenFile?: string },
 ): Promise<void> => {
   const data = (text: string): string => Buffer.from(text).toString("base64");
   const user = {
     ...(o.pair ? { "client-certificate-data": data(o.pair.cert), "client-key-data": data(o.pair.key) } : {}),
+    ...(o.token ? { token: o.token } : {}),
     ...(o.tokenFile ? { tokenFile: o.tokenFile } : {}),
   };
   const config = {

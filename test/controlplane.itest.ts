@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { mustRun } from "../controlplane/command.ts";
 import { sendRequest } from "../lib/outbound/client.ts";
-import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
+import { adminKubectl, startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 jest.setTimeout(120_000);
 
@@ -15,8 +14,7 @@ afterAll(async () => {
   await plane?.stop();
 }, 60_000);
 
-const kubectl = (...args: string[]): Promise<string> =>
-  mustRun(join(plane.binaries, "kubectl"), args, { env: { KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory } });
+const kubectl = (...args: string[]): Promise<string> => adminKubectl(plane).run(args);
 
 const admin = (): { ca: string; cert: string; key: string } => {
   const { cert = "", key = "" } = plane.adminConnection();

@@ -160,6 +160,15 @@ export const startControlPlane = async (options: TestControlPlaneOptions = {}): 
   };
 };
 
+/** The embedded kubectl, as administrator. */
+export const adminKubectl = ({ binaries, adminKubeconfig, directory }: TestControlPlane): Kubectl =>
+  new Kubectl(join(binaries, "kubectl"), adminKubeconfig, directory);
+
+/** `kubectl apply` of these objects, as administrator. A failure is an Error with what kubectl said. */
+export const applyAsAdmin = async (plane: TestControlPlane, objects: readonly object[]): Promise<void> => {
+  await adminKubectl(plane).run(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+};
+
 /** Writes `content` as a file of the scratch directory and returns its path. */
 export const scratchFile = async (plane: TestControlPlane, name: string, content: string): Promise<string> => {
   const path = join(plane.directory, name);

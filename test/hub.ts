@@ -2,14 +2,14 @@
 // under the Role that deploy/ gives it.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../controlplane/command.ts";
+import { writeKubeconfig } from "../controlplane/kubeconfig.ts";
 import { type Running, startProcess, stopProcess, waitUntilReady } from "../controlplane/process.ts";
 import { type ProcessCleanup, startProcessCleanup } from "../controlplane/process-cleanup.ts";
 import { repositoryRoot } from "../controlplane/root.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { COMPONENTS, type HubComponentName } from "../lib/components/components.ts";
 import { KubeClient } from "../lib/kube/client.ts";
-import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
+import { adminKubectl, applyAsAdmin, startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 export interface TestProcess {
   /** What its log line "listening" says. */
@@ -69,27 +69,17 @@ class Hub implements TestHub {
   }
 
   kubectl(args: readonly string[], input?: string): Promise<string> {
-    const env = { KUBECONFIG: this.plane.adminKubeconfig, HOME: this.plane.directory, PATH: "/usr/bin:/bin" };
-    return mustRun(join(this.plane.binaries, "kubectl"), args, { env, ...(input === undefined ? {} : { input }) });
+    return adminKubectl(this.plane).run(args, input);
   }
 
-  async apply(...objects: readonly object[]): Promise<void> {
-    await this.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  apply(...objects: readonly object[]): Promise<void> {
+    return applyAsAdmin(this.plane, objects);
   }
 
   async kubeconfigOf(account: string): Promise<string> {
     const { token } = await this.admin.requestToken({ name: account, namespace: SYSTEM_NAMESPACE }, { expirationSeconds: 7200 });
     const path = join(this.plane.directory, `${account}-${this.#count++}.kubeconfig`);
-    const cluster = { server: this.plane.server, "certificate-authority-data": Buffer.from(this.plane.ca).toString("base64") };
-    const config = {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [{ name: "hub", cluster }],
-      users: [{ name: account, user: { token } }],
-      contexts: [{ name: "hub", context: { cluster: "hub", user: account } }],
-      "current-context": "hub",
-    };
-    await writeFile(path, JSON.stringify(config), { mode: 0o600 });
+    await writeKubeconfig(path, { server: this.plane.server, ca: this.plane.ca, user: account, token });
     return path;
   }
 

@@ -1,12 +1,9 @@
 // A managed cluster as its owner made it: a control plane with the manifest of `kubectl drover import` applied, but no agent running.
-
-import { join } from "node:path";
-import { mustRun } from "../controlplane/command.ts";
 import { agentManifest } from "../deploy/agent/manifest.ts";
 import { SYSTEM_NAMESPACE } from "../lib/access/names.ts";
 import { KubeClient } from "../lib/kube/client.ts";
 import type { Connection } from "../lib/kube/connection.ts";
-import { startControlPlane, type TestControlPlane } from "./controlplane.ts";
+import { applyAsAdmin, startControlPlane, type TestControlPlane } from "./controlplane.ts";
 
 export interface TestManagedCluster {
   readonly plane: TestControlPlane;
@@ -26,11 +23,7 @@ export interface TestManagedClusterOptions {
 export async function startManagedCluster(options: TestManagedClusterOptions = {}): Promise<TestManagedCluster> {
   const plane = await startControlPlane({ controllerManager: true });
   const admin = new KubeClient(plane.adminConnection());
-  const apply = async (...objects: readonly object[]): Promise<void> => {
-    const env = { KUBECONFIG: plane.adminKubeconfig, HOME: plane.directory, PATH: "/usr/bin:/bin" };
-    const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
-    await mustRun(join(plane.binaries, "kubectl"), ["apply", "-f", "-"], { env, input });
-  };
+  const apply = (...objects: readonly object[]): Promise<void> => applyAsAdmin(plane, objects);
   try {
     await apply(...manifest(plane, options));
   } catch (error) {
