@@ -9,7 +9,7 @@ import { Client, type Target } from "./client.ts";
 import { type Distribution, distribution } from "./statistics.ts";
 import { account, serverOf } from "./target.ts";
 
-export const ROUNDS = 150;
+const ROUNDS = 150;
 const ASK_EVERY_MS = 5;
 const GIVE_UP_MS = 30_000;
 const USER = "bench-anna";

@@ -17,7 +17,7 @@ export interface Session {
   readonly apiURL: string;
 }
 
-export const sessionFile = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "drover", "session.json");
+const sessionFile = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "drover", "session.json");
 
 export async function findSession(): Promise<Session | undefined> {
   let text: string;

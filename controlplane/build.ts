@@ -40,7 +40,7 @@ const goEnv = (): NodeJS.ProcessEnv => ({ ...process.env, GOTOOLCHAIN: "local", 
 const TOOL_HINT = `install Go ${GO.join(".")} or newer (https://go.dev/doc/install) and see that "go" is found in PATH`;
 
 /** The version line of the machine's Go; an error that says what to install when there is none or it is too old. */
-export const goVersion = async (): Promise<string> => {
+const goVersion = async (): Promise<string> => {
   let line: string;
   try {
     line = (await mustRun("go", ["version"], { env: goEnv() })).trim();
@@ -145,7 +145,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** Where builds are kept; a folder per part, in it a folder per content. */
-export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "drover");
+const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "drover");
 
 /**
  * The directory with the part's executables: `kubernetes` (with links `etcd`, `kube-apiserver`, `kube-controller-manager`,

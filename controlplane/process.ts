@@ -120,7 +120,7 @@ export const stopProcess = async (running: Running, graceMs: number): Promise<vo
 };
 
 /** The last lines of a log, for error messages. */
-export const logTail = async (path: string, lines = 15): Promise<string> => {
+const logTail = async (path: string, lines = 15): Promise<string> => {
   try {
     const file = await open(path);
     try {

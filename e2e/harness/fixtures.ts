@@ -13,7 +13,7 @@ export interface Site {
   remove(): Promise<void>;
 }
 
-export const projectYAML = (cluster: string, project: string, spec: object = {}): Manifest => ({
+const projectYAML = (cluster: string, project: string, spec: object = {}): Manifest => ({
   apiVersion: API,
   kind: "Project",
   metadata: { name: project, namespace: `cluster-${cluster}` },
