@@ -103,8 +103,10 @@ export async function measureByTurns(sites: readonly RequestSite[], schedule: Sc
   });
   const ways = measured.flatMap(({ direct, tunnel }) => [direct, tunnel]);
   for (let i = 0; i < schedule.turns; i++) {
-    for (const { target, singles } of ways) singles.push(...(await single(target, schedule.singleRequests)));
-    for (const { target, processes, loads } of ways) loads.push(await loadWithCpu(target, processes, schedule.loadMs));
+    // Back and forth, so that none always comes first.
+    const order = i % 2 === 0 ? ways : ways.toReversed();
+    for (const { target, singles } of order) singles.push(...(await single(target, schedule.singleRequests)));
+    for (const { target, processes, loads } of order) loads.push(await loadWithCpu(target, processes, schedule.loadMs));
   }
   return measured.map(({ bytes, direct, tunnel }) => ({
     bytes,
